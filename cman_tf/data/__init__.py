@@ -1,0 +1,1 @@
+"""Corpora on disk and over the network, read into documents and batches."""

@@ -1,0 +1,150 @@
+"""A sentence with its tokens, entities and relations, checked when it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from cman_tf.errors import InputError
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A typed run of tokens.
+
+    Args:
+        start: int. Index of its first token.
+        end: int. Index after its last token.
+        type: str. Entity type, e.g. `"Peop"`.
+        score: float or None. Probability of the span under the model; None for annotations. Not compared.
+    """
+
+    start: int
+    end: int
+    type: str
+    score: float | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A typed, directed link between two entities of one document.
+
+    Args:
+        head: int. Index of the subject in `Document.entities`.
+        tail: int. Index of the object in `Document.entities`.
+        type: str. Relation type, e.g. `"Live_In"`.
+        score: float or None. Probability under the model; None for annotations. Not compared.
+    """
+
+    head: int
+    tail: int
+    type: str
+    score: float | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Document:
+    """One sentence: tokens, where they lie in the text, and what is annotated or found in it.
+
+    Args:
+        tokens: sequence of str, each non-empty.
+        entities: sequence of `Entity`.
+        relations: sequence of `Relation`; head and tail are indices into `entities`.
+        text: str or None. The original text. Default: the tokens joined by single spaces.
+        offsets: sequence of `(start, end)` or None. For each token its Unicode code points in `text`, end
+            exclusive, so that `text[start:end] == token`. Default: those of the joined text.
+        id: str. Identifier, free of meaning; "" if the source has none.
+
+    Raises:
+        InputError: a token is empty, an entity is empty, reversed or outside the sentence, a relation refers to
+            an entity that is not there or to itself, or offsets do not give the tokens.
+    """
+
+    tokens: tuple[str, ...]
+    entities: tuple[Entity, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    text: str | None = None
+    offsets: tuple[tuple[int, int], ...] | None = None
+    id: str = ""
+
+    def __post_init__(self):
+        for name in ("tokens", "entities", "relations"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for position, token in enumerate(self.tokens):
+            if not isinstance(token, str) or not token:
+                raise InputError(f"Every token must be a non-empty string. Received: token {position} is {token!r}")
+        if self.text is None:
+            object.__setattr__(self, "text", " ".join(self.tokens))
+            object.__setattr__(self, "offsets", _joined_offsets(self.tokens))
+        elif self.offsets is None:
+            raise InputError("`offsets` must be given with `text`. Received: text without offsets")
+        object.__setattr__(self, "offsets", tuple((int(start), int(end)) for start, end in self.offsets))
+        self._check_offsets()
+        self._check_annotation()
+
+    def _check_offsets(self):
+        if len(self.offsets) != len(self.tokens):
+            raise InputError(
+                f"`offsets` must have one pair for each token. Received: {len(self.offsets)} pairs for "
+                f"{len(self.tokens)} tokens"
+            )
+        for token, (start, end) in zip(self.tokens, self.offsets):
+            if self.text[start:end] != token:
+                raise InputError(
+                    f"`text[start:end]` must be the token. Received: {self.text[start:end]!r} at {start}:{end} for "
+                    f"token {token!r}"
+                )
+
+    def _check_annotation(self):
+        for entity in self.entities:
+            if not 0 <= entity.start < entity.end <= len(self.tokens):
+                raise InputError(
+                    "An entity must satisfy 0 <= start < end <= number of tokens. Received: "
+                    f"start={entity.start}, end={entity.end} in a sentence of {len(self.tokens)} tokens"
+                )
+        for relation in self.relations:
+            for role in ("head", "tail"):
+                index = getattr(relation, role)
+                if not 0 <= index < len(self.entities):
+                    raise InputError(
+                        f"A relation's {role} must be the index of an entity. Received: {role}={index} in a sentence "
+                        f"with {len(self.entities)} entities"
+                    )
+            if relation.head == relation.tail:
+                raise InputError(
+                    f"A relation must link two different entities. Received: head=tail={relation.head}"
+                )
+
+    def __len__(self):
+        return len(self.tokens)
+
+    def char_span(self, entity):
+        """Code points `(start, end)` of `entity` in `text`, so that `text[start:end]` is the entity."""
+        return self.offsets[entity.start][0], self.offsets[entity.end - 1][1]
+
+    def entity_text(self, entity):
+        """The entity as it stands in the text."""
+        start, end = self.char_span(entity)
+        return self.text[start:end]
+
+    def with_annotation(self, entities, relations):
+        """The same sentence with other entities and relations."""
+        return replace(self, entities=tuple(entities), relations=tuple(relations))
+
+    def overlapping(self):
+        """Pairs of indices of entities that share a token: what BIO tags cannot hold."""
+        order = sorted(range(len(self.entities)), key=lambda i: (self.entities[i].start, -self.entities[i].end))
+        pairs = []
+        for position, i in enumerate(order):
+            for j in order[position + 1 :]:
+                if self.entities[j].start >= self.entities[i].end:
+                    break
+                pairs.append((i, j))
+        return pairs
+
+
+def _joined_offsets(tokens):
+    offsets, position = [], 0
+    for token in tokens:
+        offsets.append((position, position + len(token)))
+        position += len(token) + 1
+    return tuple(offsets)

@@ -1,0 +1,130 @@
+"""The label inventory of a corpus: entity types, relation types, BIO tags and type signatures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from cman_tf.errors import InputError
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Entity types, relation types and what links what.
+
+    Args:
+        entity_types: sequence of str, without repeats. Tag ids follow this order: O, B-first, I-first, B-second, ...
+        relation_types: sequence of str, without repeats.
+        signatures: set of `(relation type, head entity type, tail entity type)` seen in the training data; what
+            type-constrained decoding allows.
+
+    Raises:
+        InputError: no entity type, a repeated, empty or blank-carrying name, or a signature with an unknown type.
+    """
+
+    entity_types: tuple[str, ...]
+    relation_types: tuple[str, ...]
+    signatures: frozenset[tuple[str, str, str]] = frozenset()
+
+    def __post_init__(self):
+        object.__setattr__(self, "entity_types", tuple(self.entity_types))
+        object.__setattr__(self, "relation_types", tuple(self.relation_types))
+        object.__setattr__(self, "signatures", frozenset(tuple(s) for s in self.signatures))
+        if not self.entity_types:
+            raise InputError("A schema must have at least one entity type. Received: none")
+        for kind, names in (("entity", self.entity_types), ("relation", self.relation_types)):
+            for name in names:
+                if not isinstance(name, str) or not name or any(c.isspace() for c in name):
+                    raise InputError(
+                        f"An {kind} type must be a non-empty string without blanks. Received: {name!r}"
+                    )
+            if len(set(names)) != len(names):
+                raise InputError(f"`{kind}_types` must not repeat a name. Received: {', '.join(names)}")
+        for relation, head, tail in self.signatures:
+            if relation not in self.relation_types or not {head, tail} <= set(self.entity_types):
+                raise InputError(f"A signature must use known types. Received: {relation}: {head} -> {tail}")
+
+    @classmethod
+    def of(cls, documents):
+        """The schema of annotated `documents`, names in alphabetical order."""
+        documents = list(documents)
+        signatures = frozenset(
+            (relation.type, document.entities[relation.head].type, document.entities[relation.tail].type)
+            for document in documents
+            for relation in document.relations
+        )
+        return cls(
+            sorted({entity.type for document in documents for entity in document.entities}),
+            sorted({name for name, _, _ in signatures}),
+            signatures,
+        )
+
+    @property
+    def tags(self):
+        """BIO tags in the order of their ids; id 0 is `O`."""
+        return ("O",) + tuple(f"{prefix}-{name}" for name in self.entity_types for prefix in "BI")
+
+    def tag_ids(self, document):
+        """BIO tag id of each token of `document`: list of int, `[tokens]`.
+
+        Raises:
+            InputError: entities overlap, or a type is not in the schema.
+        """
+        self.check(document)
+        pairs = document.overlapping()
+        if pairs:
+            first, second = (document.entity_text(document.entities[i]) for i in pairs[0])
+            raise InputError(
+                "Entities must not overlap, for BIO tags cannot hold them; choose a policy with "
+                f"--corpus.overlap drop_sentences|keep_outer. Received: {first!r} and {second!r} in {document.text!r}"
+            )
+        ids = [0] * len(document)
+        for entity in document.entities:
+            begin = 1 + 2 * self.entity_types.index(entity.type)
+            ids[entity.start] = begin
+            ids[entity.start + 1 : entity.end] = [begin + 1] * (entity.end - entity.start - 1)
+        return ids
+
+    def relation_cells(self, document):
+        """`(head's last token, tail's last token, relation type id)` of each relation (DESIGN.md, section 4)."""
+        self.check(document)
+        return sorted(
+            {
+                (
+                    document.entities[relation.head].end - 1,
+                    document.entities[relation.tail].end - 1,
+                    self.relation_types.index(relation.type),
+                )
+                for relation in document.relations
+            }
+        )
+
+    def check(self, document):
+        """Raise `InputError` if `document` uses a type that the schema does not have."""
+        for kind, known, used in (
+            ("entity", self.entity_types, [entity.type for entity in document.entities]),
+            ("relation", self.relation_types, [relation.type for relation in document.relations]),
+        ):
+            for name in used:
+                if name not in known:
+                    raise InputError(
+                        f"Every {kind} type must be one of {', '.join(known) or '(none)'}. Received: {name!r} in "
+                        f"sentence {document.id or document.text!r}"
+                    )
+
+    def to_json(self):
+        """The schema as JSON text, the content of a run's `labels.json`."""
+        return json.dumps(
+            {
+                "entity_types": self.entity_types,
+                "relation_types": self.relation_types,
+                "signatures": sorted(self.signatures),
+            },
+            indent=2,
+            ensure_ascii=False,
+        )
+
+    @classmethod
+    def from_json(cls, text):
+        """The inverse of `to_json`."""
+        return cls(**json.loads(text))
