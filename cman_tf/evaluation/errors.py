@@ -1,0 +1,176 @@
+"""What exactly went wrong in a sentence: each entity and relation, gold and predicted, told by kind of error."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+ENTITY_KINDS = ("right", "wrong type", "wrong boundary", "missed", "spurious")
+RELATION_KINDS = ("right", "wrong type", "wrong direction", "wrong entity", "missed", "spurious")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One entity or relation of the annotation, of the prediction, or of both.
+
+    Args:
+        kind: str. One of `ENTITY_KINDS` or `RELATION_KINDS`.
+        gold: int or None. Its index in the annotated document; None if it is spurious.
+        predicted: int or None. Its index in the predicted document; None if it was missed.
+    """
+
+    kind: str
+    gold: int | None
+    predicted: int | None
+
+
+def compare(gold, predicted):
+    """Pair what is annotated with what was predicted in one sentence.
+
+    Entities, in this order, each used once:
+
+    - right: same boundaries, same type
+    - wrong type: same boundaries, another type
+    - wrong boundary: they share a token; of several, the pair of the same type, then that with most tokens shared
+    - missed: annotated and not paired; spurious: predicted and not paired
+
+    Relations, likewise:
+
+    - right: strictly right, in the sense of the scorer
+    - wrong type: between the same two entities, strictly right, in the same direction
+    - wrong direction: of the same type between the same two entities, strictly right, head and tail swapped
+    - wrong entity: same type and direction, between entities paired above, one of which is not right
+    - missed, spurious: as above
+
+    Repeated items count once, as in the scorer.
+
+    Args:
+        gold: `Document`, annotated.
+        predicted: `Document`, the same sentence.
+
+    Returns:
+        `(entities, relations)`: two lists of `Finding`, in the order of the text, spurious ones last.
+    """
+    entities = _compare_entities(gold, predicted)
+    return entities, _compare_relations(gold, predicted, entities)
+
+
+def count_kinds(gold, predicted):
+    """How often each kind occurs in a corpus.
+
+    Args:
+        gold: sequence of `Document`, annotated.
+        predicted: sequence of `Document`, the same sentences in the same order.
+
+    Returns:
+        dict: `{"entities": {kind: int}, "relations": {kind: int}}`, every kind present.
+    """
+    entities, relations = Counter(), Counter()
+    for pair in zip(gold, predicted):
+        for counter, findings in zip((entities, relations), compare(*pair)):
+            counter.update(finding.kind for finding in findings)
+    return {
+        "entities": {kind: entities[kind] for kind in ENTITY_KINDS},
+        "relations": {kind: relations[kind] for kind in RELATION_KINDS},
+    }
+
+
+def _compare_entities(gold, predicted):
+    def same_boundaries(one, other):
+        return (one.start, one.end) == (other.start, other.end)
+
+    def shared_tokens(one, other):
+        return min(one.end, other.end) - max(one.start, other.start)
+
+    matching = _Matching(_distinct(gold.entities), _distinct(predicted.entities))
+    matching.pair("right", lambda one, other: one == other)
+    matching.pair("wrong type", same_boundaries)
+    candidates = sorted(
+        (one.type != other.type, -shared_tokens(one, other), i, j)
+        for i, one in matching.gold.items()
+        for j, other in matching.predicted.items()
+        if shared_tokens(one, other) > 0
+    )
+    for _, _, i, j in candidates:
+        matching.take("wrong boundary", i, j)
+    return matching.finish(lambda entity: (entity.start, entity.end))
+
+
+def _compare_relations(gold, predicted, entity_findings):
+    gold_of = {finding.predicted: finding.gold for finding in entity_findings}
+    right = {finding.gold for finding in entity_findings if finding.kind == "right"}
+    # A relation may name any of several equal entities; the findings know the first of them.
+    first_gold, first_predicted = _first_equal(gold.entities), _first_equal(predicted.entities)
+
+    def annotated(relation):
+        return relation.type, first_gold[relation.head], first_gold[relation.tail]
+
+    def in_gold_indices(relation):
+        """The predicted relation told with indices of gold entities; None for an entity without partner."""
+        return (relation.type, *(gold_of.get(first_predicted[i]) for i in (relation.head, relation.tail)))
+
+    matching = _Matching(
+        _distinct(gold.relations, annotated),
+        _distinct(
+            predicted.relations,
+            lambda relation: (relation.type, first_predicted[relation.head], first_predicted[relation.tail]),
+        ),
+    )
+
+    def same(one, other, *, swapped=False, any_type=False):
+        type_one, *ends_one = annotated(one)
+        type_other, *ends_other = in_gold_indices(other)
+        return (any_type or type_one == type_other) and ends_one == (ends_other[::-1] if swapped else ends_other)
+
+    def strictly(one):
+        return {first_gold[one.head], first_gold[one.tail]} <= right
+
+    matching.pair("right", lambda one, other: strictly(one) and same(one, other))
+    matching.pair("wrong type", lambda one, other: strictly(one) and same(one, other, any_type=True))
+    matching.pair("wrong direction", lambda one, other: strictly(one) and same(one, other, swapped=True))
+    matching.pair("wrong entity", same)
+    starts = [entity.start for entity in gold.entities]
+    return matching.finish(lambda relation: (starts[relation.head], starts[relation.tail]))
+
+
+class _Matching:
+    """Gold and predicted items not yet paired, by index, and the findings so far."""
+
+    def __init__(self, gold, predicted):
+        self.gold, self.predicted = gold, predicted
+        self._all_gold = dict(gold)
+        self.findings = []
+
+    def take(self, kind, i, j):
+        """Pair gold item `i` with predicted item `j`, unless one of them has a partner."""
+        if i in self.gold and j in self.predicted:
+            del self.gold[i], self.predicted[j]
+            self.findings.append(Finding(kind, i, j))
+
+    def pair(self, kind, alike):
+        """Pair what is alike, in the order of the documents."""
+        for i, one in list(self.gold.items()):
+            for j, other in list(self.predicted.items()):
+                if alike(one, other):
+                    self.take(kind, i, j)
+                    break
+
+    def finish(self, position):
+        """All findings, what is left being missed or spurious."""
+        self.findings += [Finding("missed", i, None) for i in self.gold]
+        spurious = [Finding("spurious", None, j) for j in self.predicted]
+        return sorted(self.findings, key=lambda finding: position(self._all_gold[finding.gold])) + spurious
+
+
+def _distinct(items, key=lambda item: item):
+    """`{index: item}` without repeats."""
+    seen = {}
+    for index, item in enumerate(items):
+        seen.setdefault(key(item), (index, item))
+    return dict(seen.values())
+
+
+def _first_equal(items):
+    """For each item the index of the first one equal to it."""
+    first = {}
+    return [first.setdefault(item, index) for index, item in enumerate(items)]
