@@ -1,0 +1,106 @@
+"""The scores of a run as tables, for the terminal and for the report; percent with two decimals."""
+
+from __future__ import annotations
+
+from html import escape
+from io import StringIO
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from cman_tf.evaluation.scorer import ITEMS, MODES
+
+_RATES = ("precision", "recall", "f1")
+_COUNTS = ("gold", "predicted", "correct")
+
+
+def text_table(metrics):
+    """The scores for a terminal: strict and boundaries, micro and macro, then each type (strict).
+
+    Args:
+        metrics: dict, as from `score`.
+
+    Returns:
+        str: three tables, lines of at most 100 characters, without colours. Rates are percent.
+    """
+    console = Console(file=StringIO(), width=100, color_system=None)
+    for headings, rows in (_summary(metrics), *_types(metrics)):
+        table = Table(box=SIMPLE, pad_edge=False)
+        for position, heading in enumerate(headings):
+            table.add_column(heading, justify="right" if position else "left", no_wrap=True)
+        for first, *cells in rows:
+            # A type's name is data: rich must not read "[bold]" in it as an order.
+            table.add_row(first.replace("[", r"\["), *cells)
+        console.print(table)
+    excluded = metrics.get("exclude_types")
+    if excluded:
+        console.print(f"Without entities of type {', '.join(excluded)}.", markup=False, highlight=False)
+    lines = console.file.getvalue().splitlines()
+    return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
+
+
+def html_tables(metrics):
+    """The same tables as HTML.
+
+    Args:
+        metrics: dict, as from `score`.
+    """
+    types = "".join(_html_table(headings, rows) for headings, rows in _types(metrics))
+    return f'{_html_table(*_summary(metrics))}<div class="pair">{types}</div>'
+
+
+def bars_html(breakdown, heading):
+    """Strict micro F1 of entities and relations in each group of a breakdown, as a table with bars.
+
+    Args:
+        breakdown: dict, as from `by_sentence_length` or `by_entity_distance`.
+        heading: str. What the groups are groups of.
+    """
+    rows = []
+    for name, group in breakdown.items():
+        cells = []
+        for item in ITEMS:
+            f1, count = group[item]["f1"], group[item]["gold"]
+            cells.append(
+                f'<td class="bar {item}" style="--share:{100 * f1:.2f}%"><span>{percent(f1)}</span> '
+                f"<small>{count} gold</small></td>"
+            )
+        rows.append(f"<tr><th>{escape(name)}</th>{''.join(cells)}</tr>")
+    head = f"<tr><th>{escape(heading)}</th><th>Entities F1</th><th>Relations F1</th></tr>"
+    return f'<div class="scroll"><table class="bars"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def percent(fraction):
+    """A fraction as percent with two decimals, without the sign."""
+    return f"{100 * fraction:.2f}"
+
+
+def _summary(metrics):
+    headings = ["", "Entities P", "R", "F1", "Relations P", "R", "F1"]
+    rows = [
+        [f"{mode} {average}", *(percent(metrics[mode][average][item][rate]) for item in ITEMS for rate in _RATES)]
+        for mode in MODES
+        for average in ("micro", "macro")
+    ]
+    return headings, rows
+
+
+def _types(metrics):
+    tables = []
+    for item, heading in (("entities", "Entity type"), ("relations", "Relation type")):
+        rows = [
+            [name, *(percent(row[rate]) for rate in _RATES), *(str(row[count]) for count in _COUNTS)]
+            for name, row in metrics["per_type"]["strict"][item].items()
+        ]
+        tables.append(([f"{heading}, strict", "P", "R", "F1", "gold", "predicted", "correct"], rows))
+    return tables
+
+
+def _html_table(headings, rows):
+    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
+    body = "".join(
+        f"<tr><th>{escape(first)}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+        for first, *cells in rows
+    )
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
