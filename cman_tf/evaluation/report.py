@@ -142,6 +142,10 @@ def _write(path, title, summary, filters, counts, rows):
     )
     path = Path(path)
     unfinished = path.with_name(path.name + ".tmp")
-    # A lone surrogate has no UTF-8 form; as a character reference it shows as the replacement character.
-    unfinished.write_bytes(page.encode("utf-8", errors="xmlcharrefreplace"))
-    os.replace(unfinished, path)
+    try:
+        # A lone surrogate has no UTF-8 form; as a character reference it shows as the replacement character.
+        unfinished.write_bytes(page.encode("utf-8", errors="xmlcharrefreplace"))
+        os.replace(unfinished, path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,36 @@
+from cman_tf.evaluation.scorer import score
+from cman_tf.evaluation.tables import percent, text_table
+from tests.evaluation.examples import by_hand, sentence
+
+
+def cells(table):
+    """Rows of a table, by their first cells."""
+    rows = [line.split() for line in table.splitlines()]
+    return {" ".join(w for w in row if w.isalpha() or "_" in w): [w for w in row if w[0].isdigit()] for row in rows}
+
+
+def test_scores_by_hand():
+    rows = cells(text_table(score(*by_hand())))
+    assert rows["strict micro"] == ["60.00", "60.00", "60.00", "33.33", "33.33", "33.33"]
+    # 7/18, 5/9 and 4/9, worked out in test_scorer.
+    assert rows["strict macro"] == ["38.89", "55.56", "44.44", "33.33", "33.33", "33.33"]
+    assert rows["boundaries micro"] == ["80.00", "80.00", "80.00", "66.67", "66.67", "66.67"]
+    assert rows["Loc"] == ["50.00", "100.00", "66.67", "1", "2", "1"]
+    assert rows["Work_For"] == ["0.00", "0.00", "0.00", "1", "1", "0"]
+
+
+def test_says_what_is_left_out():
+    assert "Without entities of type Org, [b]." in text_table(score(*by_hand(), exclude_types=["Org", "[b]"]))
+    assert "Without" not in text_table(score(*by_hand()))
+
+
+def test_a_type_is_data_not_markup():
+    gold = [sentence("a", [(0, 1, "[bold]")])]
+    table = text_table(score(gold, gold))
+    assert "[bold]" in table
+    assert "\x1b" not in table
+
+
+def test_percent():
+    assert percent(0.90625) == "90.62"
+    assert percent(1.0) == "100.00"
