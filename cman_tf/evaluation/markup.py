@@ -98,7 +98,7 @@ def text_html(text):
 
 def page_file(name):
     """Content of a file of the package folder `page`."""
-    return resources.files("cman_tf.evaluation").joinpath("page", name).read_text(encoding="utf-8")
+    return (resources.files("cman_tf.evaluation") / "page" / name).read_text(encoding="utf-8")
 
 
 def _line(document, marks, hues, label=""):
