@@ -1,0 +1,1 @@
+"""The network's layers, one public class per file."""

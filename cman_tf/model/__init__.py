@@ -1,0 +1,1 @@
+"""The network as a whole: assembly, losses, adversarial training, decoding."""

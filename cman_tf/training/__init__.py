@@ -1,0 +1,1 @@
+"""Training: the run folder, the schedule, the loop over epochs."""

@@ -1,0 +1,236 @@
+"""Every hyper-parameter once: its type, range, default, unit and where the default comes from.
+
+A configuration is a tree of frozen, validating dataclasses. It is read from YAML (`configs/*.yaml` or a file of your
+own), changed by command-line options of the same names (`--model.hidden_size 64`), and stored in each run folder.
+'not in the paper' marks what Zhao et al. (2020) leave open and this project had to choose.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from importlib import resources
+from pathlib import Path
+from typing import Literal, Optional
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from cman_tf.errors import InputError
+from cman_tf.files import atomic_write
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+def _field(default, help, **limits):
+    return Field(default, description=help, **limits)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class CorpusConfig:
+    """Which sentences are read."""
+
+    name: str = _field("sample", "sample, conll04, ade, or a folder with train, dev and test files")
+    variant: Literal["spert", "multihead"] = _field("spert", "which public split of CoNLL04")
+    fold: int = _field(0, "fold of ADE, 0 to 9", ge=0, le=9)
+    overlap: Literal["error", "drop_sentences", "keep_outer"] = _field(
+        "error", "what is done with overlapping entities, which BIO tags cannot hold; not in the paper"
+    )
+    data_dir: Optional[str] = _field(None, "folder with copies of the public corpora, instead of a download")
+
+
+@dataclass(frozen=True, config=_STRICT)
+class WordsConfig:
+    """Word embeddings (paper, 3.1)."""
+
+    size: int = _field(50, "width of the vectors; a vector file sets it; not in the paper", ge=1)
+    vectors: Optional[str] = _field(None, "GloVe or word2vec text file; without one, vectors start at random")
+    trainable: bool = _field(True, "whether the vectors of training words are trained; not in the paper")
+    lowercase: bool = _field(True, "whether words are looked up in lower case; not in the paper")
+    min_count: int = _field(2, "a word seen less often and without a vector is unknown; not in the paper", ge=1)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class CharactersConfig:
+    """Character BiLSTM (paper, 3.1)."""
+
+    size: int = _field(128, "width of the character embeddings (paper, 4.1)", ge=1)
+    hidden_size: int = _field(64, "width of the character LSTM per direction; not in the paper", ge=1)
+    max_length: int = _field(32, "characters of a word that are read, from its start; not in the paper", ge=1)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class ContextualConfig:
+    """The slot for frozen contextual vectors beside words and characters (the paper: ELMo, 1024 wide)."""
+
+    layers: int = _field(0, "layers of the encoder; 0 = no contextual vectors", ge=0)
+    width: int = _field(1024, "width of each layer (paper, 4.1)", ge=1)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class ModelConfig:
+    """The network (paper, 3.2 to 3.4)."""
+
+    hidden_size: int = _field(128, "d: width of every LSTM per direction, tokens are 2d wide (paper, 4.1)", ge=1)
+    num_heads: int = _field(4, "z: heads of every attention, a divisor of 2d; not in the paper", ge=1)
+    bsa_units: int = _field(2, "m: number of BSA units (paper, 4.1)", ge=1)
+    label_size: int = _field(25, "d_l: width of the label embeddings (paper, 4.1)", ge=1)
+    relation_size: int = _field(128, "width of the hidden layer that scores a pair; eq. 9 implies d", ge=1)
+    relation_projection: Literal["per_relation", "shared"] = _field(
+        "per_relation", "U, W, b, V for each relation (eq. 9), or U, W, b shared (Bekoulis et al., 2018)"
+    )
+    encoder: Literal["bilstm", "mlp"] = _field("bilstm", "what stands before each attention; mlp: Table 4, row 5")
+    bsa_attention: bool = _field(True, "self-attention in the BSA units; false: Table 4, row 2")
+    bla: bool = _field(True, "label attention; false: Table 4, row 3 (with bsa_attention false: row 4)")
+    embedding_dropout: float = _field(0.2, "dropout rate on token embeddings (paper, 4.1)", ge=0, lt=1)
+    lstm_dropout: float = _field(0.1, "dropout rate on BiLSTM outputs (paper, 4.1: .1 CoNLL04, .3 ADE)", ge=0, lt=1)
+    relation_dropout: float = _field(0.0, "dropout rate on the tokens that pairs are scored from; not in the paper",
+                                     ge=0, lt=1)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class TrainingConfig:
+    """Optimisation (paper, 3.5 and 4.1)."""
+
+    epochs: int = _field(180, "passes over the training sentences (paper, 4.1)", ge=1)
+    batch_size: int = _field(16, "sentences in a step; not in the paper", ge=1)
+    learning_rate: float = _field(5e-4, "of Adam (paper, 4.1)", gt=0)
+    schedule: Literal["constant", "linear"] = _field("constant", "constant, or linear decay to 0; not in the paper")
+    warmup_epochs: float = _field(0.0, "epochs over which the rate rises from 0; not in the paper", ge=0)
+    clip_norm: float = _field(5.0, "largest global norm of a gradient, 0 = no limit; not in the paper", ge=0)
+    adversarial_alpha: float = _field(
+        0.01, "size of the perturbation (eq. 14), 0 = off; value of Bekoulis et al. (2018)", ge=0
+    )
+    average_decay: float = _field(
+        0.0, "decay per step of the exponential average of weights that is evaluated, 0 = off; not in the paper",
+        ge=0, lt=1,
+    )
+
+
+@dataclass(frozen=True, config=_STRICT)
+class DecodingConfig:
+    """From scores to entities and relations."""
+
+    threshold: float = _field(0.5, "a relation counts above this probability", gt=0, lt=1)
+    bio_constrained: bool = _field(False, "whether an I- tag must follow its B- or I-; not in the paper")
+    type_constrained: bool = _field(False, "whether relations keep to the type signatures of the training data")
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Config:
+    """All of it: what `--config` reads and a run folder keeps."""
+
+    corpus: CorpusConfig = Field(default_factory=CorpusConfig)
+    words: WordsConfig = Field(default_factory=WordsConfig)
+    characters: CharactersConfig = Field(default_factory=CharactersConfig)
+    contextual: ContextualConfig = Field(default_factory=ContextualConfig)
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+    decoding: DecodingConfig = Field(default_factory=DecodingConfig)
+    seed: int = _field(1, "of weights, order and dropout", ge=0)
+    protocol: Literal["train", "train+dev"] = _field(
+        "train", "train: dev chooses the epoch; train+dev: both are trained on, the last epoch is kept"
+    )
+
+    def __post_init__(self):
+        width = 2 * self.model.hidden_size
+        if width % self.model.num_heads:
+            raise ValueError(
+                "2 * `model.hidden_size` must be a multiple of `model.num_heads`. Received: "
+                f"hidden_size={self.model.hidden_size}, num_heads={self.model.num_heads}"
+            )
+
+
+def fields(section=Config, prefix=""):
+    """Walk the leaves of the tree: yields `(dotted name, type annotation, default, description)`."""
+    for item in dataclasses.fields(section):
+        info = section.__pydantic_fields__[item.name]
+        if dataclasses.is_dataclass(info.annotation):
+            yield from fields(info.annotation, f"{prefix}{item.name}.")
+        else:
+            yield prefix + item.name, info.annotation, info.default, info.description
+
+
+def from_dict(values, where="the configuration"):
+    """Validate a nested dict.
+
+    Raises:
+        InputError: a field that does not exist (with the nearest name), of the wrong type or out of range.
+    """
+    if not isinstance(values, dict):
+        raise InputError(f"A configuration must be a mapping of names to values. Received: {values!r} in {where}")
+    try:
+        return TypeAdapter(Config).validate_python(values)
+    except ValidationError as error:
+        raise InputError(_sentence(error.errors()[0], where)) from None
+
+
+def _sentence(error, where):
+    name = ".".join(str(part) for part in error["loc"])
+    if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        known = [leaf for leaf, *_ in fields()]
+        # The last part alone decides when somebody forgets or mistakes the section.
+        near = difflib.get_close_matches(name, known, 1) or [
+            leaf for leaf in known if leaf.split(".")[-1] == name.split(".")[-1]
+        ]
+        hint = f"; nearest: {near[0]}" if near else f"; sections: {', '.join(f.name for f in dataclasses.fields(Config))}"
+        return f"A config field must exist. Received: {name} in {where}{hint}"
+    if error["type"] == "value_error":
+        return f"{error['ctx']['error']} in {where}"
+    return f"`{name}`: {error['msg'][0].lower()}{error['msg'][1:]}. Received: {error['input']!r} in {where}"
+
+
+def load(name, overrides=None):
+    """Read a configuration by name (`sample`, `conll04`, ...) or from a YAML file, then apply changes.
+
+    Args:
+        name: str. Name of a file in `cman_tf/configs` without `.yaml`, or a path.
+        overrides: dict of dotted field names to values, e.g. `{"model.hidden_size": 64}`.
+
+    Raises:
+        InputError: no such configuration, no valid YAML, or a bad field.
+    """
+    path = Path(name)
+    shipped = {Path(item.name).stem: item for item in resources.files("cman_tf").joinpath("configs").iterdir()
+               if item.name.endswith(".yaml")}
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        source = path
+    elif name in shipped:
+        source = shipped[name]
+    else:
+        near = difflib.get_close_matches(str(name), shipped, 1)
+        raise InputError(
+            f"A config must be a YAML file or one of {', '.join(sorted(shipped))}. Received: {name}"
+            + (f"; nearest: {near[0]}" if near else "")
+        )
+    try:
+        values = yaml.safe_load(source.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"A config file must be readable text. Received: {name} ({error})") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"A config file must be valid YAML. Received: {' '.join(str(error).split())} in {name}") from None
+    return change(from_dict(values, str(name)), overrides or {})
+
+
+def change(config, overrides, where="the command line"):
+    """A copy of `config` with the dotted fields of `overrides` replaced and everything validated again."""
+    values = to_dict(config)
+    for name, value in overrides.items():
+        *sections, leaf = name.split(".")
+        place = values
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[leaf] = value
+    return from_dict(values, where)
+
+
+def to_dict(config):
+    """The configuration as nested plain dicts."""
+    return dataclasses.asdict(config)
+
+
+def save(config, path):
+    """Write the configuration as YAML that `load` reads back equal."""
+    with atomic_write(path) as file:
+        yaml.safe_dump(to_dict(config), file, sort_keys=False, allow_unicode=True)

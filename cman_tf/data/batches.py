@@ -1,0 +1,91 @@
+"""Documents to padded batches of similar length, in an order that seed and epoch alone decide."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+
+def plan(lengths, batch_size, seed, epoch):
+    """Divide sentences into batches of similar length, in random order.
+
+    Lengths are blurred by up to a tenth before they are sorted, so that batches differ from epoch to epoch.
+
+    Args:
+        lengths: sequence of int, tokens of each sentence.
+        batch_size: int.
+        seed: int.
+        epoch: int. With `seed`, decides the order: a resumed training sees the batches it would have seen.
+
+    Returns:
+        list of int arrays, indices of sentences; always `ceil(len(lengths) / batch_size)` of them.
+    """
+    random = np.random.default_rng([seed, epoch])
+    lengths = np.asarray(lengths)
+    order = np.argsort(lengths * random.uniform(1.0, 1.1, len(lengths)) + random.uniform(0, 1, len(lengths)))
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    random.shuffle(batches)
+    return batches
+
+
+def training_batches(documents, schema, featurizer, batch_size, seed, first_epoch=0, contextual=None):
+    """Endless training data from `first_epoch` on.
+
+    Args:
+        documents: sequence of `Document`.
+        schema: `Schema`, for tags and relation cells.
+        featurizer: `Featurizer`.
+        batch_size: int.
+        seed: int. See `plan`.
+        first_epoch: int. The epoch that comes first. Default 0.
+        contextual: sequence of float arrays `(tokens, layers, width)`, one for each document, or None.
+
+    Returns:
+        `(dataset, steps)`: `tf.data.Dataset` of `(features, targets)`, and the batches in an epoch. `features`: what
+        `Featurizer` gives, and `contextual` float32 `(batch, tokens, layers, width)` if given. `targets`: `tags` int32
+        `(batch, tokens)`; `relations` int32 `(batch, relations, 3)`, rows of (head token, tail token, relation
+        type), -1 for padding.
+    """
+    tokens = [np.array([token.encode() for token in document.tokens], object) for document in documents]
+    tags = [np.array(schema.tag_ids(document), np.int32) for document in documents]
+    cells = [np.array(schema.relation_cells(document), np.int32).reshape(-1, 3) for document in documents]
+    lengths = [len(document) for document in documents]
+
+    def generate():
+        epoch = first_epoch
+        while True:
+            for rows in plan(lengths, batch_size, seed, epoch):
+                batch = {
+                    "tokens": pad([tokens[row] for row in rows], b""),
+                    "tags": pad([tags[row] for row in rows], 0),
+                    "relations": pad([cells[row] for row in rows], -1),
+                }
+                if contextual is not None:
+                    batch["contextual"] = pad([contextual[row] for row in rows], 0).astype(np.float32)
+                yield batch
+            epoch += 1
+
+    signature = {
+        "tokens": tf.TensorSpec([None, None], tf.string),
+        "tags": tf.TensorSpec([None, None], tf.int32),
+        "relations": tf.TensorSpec([None, None, 3], tf.int32),
+    }
+    if contextual is not None:
+        signature["contextual"] = tf.TensorSpec([None, None, *contextual[0].shape[1:]], tf.float32)
+
+    def featurize(batch):
+        features = featurizer(batch["tokens"])
+        if contextual is not None:
+            features["contextual"] = batch["contextual"]
+        return features, {"tags": batch["tags"], "relations": batch["relations"]}
+
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=signature).map(featurize)
+    return dataset.prefetch(2), -(-len(documents) // batch_size)
+
+
+def pad(rows, value):
+    """Stack arrays of different length, filled up with `value`: `(rows, longest, ...)`."""
+    result = np.full([len(rows), max(map(len, rows), default=0), *rows[0].shape[1:]], value, rows[0].dtype)
+    for position, row in enumerate(rows):
+        result[position, : len(row)] = row
+    return result

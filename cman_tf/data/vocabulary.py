@@ -1,0 +1,125 @@
+"""The words and characters that a model knows, and the vectors that words start from."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from cman_tf.errors import InputError
+from cman_tf.files import atomic_write
+
+
+class Vocabulary:
+    """Words and characters in the order of their ids.
+
+    Ids 0 and 1 of both are padding and unknown; they are not listed. Trained words come first, then the words that
+    only the vector file has.
+
+    Args:
+        words: list of str.
+        num_trained: int. How many of `words` stand in the training data.
+        characters: list of int, Unicode code points.
+        lowercase: bool. Whether words are looked up in lower case.
+    """
+
+    def __init__(self, words, num_trained, characters, lowercase):
+        self.words = list(words)
+        self.num_trained = num_trained
+        self.characters = list(characters)
+        self.lowercase = lowercase
+
+    @classmethod
+    def of(cls, documents, config):
+        """Build from training documents and, if `config.vectors` names one, a vector file.
+
+        Args:
+            documents: iterable of `Document`.
+            config: `WordsConfig`.
+
+        Returns:
+            `(vocabulary, vectors)`; vectors: float32 `(len(words), size)`, rows of nan where the file has no such
+            word, or None without a file.
+        """
+        counts, characters = Counter(), Counter()
+        for document in documents:
+            for token in document.tokens:
+                counts[token.lower() if config.lowercase else token] += 1
+                characters.update(map(ord, token))
+        file_words, table = read_vectors(config.vectors) if config.vectors else ([], None)
+        rows = {}
+        for row, word in enumerate(file_words):
+            rows.setdefault(word.lower() if config.lowercase else word, row)
+        # The table file holds one word a line, so a word with a line break in it stays unknown.
+        usable = {word for word in counts if not set(word) & set("\r\n")}
+        trained = sorted(word for word in usable if counts[word] >= config.min_count or word in rows)
+        fixed = [word for word in rows if word not in counts and not set(word) & set("\r\n")]
+        words = trained + fixed
+        vectors = None
+        if table is not None:
+            vectors = np.full([len(words), table.shape[1]], np.nan, np.float32)
+            for position, word in enumerate(words):
+                if word in rows:
+                    vectors[position] = table[rows[word]]
+        return cls(words, len(trained), sorted(characters), config.lowercase), vectors
+
+    def save(self, folder):
+        """Write `words.txt`, `characters.txt` and `vocabulary.json` into `folder`."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, lines in (("words.txt", self.words), ("characters.txt", map(str, self.characters))):
+            with atomic_write(folder / name) as file:
+                file.writelines(line + "\n" for line in lines)
+        with atomic_write(folder / "vocabulary.json") as file:
+            json.dump({"num_trained": self.num_trained, "lowercase": self.lowercase}, file)
+
+    @classmethod
+    def read(cls, folder):
+        """The inverse of `save`."""
+        folder = Path(folder)
+        words = (folder / "words.txt").read_text(encoding="utf-8").split("\n")[:-1]
+        characters = (folder / "characters.txt").read_text(encoding="utf-8").split()
+        settings = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+        return cls(words, settings["num_trained"], map(int, characters), settings["lowercase"])
+
+
+def read_vectors(path):
+    """Read a GloVe or word2vec text file: a word and its numbers a line, word2vec's first line (its size) optional.
+
+    Returns:
+        `(words, vectors)`: list of str, float32 `(words, size)`.
+
+    Raises:
+        InputError: no such file, no UTF-8, no vector, or a row of another width, with its line.
+    """
+    words, rows, width = [], [], None
+    try:
+        with open(path, encoding="utf-8", newline="\n") as file:
+            for number, line in enumerate(file, 1):
+                word, _, numbers = line.rstrip("\r\n").rstrip(" ").partition(" ")
+                if number == 1 and word.isdigit() and numbers.isdigit():
+                    continue
+                try:
+                    row = np.array(numbers.split(" "), dtype=np.float32)
+                except ValueError:
+                    raise InputError(
+                        f"A vector file must have a word and numbers on each line. Received: {line[:60]!r} in "
+                        f"{path}, line {number}"
+                    ) from None
+                width = width or len(row)
+                if len(row) != width:
+                    raise InputError(
+                        f"All rows of a vector file must have the same width. Received: {len(row)} numbers after "
+                        f"rows of {width} in {path}, line {number}"
+                    )
+                words.append(word)
+                rows.append(row)
+    except OSError as error:
+        raise InputError(f"A vector file must be readable. Received: {path} ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise InputError(f"A vector file must be UTF-8 text. Received: {path}") from None
+    if not rows:
+        raise InputError(f"A vector file must have at least one vector. Received: none in {path}")
+    return words, np.stack(rows)

@@ -1,0 +1,165 @@
+"""The paper's two attention units, BSA and BLA: a sequence encoder, multi-head attention, residual and LayerNorm."""
+
+import tensorflow as tf
+
+from cman_tf.layers.bilstm import BiLSTM
+from cman_tf.layers.dropout import Dropout
+
+
+@tf.keras.utils.register_keras_serializable(package="cman_tf")
+class AttentionUnit(tf.keras.layers.Layer):
+    """What BSA and BLA share (paper, 3.2, "General architecture").
+
+    `H = BiLSTM(X)` (eq. 1), `T = MultiHead(query, H, H)` (eq. 2 and 3, no biases), output
+    `LayerNorm(query + T)`.
+
+    Args:
+        hidden_size: int. d, width per direction; vectors are `2 * hidden_size` wide.
+        num_heads: int. z; must divide `2 * hidden_size`.
+        dropout: float. Rate on the encoder's output. Default 0.
+        encoder: `"bilstm"` or `"mlp"`, the network before the attention (Table 4, "replace BiLSTM with MLP": one
+            dense ReLU layer of the same width). Default `"bilstm"`.
+        seed: int. Of dropout. Default 0.
+
+    Raises:
+        ValueError: `2 * hidden_size` is no multiple of `num_heads`.
+
+    Reference:
+        Zhao et al. (2020); Vaswani et al. (2017).
+    """
+
+    def __init__(self, hidden_size, num_heads, dropout=0.0, encoder="bilstm", seed=0, **kwargs):
+        super().__init__(**kwargs)
+        if 2 * hidden_size % num_heads:
+            raise ValueError(
+                "2 * `hidden_size` must be a multiple of `num_heads`. Received: "
+                f"hidden_size={hidden_size}, num_heads={num_heads}"
+            )
+        self.hidden_size = hidden_size
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.encoder = encoder
+        self.seed = seed
+        self.supports_masking = True
+        self.sequence_encoder = sequence_encoder(encoder, hidden_size)
+        self.encoder_dropout = Dropout(dropout, seed=seed, name="dropout")
+        self.attention = tf.keras.layers.MultiHeadAttention(
+            num_heads, 2 * hidden_size // num_heads, use_bias=False, name="attention"
+        )
+        self.normalization = tf.keras.layers.LayerNormalization(epsilon=1e-6, name="normalization")
+
+    def encode(self, inputs, mask, training):
+        return self.encoder_dropout(self.sequence_encoder(inputs, mask=mask), training=training)
+
+    def attend(self, query, memory, mask, return_attention_scores=False):
+        mask = None if mask is None else mask[:, None, :]
+        attended = self.attention(
+            query, memory, attention_mask=mask, return_attention_scores=return_attention_scores
+        )
+        if return_attention_scores:
+            return self.normalization(query + attended[0]), attended[1]
+        return self.normalization(query + attended)
+
+    def compute_output_shape(self, input_shape):
+        return tf.TensorShape(input_shape[:-1]).concatenate(2 * self.hidden_size)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_size": self.hidden_size,
+            "num_heads": self.num_heads,
+            "dropout": self.dropout,
+            "encoder": self.encoder,
+            "seed": self.seed,
+        }
+
+
+@tf.keras.utils.register_keras_serializable(package="cman_tf")
+class BSA(AttentionUnit):
+    """BiLSTM-enhanced self-attention: `BSA(X) = LayerNorm(H + MultiHead(H, H, H))`, `H = BiLSTM(X)`.
+
+    Args:
+        self_attention: bool. False leaves `H` as it is (Table 4, "- self-attention in BSA"). Default True.
+        **kwargs: those of `AttentionUnit`.
+
+    Call arguments:
+        inputs: float `(batch, tokens, features)`.
+        mask: bool `(batch, tokens)`, False for padding. Default: no padding.
+        training: bool. Whether dropout is on.
+        return_attention_scores: bool. Also give the attention, `(batch, heads, tokens, tokens)`.
+
+    Shapes:
+        `(batch, tokens, features)` -> `(batch, tokens, 2 * hidden_size)`. Padding is never attended to.
+
+    Example:
+        >>> BSA(hidden_size=8, num_heads=2)(tf.zeros([2, 5, 3])).shape
+        TensorShape([2, 5, 16])
+
+    Reference:
+        Zhao et al. (2020), section 3.2, figure 3a.
+    """
+
+    def __init__(self, hidden_size, num_heads, self_attention=True, **kwargs):
+        super().__init__(hidden_size, num_heads, **kwargs)
+        self.self_attention = self_attention
+
+    def call(self, inputs, mask=None, training=None, return_attention_scores=False):
+        hidden = self.encode(inputs, mask, training)
+        if not self.self_attention:
+            return hidden
+        return self.attend(hidden, hidden, mask, return_attention_scores)
+
+    def get_config(self):
+        return {**super().get_config(), "self_attention": self.self_attention}
+
+
+@tf.keras.utils.register_keras_serializable(package="cman_tf")
+class BLA(AttentionUnit):
+    """BiLSTM-enhanced label attention: `BLA(X, L) = LayerNorm(X + MultiHead(X, H, H))`, `H = BiLSTM(L)`.
+
+    The paper does not say what its residual adds; the query X is added, as in the guided attention of Yu et al.
+    (2019) that the unit builds on.
+
+    Args:
+        **kwargs: those of `AttentionUnit`.
+
+    Call arguments:
+        inputs: float `(batch, tokens, 2 * hidden_size)`, the tokens.
+        labels: float `(batch, tokens, label features)`, the embedded tags.
+        mask: bool `(batch, tokens)`, False for padding. Default: no padding.
+        training: bool. Whether dropout is on.
+        return_attention_scores: bool. Also give the attention of tokens to labels, `(batch, heads, tokens, tokens)`.
+
+    Shapes:
+        `(batch, tokens, 2 * hidden_size)` -> the same. Padding is never attended to.
+
+    Raises:
+        ValueError: the tokens are not `2 * hidden_size` wide.
+
+    Example:
+        >>> BLA(hidden_size=8, num_heads=2)(tf.zeros([2, 5, 16]), labels=tf.zeros([2, 5, 4])).shape
+        TensorShape([2, 5, 16])
+
+    Reference:
+        Zhao et al. (2020), section 3.2, figure 3b.
+    """
+
+    def build(self, input_shape):
+        if input_shape[-1] != 2 * self.hidden_size:
+            raise ValueError(
+                "The tokens of a BLA unit must be 2 * `hidden_size` wide, for they are added to its attention. "
+                f"Received: width {input_shape[-1]}, hidden_size={self.hidden_size}"
+            )
+        super().build(input_shape)
+
+    def call(self, inputs, labels, mask=None, training=None, return_attention_scores=False):
+        return self.attend(inputs, self.encode(labels, mask, training), mask, return_attention_scores)
+
+
+def sequence_encoder(kind, hidden_size, name="encoder"):
+    """The network of eq. 1, or what replaces it in the ablation: `(batch, tokens, f)` -> `(batch, tokens, 2d)`."""
+    if kind == "bilstm":
+        return BiLSTM(hidden_size, name=name)
+    if kind == "mlp":
+        return tf.keras.layers.Dense(2 * hidden_size, activation="relu", name=name)
+    raise ValueError(f"`encoder` must be bilstm or mlp. Received: {kind!r}")

@@ -1,0 +1,52 @@
+"""Character-level word vectors."""
+
+import tensorflow as tf
+
+from cman_tf.layers.bilstm import BiLSTM
+
+
+@tf.keras.utils.register_keras_serializable(package="cman_tf")
+class CharacterEncoder(tf.keras.layers.Layer):
+    """The last states of a character BiLSTM, for each token.
+
+    A word's vector depends on its spelling alone, so each distinct word of a batch is encoded once.
+
+    Args:
+        num_characters: int. Characters known, padding (0) and unknown (1) included.
+        size: int. Width of the character embeddings.
+        hidden_size: int. Width of the LSTM per direction.
+
+    Call arguments:
+        inputs: int32 `(words, characters)`, the distinct words of the batch, 0 for padding.
+        index: int32 `(batch, tokens)`, which of the words each token is.
+
+    Shapes:
+        -> `(batch, tokens, 2 * hidden_size)`.
+
+    Reference:
+        Lample et al. (2016), section 4.1.
+    """
+
+    def __init__(self, num_characters, size, hidden_size, **kwargs):
+        super().__init__(**kwargs)
+        self.num_characters = num_characters
+        self.size = size
+        self.hidden_size = hidden_size
+        self.embedding = tf.keras.layers.Embedding(num_characters, size, name="embedding")
+        self.bilstm = BiLSTM(hidden_size, name="bilstm")
+
+    def call(self, inputs, index):
+        mask = inputs != 0
+        states = self.bilstm(self.embedding(inputs), mask=mask)
+        lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
+        last = tf.gather(states[:, :, : self.hidden_size], tf.maximum(lengths - 1, 0), batch_dims=1)
+        first = states[:, 0, self.hidden_size :]
+        return tf.gather(tf.concat([last, first], axis=1), index)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_characters": self.num_characters,
+            "size": self.size,
+            "hidden_size": self.hidden_size,
+        }

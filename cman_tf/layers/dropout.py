@@ -1,0 +1,37 @@
+"""Dropout whose random state is part of a checkpoint."""
+
+import tensorflow as tf
+
+
+@tf.keras.utils.register_keras_serializable(package="cman_tf")
+class Dropout(tf.keras.layers.Dropout):
+    """Keras dropout that a resumed training continues exactly.
+
+    The stock layer's random state is not in `tf.train.Checkpoint`, so a resumed run would draw other masks than the
+    uninterrupted one. This one draws from a `tf.random.Generator` of its own, which is.
+
+    Args:
+        rate: float. Share of the inputs that is set to zero, `0 <= rate < 1`.
+        seed: int. Start of the random state. Default 0.
+
+    Shapes:
+        `(...)` -> `(...)`; masking is passed through.
+
+    Example:
+        >>> Dropout(0.2, seed=7)(tf.ones([2, 3]), training=False).shape
+        TensorShape([2, 3])
+    """
+
+    def __init__(self, rate, seed=0, **kwargs):
+        super().__init__(rate, seed=seed, **kwargs)
+        self.generator = tf.random.Generator.from_seed(seed)
+
+    def call(self, inputs, training=None):
+        if not training or self.rate == 0:
+            return inputs
+        return tf.nn.experimental.general_dropout(inputs, self.rate, uniform_sampler=self.generator.uniform)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["noise_shape"]
+        return config

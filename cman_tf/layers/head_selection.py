@@ -1,0 +1,124 @@
+"""Multi-head selection: a score for every pair of tokens and every relation."""
+
+import tensorflow as tf
+
+
+@tf.keras.utils.register_keras_serializable(package="cman_tf")
+class HeadSelection(tf.keras.layers.Layer):
+    """Relation scores, eq. 9: `s(i, j, k) = V_k tanh(U_k x_i + W_k x_j + b_k)`.
+
+    Row i is the subject (the paper's head), column j the object. Pairs are scored one sentence at a time, without its
+    padding, and their hidden layer is computed again for the gradient: the hidden layer of a batch, `(batch, tokens,
+    tokens, relations, hidden)`, would be hundreds of megabytes, and slower to move than to compute.
+
+    Args:
+        num_relations: int. Number of relation types.
+        hidden_size: int. Width of the hidden layer (the paper's d tilde).
+        projection: `"per_relation"`, U, W, b and V for each relation as eq. 9 is written, or `"shared"`, U, W and b
+            once and one column of V for each relation (Bekoulis et al., 2018). Default `"per_relation"`.
+
+    Call arguments:
+        inputs: float `(batch, tokens, features)`.
+        lengths: int32 `(batch,)`, the tokens of each sentence.
+
+    Shapes:
+        `(batch, tokens, features)` -> `(batch, tokens, tokens, num_relations)`, logits; 0 where a token is padding.
+
+    Example:
+        >>> HeadSelection(5, 8)(tf.zeros([2, 4, 6]), lengths=tf.constant([4, 2])).shape
+        TensorShape([2, 4, 4, 5])
+
+    Reference:
+        Zhao et al. (2020), section 3.4; Bekoulis et al. (2018).
+    """
+
+    def __init__(self, num_relations, hidden_size, projection="per_relation", **kwargs):
+        super().__init__(**kwargs)
+        if projection not in ("per_relation", "shared"):
+            raise ValueError(f"`projection` must be per_relation or shared. Received: {projection!r}")
+        self.num_relations = num_relations
+        self.hidden_size = hidden_size
+        self.projection = projection
+
+    def build(self, input_shape):
+        groups = self.num_relations if self.projection == "per_relation" else 1
+        columns = self.num_relations // groups if groups else 0
+        width = groups * self.hidden_size
+        # Glorot's limit for one group, though all groups share one matrix.
+        limit = (6 / (input_shape[-1] + self.hidden_size)) ** 0.5
+        uniform = tf.random_uniform_initializer(-limit, limit)
+        self.head_kernel = self.add_weight("head_kernel", [input_shape[-1], width], initializer=uniform)
+        self.tail_kernel = self.add_weight("tail_kernel", [input_shape[-1], width], initializer=uniform)
+        self.bias = self.add_weight("bias", [width], initializer="zeros")
+        self.scorer = self.add_weight("scorer", [groups, self.hidden_size, columns], initializer="glorot_uniform")
+        super().build(input_shape)
+
+    def call(self, inputs, lengths):
+        heads = tf.matmul(inputs, self.head_kernel)
+        tails = tf.matmul(inputs, self.tail_kernel) + self.bias
+        return _score_pairs(heads, tails, self._block_diagonal(), lengths)
+
+    def _block_diagonal(self):
+        """V as one matrix `(groups * hidden, relations)`: each relation reads its own group's hidden layer."""
+        groups = self.scorer.shape[0]
+        blocks = self.scorer[:, :, None, :] * tf.eye(groups)[:, None, :, None]
+        return tf.reshape(blocks, [-1, self.num_relations])
+
+    def compute_output_shape(self, input_shape):
+        batch, tokens, _ = input_shape
+        return tf.TensorShape([batch, tokens, tokens, self.num_relations])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_relations": self.num_relations,
+            "hidden_size": self.hidden_size,
+            "projection": self.projection,
+        }
+
+
+@tf.custom_gradient
+def _score_pairs(heads, tails, scorer, lengths):
+    """`(batch, n, n, relations)` from `heads`, `tails` `(batch, n, width)` and `scorer` `(width, relations)`."""
+    batch, tokens = tf.unstack(tf.shape(heads)[:2])
+    width, relations = scorer.shape
+
+    def hidden(row):
+        n = lengths[row]
+        return n, tf.tanh(heads[row, :n, None] + tails[row, None, :n])
+
+    def score(row, scores):
+        n, layer = hidden(row)
+        score = tf.reshape(tf.matmul(tf.reshape(layer, [-1, width]), scorer), [n, n, relations])
+        return row + 1, scores.write(row, tf.pad(score, [[0, tokens - n], [0, tokens - n], [0, 0]]))
+
+    _, scores = tf.while_loop(
+        lambda row, _: row < batch,
+        score,
+        (0, tf.TensorArray(tf.float32, size=batch, element_shape=[None, None, relations])),
+    )
+
+    def gradient(d_scores):
+        transposed = tf.transpose(scorer)
+
+        def step(row, d_heads, d_tails, d_scorer):
+            n, layer = hidden(row)
+            layer = tf.reshape(layer, [-1, width])
+            d_score = tf.reshape(d_scores[row, :n, :n], [-1, relations])
+            d_layer = tf.matmul(d_score, transposed) * (1 - layer * layer)
+            d_layer = tf.reshape(d_layer, [n, n, width])
+            pad = [[0, tokens - n], [0, 0]]
+            return (
+                row + 1,
+                d_heads.write(row, tf.pad(tf.reduce_sum(d_layer, axis=1), pad)),
+                d_tails.write(row, tf.pad(tf.reduce_sum(d_layer, axis=0), pad)),
+                d_scorer + tf.matmul(layer, d_score, transpose_a=True),
+            )
+
+        array = tf.TensorArray(tf.float32, size=batch, element_shape=[None, width])
+        _, d_heads, d_tails, d_scorer = tf.while_loop(
+            lambda row, *_: row < batch, step, (0, array, array, tf.zeros_like(scorer))
+        )
+        return d_heads.stack(), d_tails.stack(), d_scorer, None
+
+    return scores.stack(), gradient

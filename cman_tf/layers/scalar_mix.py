@@ -1,0 +1,31 @@
+"""A learnt mix of the layers of a contextual encoder."""
+
+import tensorflow as tf
+
+
+@tf.keras.utils.register_keras_serializable(package="cman_tf")
+class ScalarMix(tf.keras.layers.Layer):
+    """`gamma * sum_l softmax(w)_l * layer_l`, the task's own view of a deep encoder.
+
+    Shapes:
+        `(batch, tokens, layers, width)` -> `(batch, tokens, width)`.
+
+    Example:
+        >>> ScalarMix()(tf.ones([2, 3, 4, 5])).shape
+        TensorShape([2, 3, 5])
+
+    Reference:
+        Peters et al. (2018), eq. 1.
+    """
+
+    def build(self, input_shape):
+        self.weight = self.add_weight("weight", [input_shape[-2]], initializer="zeros")
+        self.gamma = self.add_weight("gamma", [], initializer="ones")
+        super().build(input_shape)
+
+    def call(self, inputs):
+        return self.gamma * tf.einsum("btlw,l->btw", inputs, tf.nn.softmax(self.weight))
+
+    def compute_output_shape(self, input_shape):
+        batch, tokens, _, width = input_shape
+        return tf.TensorShape([batch, tokens, width])

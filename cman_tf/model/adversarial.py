@@ -1,0 +1,25 @@
+"""The worst-case perturbation of adversarial training."""
+
+import tensorflow as tf
+
+
+def perturbation(gradient, alpha, lengths):
+    """The step along the gradient that hurts most, eq. 14: `eta = alpha * sqrt(D) * g / ||g||`.
+
+    Args:
+        gradient: float32 `(batch, tokens, D)`, of the loss with respect to the token embeddings.
+        alpha: float. Size relative to the square root of the embedding's width.
+        lengths: int32 `(batch,)`. Padding is not perturbed.
+
+    Returns:
+        float32 `(batch, tokens, D)` of norm `alpha * sqrt(D)` over (tokens, D) in each sentence, or 0 where the
+        gradient is 0; no gradient flows through it.
+
+    Reference:
+        Bekoulis et al. (2018), "Adversarial training for multi-context joint entity and relation extraction", eq. 3.
+    """
+    mask = tf.sequence_mask(lengths, tf.shape(gradient)[1], gradient.dtype)[:, :, None]
+    gradient = tf.stop_gradient(gradient) * mask
+    norm = tf.sqrt(tf.reduce_sum(tf.square(gradient), axis=[1, 2], keepdims=True))
+    width = tf.cast(tf.shape(gradient)[2], gradient.dtype)
+    return alpha * tf.sqrt(width) * tf.math.divide_no_nan(gradient, norm)

@@ -1,0 +1,241 @@
+"""The Cross-Modal Attention Network: its functional assembly and its training step."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from cman_tf.layers.attention_unit import BLA, BSA, sequence_encoder
+from cman_tf.layers.character_encoder import CharacterEncoder
+from cman_tf.layers.crf import CRF
+from cman_tf.layers.dropout import Dropout
+from cman_tf.layers.head_selection import HeadSelection
+from cman_tf.layers.scalar_mix import ScalarMix
+from cman_tf.layers.word_embedding import WordEmbedding
+from cman_tf.model.adversarial import perturbation
+from cman_tf.model.losses import relation_loss
+
+
+def build_cman(config, schema, *, num_trained_words, num_fixed_words, num_characters):
+    """Assemble the network of a configuration.
+
+    Three functional models in a row make the whole: token embeddings (paper, 3.1), entity network (BSA units and CRF
+    emissions, eq. 4 and 8), relation network (BLA, fusion, BLA, pair scores, eq. 5 to 9). Adversarial training perturbs
+    what passes between the first and the second; decoded tags pass between the second and the third.
+
+    Args:
+        config: `Config`.
+        schema: `Schema`.
+        num_trained_words, num_fixed_words: int. Rows of the two word tables (`WordEmbedding`).
+        num_characters: int. Rows of the character table.
+
+    Returns:
+        `Cman` with inputs `words`, `spellings`, `spelling_index`, `lengths`, (`contextual`,) `tags` and outputs
+        `emissions` `(batch, tokens, tags)`, `relation_scores` `(batch, tokens, tokens, relations)`.
+    """
+    tf.keras.utils.set_random_seed(config.seed)
+    seeds = iter(range(config.seed * 1000, config.seed * 1000 + 1000))
+    embedding = _token_embedding(config, num_trained_words, num_fixed_words, num_characters)
+    entity_network = _entity_network(config, schema, embedding.output_shape[-1], seeds)
+    relation_network = _relation_network(config, schema, seeds)
+
+    inputs = {item.name: item for item in embedding.inputs}
+    inputs["lengths"] = tf.keras.Input([], dtype=tf.int32, name="lengths")
+    inputs["tags"] = tf.keras.Input([None], dtype=tf.int32, name="tags")
+    embeddings = embedding({name: inputs[name] for name in embedding.input_names})
+    entities = entity_network({"embeddings": embeddings, "lengths": inputs["lengths"]})
+    scores = relation_network(
+        {"tokens": entities["tokens"], "tags": inputs["tags"], "lengths": inputs["lengths"]}
+    )
+    return Cman(inputs, {"emissions": entities["emissions"], "relation_scores": scores})
+
+
+# -- functional models ------------------------------------------------------------------------------------------------
+
+
+def _token_embedding(config, num_trained_words, num_fixed_words, num_characters):
+    words = tf.keras.Input([None], dtype=tf.int32, name="words")
+    spellings = tf.keras.Input([None], dtype=tf.int32, name="spellings")
+    index = tf.keras.Input([None], dtype=tf.int32, name="spelling_index")
+    inputs = [words, spellings, index]
+    parts = [
+        WordEmbedding(
+            num_trained_words, num_fixed_words, config.words.size, config.words.trainable, name="word_embedding"
+        )(words),
+        CharacterEncoder(
+            num_characters, config.characters.size, config.characters.hidden_size, name="character_encoder"
+        )(spellings, index),
+    ]
+    if config.contextual.layers:
+        contextual = tf.keras.Input([None, config.contextual.layers, config.contextual.width], name="contextual")
+        inputs.append(contextual)
+        parts.append(ScalarMix(name="scalar_mix")(contextual))
+    embeddings = tf.keras.layers.Concatenate(name="embeddings")(parts)
+    return tf.keras.Model({item.name: item for item in inputs}, embeddings, name="token_embedding")
+
+
+def _entity_network(config, schema, width, seeds):
+    model = config.model
+    embeddings = tf.keras.Input([None, width], name="embeddings")
+    lengths = tf.keras.Input([], dtype=tf.int32, name="lengths")
+    mask = _mask(embeddings, lengths)
+    tokens = Dropout(model.embedding_dropout, seed=next(seeds), name="embedding_dropout")(embeddings)
+    for unit in range(1, model.bsa_units + 1):
+        tokens = BSA(
+            model.hidden_size,
+            model.num_heads,
+            self_attention=model.bsa_attention,
+            dropout=model.lstm_dropout,
+            encoder=model.encoder,
+            seed=next(seeds),
+            name=f"bsa_{unit}",
+        )(tokens, mask=mask)
+    forbidden = forbidden_transitions(len(schema.tags)) if config.decoding.bio_constrained else ()
+    emissions = CRF(len(schema.tags), forbidden, name="crf")(tokens)
+    return tf.keras.Model(
+        {"embeddings": embeddings, "lengths": lengths},
+        {"tokens": tokens, "emissions": emissions},
+        name="entity_network",
+    )
+
+
+def _relation_network(config, schema, seeds):
+    model = config.model
+    tokens = tf.keras.Input([None, 2 * model.hidden_size], name="tokens")
+    tags = tf.keras.Input([None], dtype=tf.int32, name="tags")
+    lengths = tf.keras.Input([], dtype=tf.int32, name="lengths")
+    fused = tokens
+    if model.bla:
+        mask = _mask(tokens, lengths)
+        labels = tf.keras.layers.Embedding(len(schema.tags), model.label_size, name="label_embedding")(tags)
+        unit = {"num_heads": model.num_heads, "dropout": model.lstm_dropout, "encoder": model.encoder}
+        first = BLA(model.hidden_size, seed=next(seeds), name="bla_1", **unit)(tokens, labels=labels, mask=mask)
+        fused = tf.keras.layers.Concatenate(name="tokens_and_labels")([tokens, first])
+        fusion = sequence_encoder(model.encoder, model.hidden_size, name="fusion")
+        fused = fusion(fused, mask=mask) if model.encoder == "bilstm" else fusion(fused)
+        fused = Dropout(model.lstm_dropout, seed=next(seeds), name="fusion_dropout")(fused)
+        fused = BLA(model.hidden_size, seed=next(seeds), name="bla_2", **unit)(fused, labels=labels, mask=mask)
+    fused = Dropout(model.relation_dropout, seed=next(seeds), name="relation_dropout")(fused)
+    scores = HeadSelection(
+        len(schema.relation_types), model.relation_size, model.relation_projection, name="head_selection"
+    )(fused, lengths=lengths)
+    return tf.keras.Model({"tokens": tokens, "tags": tags, "lengths": lengths}, scores, name="relation_network")
+
+
+def _mask(tokens, lengths):
+    return tf.keras.layers.Lambda(
+        lambda pair: tf.sequence_mask(pair[1], tf.shape(pair[0])[1]), name="mask"
+    )([tokens, lengths])
+
+
+def forbidden_transitions(num_tags):
+    """`(from, to)` tag ids that BIO does not allow, from -1 at the start: I- tags not after their own B- or I-."""
+    return [
+        (source, target)
+        for target in range(2, num_tags, 2)
+        for source in range(-1, num_tags)
+        if source not in (target - 1, target)
+    ]
+
+
+# -- model ------------------------------------------------------------------------------------------------------------
+
+
+@tf.keras.utils.register_keras_serializable(package="cman_tf")
+class Cman(tf.keras.Model):
+    """The whole network, trained jointly on tags and relations; made by `build_cman`.
+
+    `train_step` minimises `L(w) + L(w + eta)`, eq. 14: the loss on the token embeddings and on the embeddings
+    moved by the worst-case perturbation, each with fresh dropout. `L` is the sum of CRF and relation loss over a
+    sentence (eq. 11 to 13), averaged over the batch. Everything after the embeddings is traced once and called twice;
+    the embeddings are computed once.
+
+    Attributes:
+        token_embedding, entity_network, relation_network: the three functional models, see `build_cman`.
+        crf: the `CRF` layer, for likelihood and decoding.
+
+    Reference:
+        Zhao et al. (2020), "Modeling Dense Cross-Modal Interactions for Joint Entity-Relation Extraction", IJCAI.
+    """
+
+    def __init__(self, inputs, outputs, name="cman", **kwargs):
+        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+        self.token_embedding = self.get_layer("token_embedding")
+        self.entity_network = self.get_layer("entity_network")
+        self.relation_network = self.get_layer("relation_network")
+        self.crf = self.entity_network.get_layer("crf")
+        self._joint = None
+
+    def compile(self, optimizer, adversarial_alpha=0.0, clip_norm=0.0, **kwargs):
+        """Set up training.
+
+        Args:
+            optimizer: Keras optimizer.
+            adversarial_alpha: float. Size of the perturbation, 0 for training without it.
+            clip_norm: float. Largest global norm of the gradient, 0 for no limit.
+        """
+        super().compile(optimizer=optimizer, **kwargs)
+        self.adversarial_alpha = adversarial_alpha
+        self.clip_norm = clip_norm
+        self.trackers = {name: tf.keras.metrics.Mean(name) for name in ("loss", "ner_loss", "re_loss")}
+        self._joint = None
+
+    @property
+    def metrics(self):
+        return list(self.trackers.values())
+
+    def joint_loss(self, embeddings, tags, relations, lengths, training):
+        """`(L_ner, L_re)`, eq. 11 to 13: float32 scalars, sums over sentences averaged over the batch."""
+        entities = self.entity_network({"embeddings": embeddings, "lengths": lengths}, training=training)
+        scores = self.relation_network(
+            {"tokens": entities["tokens"], "tags": tags, "lengths": lengths}, training=training
+        )
+        ner = -tf.reduce_mean(self.crf.log_likelihood(entities["emissions"], tags, lengths))
+        return ner, tf.reduce_mean(relation_loss(scores, relations, lengths))
+
+    def _joint_gradients(self):
+        """The traced function `(embeddings, tags, relations, lengths) -> losses, embeddings' gradient, gradients`."""
+        weights = self.entity_network.trainable_weights + self.relation_network.trainable_weights
+
+        # Not inlined: the graph holds its body once, though a step calls it twice.
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None, None, self.token_embedding.output_shape[-1]], tf.float32),
+                tf.TensorSpec([None, None], tf.int32),
+                tf.TensorSpec([None, None, 3], tf.int32),
+                tf.TensorSpec([None], tf.int32),
+            ],
+            experimental_attributes={"_noinline": True},
+        )
+        def joint_gradients(embeddings, tags, relations, lengths):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch([embeddings, *weights])
+                ner, re = self.joint_loss(embeddings, tags, relations, lengths, training=True)
+                loss = ner + re
+            gradients = tape.gradient(loss, [embeddings, *weights])
+            gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+            return ner, re, gradients[0], gradients[1:]
+
+        return joint_gradients, weights
+
+    def train_step(self, data):
+        features, targets = data
+        if self._joint is None:
+            self._joint = self._joint_gradients()
+        joint_gradients, weights = self._joint
+        tags, relations, lengths = targets["tags"], targets["relations"], features["lengths"]
+        with tf.GradientTape() as tape:
+            embeddings = self.token_embedding({name: features[name] for name in self.token_embedding.input_names})
+        ner, re, upstream, gradients = joint_gradients(embeddings, tags, relations, lengths)
+        if self.adversarial_alpha:
+            moved = embeddings + perturbation(upstream, self.adversarial_alpha, lengths)
+            moved_ner, moved_re, moved_upstream, moved_gradients = joint_gradients(moved, tags, relations, lengths)
+            ner, re, upstream = ner + moved_ner, re + moved_re, upstream + moved_upstream
+            gradients = [first + second for first, second in zip(gradients, moved_gradients)]
+        inner = self.token_embedding.trainable_weights
+        gradients += tape.gradient(embeddings, inner, output_gradients=upstream)
+        if self.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
+        self.optimizer.apply_gradients(zip(gradients, weights + inner))
+        for name, value in (("loss", ner + re), ("ner_loss", ner), ("re_loss", re)):
+            self.trackers[name].update_state(value)
+        return {name: tracker.result() for name, tracker in self.trackers.items()}

@@ -1,0 +1,110 @@
+"""Tags and relation scores to entities and relations: the one decoder of training, prediction and export."""
+
+import tensorflow as tf
+
+
+def decode_entities(tags, lengths):
+    """Chunks of a BIO tagging, read as conlleval does: an I- tag with no B- before it opens a chunk.
+
+    Args:
+        tags: int32 `(batch, tokens)`; 0 is O, `1 + 2k` is B- and `2 + 2k` is I- of type k.
+        lengths: int32 `(batch,)`.
+
+    Returns:
+        dict of `(batch, entities)`, padded: `entity_start`, `entity_end` (exclusive) and `entity_type` int32, 0 where
+        `entity_mask` (bool) is False.
+    """
+    tags *= tf.sequence_mask(lengths, tf.shape(tags)[1], tags.dtype)
+    types, inside = (tags - 1) // 2, tags > 0
+    continues = (tags > 0) & (tags % 2 == 0) & (types == _shift(types, 1, -1)) & _shift(inside, 1, False)
+    starts = inside & ~continues
+    ends = inside & ~_shift(continues, -1, False)
+    positions = tf.zeros_like(tags) + tf.range(tf.shape(tags)[1])[None]
+    start = tf.ragged.boolean_mask(positions, starts)
+    mask = tf.ragged.map_flat_values(tf.ones_like, start).to_tensor(0) > 0
+    return {
+        "entity_start": start.to_tensor(0),
+        "entity_end": tf.ragged.boolean_mask(positions + 1, ends).to_tensor(0),
+        "entity_type": tf.ragged.boolean_mask(types, starts).to_tensor(0),
+        "entity_mask": mask,
+    }
+
+
+def decode_relations(scores, entities, threshold, allowed=None):
+    """Relations between decoded entities: cells of their last tokens whose probability is above `threshold`.
+
+    Args:
+        scores: float32 `(batch, tokens, tokens, relation types)`, logits.
+        entities: dict, the result of `decode_entities`.
+        threshold: float.
+        allowed: bool `(entity types, entity types, relation types)` of head, tail and relation, or None for all.
+
+    Returns:
+        dict of `(batch, relations)`, padded: `relation_head`, `relation_tail` (indices of entities) and
+        `relation_type` int32, `relation_score` float32 (probability), `relation_mask` bool.
+    """
+    last = tf.maximum(entities["entity_end"] - 1, 0)
+    scores = tf.gather(scores, last, axis=1, batch_dims=1)
+    scores = tf.sigmoid(tf.gather(scores, last, axis=2, batch_dims=1))
+    mask = entities["entity_mask"]
+    keep = (scores > threshold) & (mask[:, :, None] & mask[:, None, :])[..., None]
+    keep &= ~tf.eye(tf.shape(mask)[1], dtype=tf.bool)[None, :, :, None]
+    if allowed is not None:
+        types = entities["entity_type"]
+        pairs = types[:, :, None] * allowed.shape[1] + types[:, None, :]
+        keep &= tf.gather(tf.reshape(allowed, [-1, allowed.shape[2]]), pairs)
+    cells = tf.cast(tf.where(keep), tf.int32)
+    rows = tf.cast(tf.shape(mask)[0], tf.int64)
+
+    def padded(values):
+        return tf.RaggedTensor.from_value_rowids(values, tf.cast(cells[:, 0], tf.int64), rows).to_tensor(0)
+
+    return {
+        "relation_head": padded(cells[:, 1]),
+        "relation_tail": padded(cells[:, 2]),
+        "relation_type": padded(cells[:, 3]),
+        "relation_score": padded(tf.gather_nd(scores, cells)),
+        "relation_mask": padded(tf.ones_like(cells[:, 0])) > 0,
+    }
+
+
+def entity_scores(crf, emissions, tags, entities, lengths):
+    """The CRF's marginal probability of each decoded span: its tags, with no continuation after it.
+
+    Args:
+        crf: `CRF`.
+        emissions: float32 `(batch, tokens, tags)`.
+        tags: int32 `(batch, tokens)`, the decoded ones.
+        entities: dict, the result of `decode_entities`.
+        lengths: int32 `(batch,)`.
+
+    Returns:
+        float32 `(batch, entities)`, 0 where `entity_mask` is False.
+    """
+    inside = tf.sequence_mask(lengths, tf.shape(tags)[1])
+    alphas = tf.gather(crf.log_alphas(emissions, lengths), tags, batch_dims=2)
+    betas = crf.log_betas(emissions, lengths)
+    before = _shift(tags, 1, 0)
+    steps = tf.gather_nd(crf.transitions, tf.stack([before, tags], axis=2))
+    path = tf.cumsum(steps + tf.gather(emissions, tags, batch_dims=2), axis=1)
+    # After the span's last token anything may come but the I- tag of its own type.
+    ahead = emissions[:, 1:] + betas[:, 1:]
+    leave = tf.gather(crf.transitions, tags[:, :-1]) + ahead
+    continuing = tf.one_hot((tags[:, :-1] + 1) // 2 * 2, crf.num_tags, on_value=True, off_value=False)
+    leave = tf.reduce_logsumexp(tf.where(continuing, tf.float32.min, leave), axis=2)
+    leave = tf.where(inside[:, 1:], leave, 0.0)
+    leave = tf.concat([leave, tf.zeros_like(emissions[:, :1, 0])], axis=1)
+    start, last = entities["entity_start"], tf.maximum(entities["entity_end"] - 1, 0)
+
+    def at(values, positions):
+        return tf.gather(values, positions, batch_dims=1)
+
+    score = at(alphas, start) + at(path, last) - at(path, start) + at(leave, last)
+    score -= crf.log_norm(emissions, lengths)[:, None]
+    return tf.where(entities["entity_mask"], tf.minimum(tf.exp(score), 1.0), 0.0)
+
+
+def _shift(values, by, fill):
+    """Move along the tokens: what is at t comes to t + by."""
+    edge = tf.fill([tf.shape(values)[0], 1], tf.cast(fill, values.dtype))
+    return tf.concat([edge, values[:, :-1]], axis=1) if by > 0 else tf.concat([values[:, 1:], edge], axis=1)

@@ -1,0 +1,133 @@
+"""A trained model in Python's hands: text or tokens in, documents out."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from cman_tf.data.batches import pad
+from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.model.extraction import Extractor
+
+
+class Predictor:
+    """Extracts entities and relations.
+
+    Args:
+        model: `Cman`.
+        featurizer: `Featurizer`.
+        schema: `Schema`.
+        config: `Config`.
+        batch_size: int. Sentences in a batch at most. Default 32.
+        batch_cells: int. Pairs of tokens in a batch at most (but for one sentence by itself), which bounds memory
+            for long sentences. Default 500,000.
+
+    Example:
+        >>> predictor = cman_tf.load("runs/sample")
+        >>> document = predictor("Ana Lima lives in Oslo.")
+        >>> [(document.entity_text(entity), entity.type) for entity in document.entities]
+    """
+
+    def __init__(self, model, featurizer, schema, config, batch_size=32, batch_cells=500_000):
+        self.model = model
+        self.schema = schema
+        self.config = config
+        self.batch_size = batch_size
+        self.batch_cells = batch_cells
+        self.extractor = Extractor(model, featurizer, schema, config.decoding)
+        tokens, tags = tf.TensorSpec([None, None], tf.string), tf.TensorSpec([None, None], tf.int32)
+        self._split = tf.function(self.extractor.split, input_signature=[tf.TensorSpec([None], tf.string)])
+        self._from_tokens = tf.function(self.extractor.from_tokens, input_signature=[tokens])
+        self._from_gold_tags = tf.function(
+            lambda tokens, tags: self.extractor.from_features(featurizer(tokens), gold_tags=tags),
+            input_signature=[tokens, tags],
+        )
+
+    @classmethod
+    def from_run(cls, run):
+        """Load a run folder written by `python -m cman_tf.fit`; see `cman_tf.load`."""
+        from cman_tf.training.run import Run
+
+        return Run.open(run).predictor()
+
+    def __call__(self, text):
+        """Extract from raw text.
+
+        Args:
+            text: str, one sentence, or a sequence of them.
+
+        Returns:
+            `Document`, or a list of them in the order of the input. Offsets are code points of the given text.
+        """
+        if isinstance(text, str):
+            return self.extract(self.tokenize([text]))[0]
+        return self.extract(self.tokenize(list(text)))
+
+    def tokenize(self, texts):
+        """Documents without annotation from raw texts."""
+        documents = []
+        for start in range(0, len(texts), 256):
+            chunk = texts[start : start + 256]
+            # A lone surrogate, which Python's strings may hold, is no UTF-8; it is one code point, and so is "?".
+            parts = self._split(tf.constant([text.encode("utf-8", "replace") for text in chunk]))
+            for text, tokens, starts, ends in zip(
+                chunk, *(parts[name].numpy() for name in ("tokens", "token_start", "token_end"))
+            ):
+                offsets = [(s, e) for token, s, e in zip(tokens, starts, ends) if token]
+                documents.append(Document([text[s:e] for s, e in offsets], text=text, offsets=offsets))
+        return documents
+
+    def extract(self, documents, label_source="predicted", progress=None):
+        """Find entities and relations.
+
+        Args:
+            documents: sequence of `Document`; their annotation is not looked at, unless `label_source` says so.
+            label_source: `"predicted"`, or `"gold"` to feed the documents' own tags to the BLA units (Table 3).
+            progress: callable or None. Called with the number of sentences done after each batch.
+
+        Returns:
+            list of `Document` with what was found, each item with its score, in the order of the input.
+        """
+        results = [None] * len(documents)
+        for rows in self._batches([len(document) for document in documents]):
+            tokens = pad([np.array([t.encode("utf-8", "replace") for t in documents[r].tokens], object) for r in rows], b"")
+            if label_source == "gold":
+                tags = pad([np.array(self.schema.tag_ids(documents[row]), np.int32) for row in rows], 0)
+                found = self._from_gold_tags(tokens, tags)
+            else:
+                found = self._from_tokens(tokens)
+            found = {name: value.numpy() for name, value in found.items()}
+            for position, row in enumerate(rows):
+                results[row] = documents[row].with_annotation(*annotation(found, position, self.schema))
+            if progress:
+                progress(len(rows))
+        return results
+
+    def _batches(self, lengths):
+        """Rows of similar length together, longest last."""
+        batch = []
+        for row in np.argsort(lengths, kind="stable"):
+            if len(batch) == self.batch_size or (batch and (len(batch) + 1) * lengths[row] ** 2 > self.batch_cells):
+                yield batch
+                batch = []
+            batch.append(int(row))
+        if batch:
+            yield batch
+
+
+def annotation(found, position, schema):
+    """Entities and relations of one row of the extractor's output, as `(entities, relations)`."""
+
+    def items(kind, *names):
+        kept = found[f"{kind}_mask"][position]
+        return zip(*(found[f"{kind}_{name}"][position][kept].tolist() for name in names))
+
+    entities = [
+        Entity(start, end, schema.entity_types[label], score)
+        for start, end, label, score in items("entity", "start", "end", "type", "score")
+    ]
+    relations = [
+        Relation(head, tail, schema.relation_types[label], score)
+        for head, tail, label, score in items("relation", "head", "tail", "type", "score")
+    ]
+    return entities, relations

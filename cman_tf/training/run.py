@@ -1,0 +1,231 @@
+"""The run folder: all that a training leaves, and all that a later command needs."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+import cman_tf
+from cman_tf import config as configs
+from cman_tf.data.featurizer import Featurizer
+from cman_tf.data.schema import Schema
+from cman_tf.data.vocabulary import Vocabulary
+from cman_tf.errors import InputError
+from cman_tf.files import atomic_write
+from cman_tf.model.cman import build_cman
+from cman_tf.predictor import Predictor
+
+# Raised when a folder of an earlier version can no longer be read.
+FORMAT = 1
+
+
+class Run:
+    """A folder with `config.yaml`, `labels.json`, `vocabulary/`, `environment.json`, `weights.h5`, `history.csv`,
+    `metrics.json`, `logs/` (TensorBoard), `predictions/` and `report.html`. It works wherever it is moved.
+
+    Args:
+        path: str or path.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.weights = self.path / "weights.h5"
+        self.checkpoints = self.path / "checkpoints"
+        self.logs = self.path / "logs"
+        self.metrics = self.path / "metrics.json"
+        self.report = self.path / "report.html"
+        self.predictions = self.path / "predictions"
+
+    @classmethod
+    def create(cls, path, config, schema, vocabulary, fingerprint):
+        """Begin a run in a new or empty folder.
+
+        Raises:
+            InputError: the folder has content, or cannot be written.
+        """
+        run = cls(path)
+        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+            raise InputError(
+                f"A new run needs a new or empty folder; continue the one that is there with --resume. Received: {path}"
+            )
+        vocabulary.save(run.path / "vocabulary")
+        with atomic_write(run.path / "labels.json") as file:
+            file.write(schema.to_json())
+        configs.save(config, run.path / "config.yaml")
+        # Written last: a folder that has it has the rest.
+        with atomic_write(run.path / "environment.json") as file:
+            json.dump({"format": FORMAT, "seed": config.seed, "corpus_sha256": fingerprint, **_environment()}, file,
+                      indent=2)
+        return run
+
+    @classmethod
+    def open(cls, path, trained=True):
+        """Check that a folder holds a run that this version can read.
+
+        Args:
+            path: str or path.
+            trained: bool. Whether it must have weights already. Default True.
+
+        Raises:
+            InputError: the folder is missing, incomplete or from an incompatible version.
+        """
+        run = cls(path)
+        if not run.path.is_dir():
+            raise InputError(f"A run must be a folder written by cman_tf.fit. Received: {path}, which is no folder")
+        needed = ["environment.json", "config.yaml", "labels.json", "vocabulary/vocabulary.json"]
+        needed += ["weights.h5"] if trained else []
+        missing = [name for name in needed if not (run.path / name).is_file()]
+        if missing:
+            raise InputError(f"A run folder must be complete. Received: {path} without {', '.join(missing)}")
+        found = run.environment().get("format")
+        if found != FORMAT:
+            raise InputError(
+                f"A run folder must be of format {FORMAT}, that of cman_tf {cman_tf.__version__}. Received: {path} of "
+                f"format {found}"
+            )
+        return run
+
+    def environment(self):
+        """Versions, machine, seed and corpus of the run, a dict."""
+        return _read_json(self.path / "environment.json")
+
+    def config(self, overrides=None):
+        """The run's `Config`, with some fields changed."""
+        return configs.load(str(self.path / "config.yaml"), overrides)
+
+    def schema(self):
+        """The run's `Schema`."""
+        return Schema(**_read_json(self.path / "labels.json"))
+
+    def vocabulary(self):
+        """The run's `Vocabulary`."""
+        return Vocabulary.read(self.path / "vocabulary")
+
+    def build(self, config=None):
+        """The network with untrained weights and its featuriser: `(Cman, Featurizer)`."""
+        config = config or self.config()
+        vocabulary = self.vocabulary()
+        featurizer = Featurizer(vocabulary, config.characters.max_length)
+        model = build_cman(
+            config,
+            self.schema(),
+            num_trained_words=vocabulary.num_trained + 2,
+            num_fixed_words=len(vocabulary.words) - vocabulary.num_trained,
+            num_characters=featurizer.num_characters,
+        )
+        return model, featurizer
+
+    def predictor(self, overrides=None):
+        """The trained model, ready to extract.
+
+        Args:
+            overrides: dict of dotted config fields, for other decoding, e.g. `{"decoding.threshold": 0.4}`.
+        """
+        config = self.config(overrides)
+        model, featurizer = self.build(config)
+        try:
+            model.load_weights(self.weights)
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(
+                f"The weights of a run must be those of its configuration. Received: {self.weights} "
+                f"({str(error).splitlines()[0]})"
+            ) from None
+        return Predictor(model, featurizer, self.schema(), config)
+
+    def save_weights(self, model):
+        """Replace `weights.h5` in one move."""
+        temporary = self.path / ".weights.partial.h5"
+        try:
+            model.save_weights(temporary, save_format="h5")
+            os.replace(temporary, self.weights)
+        except OSError as error:
+            raise InputError(f"A run folder must be writable. Received: {self.path} ({error})") from None
+
+    def history(self):
+        """Rows of `history.csv`, a list of dicts of numbers; what was not measured is None."""
+        path = self.path / "history.csv"
+        if not path.exists():
+            return []
+        with open(path, encoding="utf-8", newline="") as file:
+            return [
+                {name: float(value) if value else None for name, value in row.items()} for row in csv.DictReader(file)
+            ]
+
+    def save_history(self, rows):
+        """Write `history.csv`, one row an epoch."""
+        with atomic_write(self.path / "history.csv") as file:
+            writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def free_folder(parent, name):
+    """`parent/name`, or the first of `parent/name-2`, `parent/name-3`, ... that does not exist."""
+    path, number = Path(parent) / name, 1
+    while path.exists():
+        number += 1
+        path = Path(parent) / f"{name}-{number}"
+    return path
+
+
+def fingerprint(*splits):
+    """SHA-256 of documents' tokens, entities and relations: whether a resumed run reads what it began with."""
+    digest = hashlib.sha256()
+    for documents in splits:
+        for document in documents:
+            items = [[e.start, e.end, e.type] for e in document.entities]
+            links = [[r.head, r.tail, r.type] for r in document.relations]
+            digest.update(json.dumps([document.tokens, items, links]).encode())
+    return digest.hexdigest()
+
+
+def _environment():
+    packages = ("tensorflow", "keras", "tensorflow-addons", "numpy")
+    return {
+        "cman_tf": cman_tf.__version__,
+        "python": platform.python_version(),
+        **{package: metadata.version(package) for package in packages},
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors, {platform.system()}",
+        "git_commit": _git_commit(),
+    }
+
+
+def _git_commit():
+    """Commit of the checkout that this file lies in, or None for an installed package."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _read_json(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"A run's file must be readable JSON. Received: {path} ({error})") from None
+
+
+def start_vectors(model, vocabulary, vectors):
+    """Put pretrained word vectors into a new model; rows of nan (words that the file lacks) keep their random start.
+
+    Args:
+        model: `Cman`.
+        vocabulary: `Vocabulary`.
+        vectors: float32 `(words, size)`.
+    """
+    layer = model.token_embedding.get_layer("word_embedding")
+    trained = layer.trained.numpy()
+    given = vectors[: vocabulary.num_trained]
+    trained[2:] = np.where(np.isnan(given), trained[2:], given)
+    layer.trained.assign(trained)
+    if layer.num_fixed:
+        layer.fixed.assign(vectors[vocabulary.num_trained :].astype(np.float16))

@@ -1,0 +1,35 @@
+"""The learning rate over the steps of a training."""
+
+import tensorflow as tf
+
+
+@tf.keras.utils.register_keras_serializable(package="cman_tf")
+class Schedule(tf.keras.optimizers.schedules.LearningRateSchedule):
+    """Linear rise over the warm-up, then a constant rate or a linear decay to 0 at the last step.
+
+    Args:
+        peak: float. The highest rate.
+        warmup_steps: int. Steps of the rise, 0 for none.
+        total_steps: int. Steps of the training.
+        decay: bool. Whether the rate falls linearly to 0.
+    """
+
+    def __init__(self, peak, warmup_steps, total_steps, decay):
+        self.peak = peak
+        self.warmup_steps = warmup_steps
+        self.total_steps = total_steps
+        self.decay = decay
+
+    def __call__(self, step):
+        step = tf.cast(step, tf.float32)
+        rise = tf.minimum(1.0, (step + 1) / max(self.warmup_steps, 1))
+        fall = tf.maximum(0.0, (self.total_steps - step) / max(self.total_steps - self.warmup_steps, 1))
+        return self.peak * rise * (tf.minimum(1.0, fall) if self.decay else 1.0)
+
+    def get_config(self):
+        return {
+            "peak": self.peak,
+            "warmup_steps": self.warmup_steps,
+            "total_steps": self.total_steps,
+            "decay": self.decay,
+        }
