@@ -1,0 +1,181 @@
+"""The loop over epochs: train, score the dev split, keep the best weights, checkpoint."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+import tensorflow as tf
+
+from cman_tf.data.batches import training_batches
+from cman_tf.errors import InputError
+from cman_tf.evaluation.scorer import score
+from cman_tf.predictor import Predictor
+from cman_tf.training.averaging import WeightAverage
+from cman_tf.training.schedule import Schedule
+
+COLUMNS = ("epoch", "loss", "ner_loss", "re_loss", "dev_ner_f1", "dev_re_f1", "sentences_per_second")
+
+
+class Trainer:
+    """Trains the network of a run folder, from its start or from its last checkpoint.
+
+    After each epoch the dev split is scored and, if the mean of its entity and relation F1 (strict micro) is the
+    highest so far, `weights.h5` is replaced. Without dev sentences (protocol train+dev) the last epoch is kept. The
+    order of sentences depends on seed and epoch alone and random states are in the checkpoint, so a resumed training
+    ends with the weights of an uninterrupted one.
+
+    Args:
+        run: `Run`, a folder that was begun with `Run.create`.
+        config: `Config`.
+        model: `Cman`.
+        featurizer: `Featurizer`.
+        train: sequence of `Document`.
+        dev: sequence of `Document`, empty for none.
+        progress: object with `step(steps)` and `epoch(row, best, seconds_left)`, called during training, or None.
+        contextual: one float array `(tokens, layers, width)` for each training document, or None.
+    """
+
+    def __init__(self, run, config, model, featurizer, train, dev, progress=None, contextual=None):
+        self.run = run
+        self.config = config
+        self.model = model
+        self.train = train
+        self.dev = dev
+        self.progress = progress
+        self.featurizer = featurizer
+        self.contextual = contextual
+        training = config.training
+        self.steps = -(-len(train) // training.batch_size)
+        # The legacy optimizer updates a weight in one fused kernel; the newer one takes a dozen operations for each.
+        self.optimizer = tf.keras.optimizers.legacy.Adam(
+            Schedule(
+                training.learning_rate,
+                warmup_steps=round(training.warmup_epochs * self.steps),
+                total_steps=training.epochs * self.steps,
+                decay=training.schedule == "linear",
+            )
+        )
+        model.compile(
+            self.optimizer, adversarial_alpha=training.adversarial_alpha, clip_norm=training.clip_norm
+        )
+        state = {}
+        if training.average_decay:
+            state["average"] = WeightAverage(model.trainable_weights, training.average_decay)
+        self.average = state.get("average")
+        self.predictor = Predictor(model, featurizer, run.schema(), config)
+        self.epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
+        self.best = tf.Variable(-1.0, trainable=False)
+        self.history = []
+        self.checkpoints = tf.train.CheckpointManager(
+            tf.train.Checkpoint(
+                model=model, optimizer=self.optimizer, epoch=self.epoch, best=self.best, **state
+            ),
+            str(run.checkpoints),
+            max_to_keep=1,
+        )
+
+    def fit(self, callbacks=()):
+        """Train to the last epoch; what an earlier, interrupted call finished is not done again.
+
+        Args:
+            callbacks: Keras callbacks, called with `loss`, `ner_loss`, `re_loss`, `val_ner_f1`, `val_re_f1`, `val_f1`.
+
+        Returns:
+            list of dicts, the rows of `history.csv`.
+
+        Raises:
+            InputError: the loss is no longer a number.
+        """
+        self._restore()
+        first, last = int(self.epoch), self.config.training.epochs
+        if first < last:
+            dataset, steps = training_batches(
+                self.train,
+                self.run.schema(),
+                self.featurizer,
+                self.config.training.batch_size,
+                self.config.seed,
+                first_epoch=first,
+                contextual=self.contextual,
+            )
+            with tf.summary.create_file_writer(str(self.run.logs)).as_default():
+                self.model.fit(
+                    dataset,
+                    initial_epoch=first,
+                    epochs=last,
+                    steps_per_epoch=steps,
+                    verbose=0,
+                    callbacks=[_EpochEnd(self), *callbacks],
+                )
+        shutil.rmtree(self.run.checkpoints, ignore_errors=True)
+        return self.history
+
+    def _restore(self):
+        if self.checkpoints.latest_checkpoint:
+            self.checkpoints.restore_or_initialize()
+            # The history may be one epoch ahead of the checkpoint that a kill prevented; that epoch is done again.
+            self.history = self.run.history()[: int(self.epoch)]
+
+    def end_epoch(self, epoch, logs, seconds):
+        """Score, record and save one finished epoch; adds dev scores to `logs`."""
+        if not all(map(_finite, logs.values())):
+            raise InputError(
+                f"The loss must stay a number; try a lower --training.learning_rate. Received: {logs['loss']} in epoch "
+                f"{epoch + 1}"
+            )
+        if self.average:
+            self.average.swap()
+        row = {"epoch": epoch + 1, **{name: float(logs[name]) for name in ("loss", "ner_loss", "re_loss")}}
+        row["dev_ner_f1"] = row["dev_re_f1"] = None
+        if self.dev:
+            scores = score(self.dev, self.predictor.extract(self.dev))["strict"]["micro"]
+            row["dev_ner_f1"], row["dev_re_f1"] = scores["entities"]["f1"], scores["relations"]["f1"]
+            logs["val_ner_f1"], logs["val_re_f1"] = row["dev_ner_f1"], row["dev_re_f1"]
+            logs["val_f1"] = (row["dev_ner_f1"] + row["dev_re_f1"]) / 2
+        row["sentences_per_second"] = len(self.train) / seconds
+        self.history.append(row)
+        is_best = logs["val_f1"] > float(self.best) if self.dev else epoch + 1 == self.config.training.epochs
+        if is_best:
+            self.run.save_weights(self.model)
+            self.best.assign(logs.get("val_f1", 0.0))
+        if self.average:
+            self.average.swap()
+        self.run.save_history(self.history)
+        for name, value in row.items():
+            if value is not None and name != "epoch":
+                tf.summary.scalar(name, value, step=epoch + 1)
+        self.epoch.assign(epoch + 1)
+        self.checkpoints.save()
+        return row, is_best
+
+
+class _EpochEnd(tf.keras.callbacks.Callback):
+    """Made for one call of `fit` and given to nobody else, so it may hold the trainer."""
+
+    def __init__(self, trainer):
+        super().__init__()
+        self.trainer = trainer
+        self.durations = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.start = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.trainer.average:
+            self.trainer.average.update()
+        if self.trainer.progress:
+            self.trainer.progress.step(self.trainer.steps)
+
+    def on_epoch_end(self, epoch, logs=None):
+        trainer = self.trainer
+        row, is_best = trainer.end_epoch(epoch, logs, time.perf_counter() - self.start)
+        self.durations.append(time.perf_counter() - self.start)
+        if trainer.progress:
+            # The first epoch holds the tracing and would mislead.
+            typical = min(self.durations[-3:])
+            trainer.progress.epoch(row, is_best, typical * (trainer.config.training.epochs - epoch - 1))
+
+
+def _finite(value):
+    return value == value and abs(value) != float("inf")
