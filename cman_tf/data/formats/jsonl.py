@@ -1,0 +1,127 @@
+"""JSON lines: one sentence a line, raw or tokenised, annotated or not; what prediction reads and writes.
+
+    {"text": "Ann left Rome."}
+    {"id": "7", "tokens": ["Ann", "left", "Rome"], "entities": [{"type": "Peop", "start": 0, "end": 1}, ...],
+     "relations": [{"type": "Live_In", "head": 0, "tail": 1, "score": 0.93}]}
+
+Entities and relations are those of SpERT JSON, with an optional `score`. A tokenised line may carry its original
+`text` with the `offsets` of its tokens, pairs of Unicode code points. Written files also give each entity's `text`,
+`char_start` and `char_end` for other programs; reading ignores these three, for they follow from the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cman_tf.data.document import Document
+from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text
+from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, to_bytes, value
+from cman_tf.errors import InputError
+from cman_tf.files import atomic_write
+
+
+def recognises(path):
+    """Whether the file begins as a JSON object."""
+    return first_line(path).startswith("{")
+
+
+def read(path, tokenize=None):
+    """Read a file.
+
+    Args:
+        path: str or path.
+        tokenize: callable `list[str] -> list[Document]`, e.g. `Predictor.tokenize`. Default: raw lines are refused.
+
+    Returns:
+        list of `Document` in the order of the lines. Blank lines and unknown keys are ignored.
+
+    Raises:
+        InputError: no such file, no UTF-8, no sentence, or, with its line: no valid JSON, a sentence that breaks a
+            rule of `Document`, or a raw one without `tokenize`.
+    """
+    documents, raw, identifiers = [], [], Identifiers()
+    # Not splitlines: a text may hold U+2028 and its like, which end no line of JSON lines.
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        with located(f"{path}, line {number}"):
+            record = parse_json(line, number)
+            check_object(record, "A line")
+            name = identifier(record, "id")
+            identifiers.add(name, f"line {number}")
+            if "tokens" in record:
+                documents.append(_document(record, name))
+            else:
+                raw.append((len(documents), name, _raw_text(record, tokenize)))
+                documents.append(None)
+    if raw:
+        for (position, name, _), document in zip(raw, tokenize([text for _, _, text in raw])):
+            documents[position] = replace(document, id=name)
+    return documents
+
+
+def write(documents, path):
+    """Write documents, whole or not at all; `read` gives them back equal.
+
+    Args:
+        documents: iterable of `Document`.
+        path: str or path.
+    """
+    with atomic_write(path, "wb") as file:
+        for document in documents:
+            file.write(to_bytes(record(document)) + b"\n")
+
+
+def record(document):
+    """The JSON object of a document: what `write` writes on a line.
+
+    Args:
+        document: `Document`.
+
+    Returns:
+        dict.
+    """
+    entities = []
+    for entity in document.entities:
+        start, end = document.char_span(entity)
+        entities.append(
+            {"type": entity.type, "start": entity.start, "end": entity.end, "text": document.text[start:end],
+             "char_start": start, "char_end": end, **_score(entity)}
+        )  # fmt: skip
+    relations = [{"type": r.type, "head": r.head, "tail": r.tail, **_score(r)} for r in document.relations]
+    return {
+        **({"id": document.id} if document.id else {}),
+        "text": document.text,
+        "tokens": document.tokens,
+        "offsets": document.offsets,
+        "entities": entities,
+        "relations": relations,
+    }
+
+
+def _score(item):
+    # float(): scores may come as numpy numbers, which json does not know.
+    return {} if item.score is None else {"score": float(item.score)}
+
+
+def _document(record, name):
+    tokens = value(record, "tokens", "a list of strings")
+    entities, relations = annotation(record)
+    text = offsets = None
+    if "text" in record or "offsets" in record:
+        text = value(record, "text", "a string")
+        offsets = value(record, "offsets", "a list of pairs of whole numbers")
+    return Document(tokens, entities, relations, text, offsets, name)
+
+
+def _raw_text(record, tokenize):
+    if "text" not in record:
+        raise InputError(f"A line must have a key 'text' or 'tokens'. Received: {', '.join(record) or 'no key'}")
+    if tokenize is None:
+        raise InputError(
+            "A line must have a key 'tokens' here, for raw text is read for prediction only. Received: raw text"
+        )
+    for key in ("entities", "relations"):
+        if record.get(key):
+            raise InputError(f"`{key}` must come with 'tokens', whose indices they use. Received: raw text")
+    return value(record, "text", "a string")

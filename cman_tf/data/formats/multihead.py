@@ -1,0 +1,195 @@
+"""Multi-head text: a token a row, with its BIO tag and its relations (Bekoulis et al., 2018).
+
+    #doc 17
+    0	Ann	B-Peop	['Live_In']	[3]
+    1	left	O	['N']	[1]
+    2	New	B-Loc	['N']	[2]
+    3	York	I-Loc	['N']	[3]
+
+Columns, separated by tabs: index, token, tag, relations, heads. A relation stands in the row of its subject's last
+token; the head beside it is its object's last token. `N` with the row's own index: no relation. An `I-` tag that
+nothing began starts an entity, as in conlleval.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text, show
+from cman_tf.errors import InputError
+from cman_tf.files import atomic_write
+
+_NONE = "N"
+
+
+def recognises(path):
+    """Whether the file begins with `#doc`."""
+    return first_line(path).startswith("#doc")
+
+
+def read(path):
+    """Read a file.
+
+    Args:
+        path: str or path.
+
+    Returns:
+        list of `Document`; entities and relations in the order of their last tokens' rows.
+
+    Raises:
+        InputError: no such file, no UTF-8, no sentence, or, with its line: a row that is not of the form above, a
+            relation of a token that ends no entity.
+    """
+    documents, identifiers = [], Identifiers()
+    for number, name, rows in _sentences(path):
+        with located(f"{path}, line {number}"):
+            identifiers.add(name, f"line {number}")
+        documents.append(_document(path, rows, name))
+    return documents
+
+
+def _sentences(path):
+    """Yield `(line of #doc, id, [(line, row), ...])`."""
+    current = None
+    # Not splitlines: a token may be U+2028 or its like.
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        line = line.rstrip("\r")
+        if line.startswith("#doc"):
+            if current:
+                yield current
+            current = number, line[len("#doc") :].strip(), []
+        elif line.strip():
+            if current is None:
+                raise InputError(f"Multi-head text must begin with '#doc'. Received: {show(line)} in {path}, line {number}")
+            current[2].append((number, line))
+    yield current
+
+
+def _document(path, lines, name):
+    tokens, tags, links = [], [], []
+    for number, line in lines:
+        with located(f"{path}, line {number}"):
+            token, tag, relations = _row(line, len(tokens), len(lines))
+            tokens.append(token)
+            tags.append(tag)
+            links += [(number, len(tokens) - 1, head, relation) for relation, head in relations]
+    entities = _entities(tags)
+    ending = {entity.end - 1: index for index, entity in enumerate(entities)}
+    relations = []
+    for number, row, head, relation in links:
+        with located(f"{path}, line {number}"):
+            for index in (row, head):
+                if index not in ending:
+                    raise InputError(
+                        f"A relation must link the last tokens of two entities. Received: {relation} from token "
+                        f"{row} to {head}, where {index} ends no entity"
+                    )
+            found = Relation(ending[row], ending[head], relation)
+            if found in relations:
+                raise InputError(f"A relation must be listed once. Received: {relation} to {head} twice")
+            relations.append(found)
+            Document(tokens, entities, [found])
+    first = lines[0][0] if lines else 0
+    with located(f"{path}, line {first}"):
+        return Document(tokens, entities, relations, id=name)
+
+
+def _row(line, index, length):
+    columns = line.split("\t")
+    if len(columns) != 5:
+        raise InputError(
+            "A row must have 5 columns between tabs: index, token, tag, relations, heads. Received: "
+            f"{len(columns)} in {show(line)}"
+        )
+    number, token, tag, names, heads = columns
+    if number.strip() != str(index):
+        raise InputError(f"Rows must be numbered from 0 in each sentence. Received: {show(number)} for row {index}")
+    kind, _, name = tag.partition("-")
+    if tag != "O" and (kind not in ("B", "I") or not name or any(character.isspace() for character in name)):
+        raise InputError(f"A tag must be O, B-type or I-type. Received: {show(tag)}")
+    names, heads = _list(names, str, "names"), _list(heads, int, "indices")
+    if len(names) != len(heads):
+        raise InputError(f"A row must have one head for each relation. Received: {len(names)} and {len(heads)}")
+    for head in heads:
+        if not 0 <= head < length:
+            raise InputError(f"A head must be the index of a row. Received: {head} in a sentence of {length} tokens")
+    relations = []
+    for name, head in zip(names, heads):
+        if not name or any(character.isspace() for character in name):
+            raise InputError(f"A relation type must be a non-empty string without blanks. Received: {show(name)}")
+        if name != _NONE:
+            relations.append((name, head))
+        elif head != index:
+            raise InputError(f"{_NONE!r}, no relation, must have its own row as head. Received: {head} in row {index}")
+    return token, tag, relations
+
+
+def _list(text, cls, what):
+    try:
+        found = ast.literal_eval(text.strip())
+    # What literal_eval raises of text that is no literal depends on the text and on the version of Python.
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        found = None
+    if not isinstance(found, list) or not all(type(item) is cls for item in found):
+        raise InputError(f"A column must be a list of {what}, such as ['N'] or [0]. Received: {show(text)}")
+    return found
+
+
+def _entities(tags):
+    entities, start = [], None
+    for index, tag in enumerate([*tags, "O"]):
+        if start is not None and tag != f"I-{tags[start][2:]}":
+            entities.append(Entity(start, index, tags[start][2:]))
+            start = None
+        if start is None and tag != "O":
+            start = index
+    return entities
+
+
+def write(documents, path):
+    """Write documents, whole or not at all; `read` gives them back without scores, original text and offsets.
+
+    Args:
+        documents: iterable of `Document`.
+        path: str or path.
+
+    Raises:
+        InputError: a sentence that the format cannot hold: entities that overlap, a token, type or id with a tab or
+            a line end, a relation type `N`.
+    """
+    with atomic_write(path) as file:
+        for number, document in enumerate(documents, 1):
+            with located(f"sentence {number}" + (f" (id {document.id!r})" if document.id else "")):
+                file.write(_text(document))
+
+
+def _text(document):
+    _check_writable(document)
+    tags, names, heads = ["O"] * len(document), {}, {}
+    for entity in document.entities:
+        tags[entity.start : entity.end] = [f"I-{entity.type}"] * (entity.end - entity.start)
+        tags[entity.start] = f"B-{entity.type}"
+    for relation in document.relations:
+        row = document.entities[relation.head].end - 1
+        names.setdefault(row, []).append(relation.type)
+        heads.setdefault(row, []).append(document.entities[relation.tail].end - 1)
+    rows = [f"#doc {document.id}".rstrip(" ")]
+    for row, (token, tag) in enumerate(zip(document.tokens, tags)):
+        rows.append(f"{row}\t{token}\t{tag}\t{names.get(row, [_NONE])!r}\t{heads.get(row, [row])!r}")
+    return "\n".join(rows) + "\n"
+
+
+def _check_writable(document):
+    if document.overlapping():
+        raise InputError("Multi-head text cannot hold entities that overlap. Received: two that do")
+    types = [item.type for item in document.entities + document.relations]
+    for word in (*document.tokens, document.id, *types):
+        if set(word) & set("\t\n\r"):
+            raise InputError(f"Multi-head text cannot hold a tab or a line end in a word. Received: {word!r}")
+        try:
+            word.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InputError(f"A text file cannot hold a lone surrogate. Received: {word!r}") from None
+    if _NONE in [relation.type for relation in document.relations]:
+        raise InputError(f"{_NONE!r} must not be the name of a relation type in multi-head text. Received: one")

@@ -1,0 +1,101 @@
+"""What every reader needs: the text of a file, and errors that say where."""
+
+from __future__ import annotations
+
+import contextlib
+import reprlib
+from pathlib import Path
+
+from cman_tf.errors import InputError
+
+
+def read_text(path):
+    """The content of a text file.
+
+    Args:
+        path: str or path.
+
+    Returns:
+        str. Line ends as they are, without a byte order mark.
+
+    Raises:
+        InputError: no such file, not readable, empty, or not UTF-8.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        # ValueError: a name with a null character in it.
+        raise InputError(f"A file must be readable. Received: {path} ({reason(error)})") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"A file must be UTF-8 text. Received: byte 0x{data[error.start]:02x} in {path}, line {line}"
+        ) from None
+    if not text.strip():
+        raise InputError(f"A file must not be empty. Received: no text in {path}")
+    return text
+
+
+def first_line(path):
+    """The first line that is not blank, cut to what tells formats apart; "" if there is none or it is no text."""
+    with contextlib.suppress(OSError, ValueError), open(path, "rb") as file:
+        for line in file.read(4096).decode("utf-8-sig", "replace").split("\n"):
+            if line.strip():
+                return line.strip()
+    return ""
+
+
+def reason(error):
+    """Why the operating system refused, in its own words."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+@contextlib.contextmanager
+def located(place):
+    """Let every `InputError` of the block say where: `place`, e.g. `train.json, sentence 3`."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{error} in {place}") from None
+
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 60
+
+
+def show(value):
+    """A value of a JSON file, short enough for an error message and named as JSON names it."""
+    for name, constant in (("null", None), ("true", True), ("false", False)):
+        if value is constant:
+            return name
+    return _REPR.repr(value)
+
+
+class Identifiers:
+    """Notices an id that comes twice.
+
+    The published files repeat no id within a file, so a repeat there means sentences that were copied twice or an id
+    that does not identify. Sentences without an id, `""`, may be many.
+    """
+
+    def __init__(self):
+        self._places = {}
+
+    def add(self, identifier, place):
+        """Remember an id.
+
+        Args:
+            identifier: str; "" for none.
+            place: str. Where in the file it stands, e.g. `line 3`.
+
+        Raises:
+            InputError: the id was there before.
+        """
+        if identifier and identifier in self._places:
+            raise InputError(
+                f"Every sentence id must be used once. Received: id {identifier!r} again, first at "
+                f"{self._places[identifier]},"
+            )
+        self._places[identifier] = place

@@ -1,0 +1,129 @@
+"""The JSON object of one sentence, which SpERT JSON and JSON lines share: checked, and turned into values."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from cman_tf.data.document import Entity, Relation
+from cman_tf.data.formats.reading import show
+from cman_tf.errors import InputError
+
+
+def parse_json(text, line=None):
+    """Decode JSON.
+
+    Args:
+        text: str.
+        line: int or None. Number of the line that `text` is. Default: `text` is a whole file.
+
+    Raises:
+        InputError: malformed JSON, with line and column.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno if line is None else line}, column {error.colno}"
+        raise InputError(f"A file must hold valid JSON. Received: {error.msg.lower()} at {where},") from None
+    except (RecursionError, ValueError):
+        # ValueError: Python refuses to convert a number of thousands of digits.
+        raise InputError("JSON must not be nested or large beyond measure. Received: such a value") from None
+
+
+def value(record, key, kind, default=None):
+    """A checked value of a JSON object.
+
+    Args:
+        record: object as decoded.
+        key: str.
+        kind: key of `_KINDS`.
+        default: any. Returned if the key is not there. Default: the key must be there.
+
+    Raises:
+        InputError: the key is missing, or its value is of another kind.
+    """
+    if key not in record:
+        if default is None:
+            raise InputError(f"Every {_owner(record)} must have a key {key!r}. Received: {', '.join(record) or 'no key'}")
+        return default
+    found = record[key]
+    if not _KINDS[kind](found):
+        raise InputError(f"`{key}` must be {kind}. Received: {show(found)}")
+    return found
+
+
+def check_object(found, what):
+    """Raise `InputError` unless `found` is a JSON object."""
+    if not isinstance(found, dict):
+        raise InputError(f"{what} must be a JSON object. Received: {show(found)}")
+
+
+def identifier(record, key):
+    """The id of a sentence as str; "" if there is none."""
+    return str(value(record, key, "a string or a whole number", ""))
+
+
+def annotation(record):
+    """Entities and relations of a sentence.
+
+    Args:
+        record: dict with optional lists `entities` (`type`, `start`, `end`, optional `score`) and `relations`
+            (`type`, `head`, `tail`, optional `score`).
+
+    Returns:
+        `(entities, relations)`: lists of `Entity` and `Relation`. `Document` checks that they fit the sentence.
+
+    Raises:
+        InputError: a missing key, a value of the wrong type, or an item that is listed twice.
+    """
+    entities = _items(record, "entities", "An entity", Entity, "start", "end")
+    relations = _items(record, "relations", "A relation", Relation, "head", "tail")
+    return entities, relations
+
+
+def _items(record, key, what, cls, *indices):
+    items = []
+    for item in value(record, key, "a list", []):
+        check_object(item, what)
+        numbers = [value(item, index, "a whole number") for index in indices]
+        name = value(item, "type", "a non-empty string without blanks")
+        score = value(item, "score", "a number") if item.get("score") is not None else None
+        parsed = cls(*numbers, name, score)
+        if parsed in items:
+            raise InputError(f"{what} must be listed once. Received: {show(item)} twice")
+        items.append(parsed)
+    return items
+
+
+def _owner(record):
+    return "entity" if "start" in record or "end" in record else "relation" if "head" in record else "sentence"
+
+
+def _is_whole(found):
+    # True and False are whole numbers to Python, and mistakes in a file.
+    return isinstance(found, int) and not isinstance(found, bool)
+
+
+_KINDS = {
+    "a list": lambda found: isinstance(found, list),
+    "a list of strings": lambda found: isinstance(found, list) and all(isinstance(item, str) for item in found),
+    "a list of pairs of whole numbers": lambda found: isinstance(found, list)
+    and all(isinstance(pair, list) and len(pair) == 2 and all(map(_is_whole, pair)) for pair in found),
+    "a number": lambda found: _is_whole(found) or isinstance(found, float) and math.isfinite(found),
+    "a string": lambda found: isinstance(found, str),
+    "a string or a whole number": lambda found: isinstance(found, str) or _is_whole(found),
+    "a whole number": _is_whole,
+    "a non-empty string without blanks": lambda found: isinstance(found, str) and found and not _has_blank(found),
+}
+
+
+def _has_blank(found):
+    return any(character.isspace() for character in found)
+
+
+def to_bytes(record):
+    """A JSON object as UTF-8 on one line.
+
+    Lone surrogates, which Python's strings may hold and UTF-8 may not, are written as JSON's own escapes.
+    """
+    return json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")

@@ -1,0 +1,79 @@
+"""SpERT JSON: one list of sentences with tokens, entities and relations (Eberts and Ulges, 2020).
+
+    [{"tokens": ["Ann", "left", "Rome"], "entities": [{"type": "Peop", "start": 0, "end": 1}, ...],
+      "relations": [{"type": "Live_In", "head": 0, "tail": 1}], "orig_id": 7}, ...]
+
+`end` is exclusive, `head` and `tail` are indices into `entities`. Scores, original text and character offsets have
+no place in it; JSON lines hold them.
+"""
+
+from __future__ import annotations
+
+from cman_tf.data.document import Document
+from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text, show
+from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, to_bytes, value
+from cman_tf.errors import InputError
+from cman_tf.files import atomic_write
+
+
+def recognises(path):
+    """Whether the file begins as a JSON list."""
+    return first_line(path).startswith("[")
+
+
+def read(path):
+    """Read a file.
+
+    Args:
+        path: str or path.
+
+    Returns:
+        list of `Document`, with `orig_id` as `id`. Unknown keys are ignored.
+
+    Raises:
+        InputError: no such file, no UTF-8, no valid JSON, no sentence, or a sentence that breaks a rule of
+            `Document`, with the sentence's place in the list (from 1) and its id.
+    """
+    text = read_text(path)
+    documents, identifiers = [], Identifiers()
+    with located(path):
+        records = parse_json(text)
+        if not isinstance(records, list):
+            raise InputError(f"SpERT JSON must be a list of sentences. Received: {show(records)}")
+        if not records:
+            raise InputError("A file must have at least one sentence. Received: an empty list")
+    for number, record in enumerate(records, 1):
+        place = f"sentence {number}"
+        if isinstance(record, dict) and "orig_id" in record:
+            place += f" (id {show(record['orig_id'])})"
+        with located(f"{path}, {place}"):
+            check_object(record, "A sentence")
+            name = identifier(record, "orig_id")
+            identifiers.add(name, place)
+            entities, relations = annotation(record)
+            documents.append(Document(value(record, "tokens", "a list of strings"), entities, relations, id=name))
+    return documents
+
+
+def write(documents, path):
+    """Write documents, whole or not at all; `read` gives them back without scores, original text and offsets.
+
+    Args:
+        documents: iterable of `Document`.
+        path: str or path.
+    """
+    with atomic_write(path, "wb") as file:
+        file.write(to_bytes([_record(document) for document in documents]))
+
+
+def _record(document):
+    record = {
+        "tokens": document.tokens,
+        "entities": [{"type": e.type, "start": e.start, "end": e.end} for e in document.entities],
+        "relations": [{"type": r.type, "head": r.head, "tail": r.tail} for r in document.relations],
+    }
+    if document.id:
+        # The published files have numbers as ids; so they come back byte for byte.
+        number = document.id.isdecimal() and document.id.isascii() and str(int(document.id)) == document.id
+        record["orig_id"] = int(document.id) if number else document.id
+    return record
