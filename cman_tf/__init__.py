@@ -9,8 +9,8 @@ if not (3, 9) <= sys.version_info[:2] <= (3, 11):
         + ".".join(map(str, sys.version_info[:3]))
     )
 
-# TensorFlow's start-up lines would bury our own output; TF_CPP_MIN_LOG_LEVEL=0 in the environment brings them back.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow's start-up lines would bury our own output; -v, or TF_CPP_MIN_LOG_LEVEL=0, brings them back.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __version__ = "0.1.0"
 

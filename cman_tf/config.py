@@ -85,8 +85,9 @@ class ModelConfig:
     bla: bool = _field(True, "label attention; false: Table 4, row 3 (with bsa_attention false: row 4)")
     embedding_dropout: float = _field(0.2, "dropout rate on token embeddings (paper, 4.1)", ge=0, lt=1)
     lstm_dropout: float = _field(0.1, "dropout rate on BiLSTM outputs (paper, 4.1: .1 CoNLL04, .3 ADE)", ge=0, lt=1)
-    relation_dropout: float = _field(0.0, "dropout rate on the tokens that pairs are scored from; not in the paper",
-                                     ge=0, lt=1)
+    relation_dropout: float = _field(
+        0.0, "dropout rate on the tokens that pairs are scored from; not in the paper", ge=0, lt=1
+    )
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -103,8 +104,10 @@ class TrainingConfig:
         0.01, "size of the perturbation (eq. 14), 0 = off; value of Bekoulis et al. (2018)", ge=0
     )
     average_decay: float = _field(
-        0.0, "decay per step of the exponential average of weights that is evaluated, 0 = off; not in the paper",
-        ge=0, lt=1,
+        0.0,
+        "decay per step of the exponential average of weights that is evaluated, 0 = off; not in the paper",
+        ge=0,
+        lt=1,
     )
 
 
@@ -174,7 +177,9 @@ def _sentence(error, where):
         near = difflib.get_close_matches(name, known, 1) or [
             leaf for leaf in known if leaf.split(".")[-1] == name.split(".")[-1]
         ]
-        hint = f"; nearest: {near[0]}" if near else f"; sections: {', '.join(f.name for f in dataclasses.fields(Config))}"
+        hint = (
+            f"; nearest: {near[0]}" if near else f"; sections: {', '.join(f.name for f in dataclasses.fields(Config))}"
+        )
         return f"A config field must exist. Received: {name} in {where}{hint}"
     if error["type"] == "value_error":
         return f"{error['ctx']['error']} in {where}"
@@ -192,16 +197,14 @@ def load(name, overrides=None):
         InputError: no such configuration, no valid YAML, or a bad field.
     """
     path = Path(name)
-    shipped = {Path(item.name).stem: item for item in resources.files("cman_tf").joinpath("configs").iterdir()
-               if item.name.endswith(".yaml")}
     if path.suffix in (".yaml", ".yml") or path.is_file():
         source = path
-    elif name in shipped:
-        source = shipped[name]
+    elif name in shipped():
+        source = shipped()[name]
     else:
-        near = difflib.get_close_matches(str(name), shipped, 1)
+        near = difflib.get_close_matches(str(name), shipped(), 1)
         raise InputError(
-            f"A config must be a YAML file or one of {', '.join(sorted(shipped))}. Received: {name}"
+            f"A config must be a YAML file or one of {', '.join(sorted(shipped()))}. Received: {name}"
             + (f"; nearest: {near[0]}" if near else "")
         )
     try:
@@ -209,8 +212,16 @@ def load(name, overrides=None):
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"A config file must be readable text. Received: {name} ({error})") from None
     except yaml.YAMLError as error:
-        raise InputError(f"A config file must be valid YAML. Received: {' '.join(str(error).split())} in {name}") from None
+        raise InputError(
+            f"A config file must be valid YAML. Received: {' '.join(str(error).split())} in {name}"
+        ) from None
     return change(from_dict(values, str(name)), overrides or {})
+
+
+def shipped():
+    """The configurations that come with the package: dict of name to file."""
+    folder = resources.files("cman_tf").joinpath("configs")
+    return {Path(item.name).stem: item for item in folder.iterdir() if item.name.endswith(".yaml")}
 
 
 def change(config, overrides, where="the command line"):

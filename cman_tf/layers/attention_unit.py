@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from cman_tf.layers.bilstm import BiLSTM
 from cman_tf.layers.dropout import Dropout
+from cman_tf.layers.mlp import MLP
 
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
@@ -17,8 +18,7 @@ class AttentionUnit(tf.keras.layers.Layer):
         hidden_size: int. d, width per direction; vectors are `2 * hidden_size` wide.
         num_heads: int. z; must divide `2 * hidden_size`.
         dropout: float. Rate on the encoder's output. Default 0.
-        encoder: `"bilstm"` or `"mlp"`, the network before the attention (Table 4, "replace BiLSTM with MLP": one
-            dense ReLU layer of the same width). Default `"bilstm"`.
+        encoder: `"bilstm"` or `"mlp"`, the network before the attention (Table 4, "replace BiLSTM with MLP"). Default `"bilstm"`.
         seed: int. Of dropout. Default 0.
 
     Raises:
@@ -53,9 +53,7 @@ class AttentionUnit(tf.keras.layers.Layer):
 
     def attend(self, query, memory, mask, return_attention_scores=False):
         mask = None if mask is None else mask[:, None, :]
-        attended = self.attention(
-            query, memory, attention_mask=mask, return_attention_scores=return_attention_scores
-        )
+        attended = self.attention(query, memory, attention_mask=mask, return_attention_scores=return_attention_scores)
         if return_attention_scores:
             return self.normalization(query + attended[0]), attended[1]
         return self.normalization(query + attended)
@@ -161,5 +159,5 @@ def sequence_encoder(kind, hidden_size, name="encoder"):
     if kind == "bilstm":
         return BiLSTM(hidden_size, name=name)
     if kind == "mlp":
-        return tf.keras.layers.Dense(2 * hidden_size, activation="relu", name=name)
+        return MLP(hidden_size, name=name)
     raise ValueError(f"`encoder` must be bilstm or mlp. Received: {kind!r}")

@@ -10,9 +10,9 @@ class BiLSTM(tf.keras.layers.Layer):
     """Bidirectional LSTM, eq. 1 of the paper: `H = BiLSTM(X)`.
 
     The same function as `Bidirectional(LSTM(units, return_sequences=True))`, arranged for speed on a CPU: the input is
-    multiplied for all time steps and both directions at once, the loop holds the recurrent product alone, and a
-    hand-written gradient leaves all weight gradients to single products after its loop. That is about a tenth of the
-    stock layer's graph, and two to three times its speed in training (`benchmarks/results/training_step.json`).
+    multiplied for all time steps and both directions at once; sequences are packed, longest first, so that a step of
+    the loop touches those alone that are that long; the loop holds the recurrent product alone; and a hand-written
+    gradient leaves all weight gradients to single products after its loop.
 
     Args:
         units: int. Width per direction; the output is `2 * units` wide.
@@ -42,7 +42,9 @@ class BiLSTM(tf.keras.layers.Layer):
         width, gates = input_shape[-1], 4 * self.units
         # Glorot's limit for one direction, though both share one matrix.
         limit = math.sqrt(6 / (width + gates))
-        self.kernel = self.add_weight("kernel", [width, 2 * gates], initializer=tf.random_uniform_initializer(-limit, limit))
+        self.kernel = self.add_weight(
+            "kernel", [width, 2 * gates], initializer=tf.random_uniform_initializer(-limit, limit)
+        )
         self.forward_kernel = self.add_weight("forward_kernel", [self.units, gates], initializer="orthogonal")
         self.backward_kernel = self.add_weight("backward_kernel", [self.units, gates], initializer="orthogonal")
         # Gates in the order input, forget, output, candidate.
@@ -53,22 +55,28 @@ class BiLSTM(tf.keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs, mask=None):
-        if mask is None:
-            mask = tf.ones(tf.shape(inputs)[:2], tf.bool)
-        valid = tf.cast(mask, inputs.dtype)[:, :, None]
-        gates = tf.transpose(tf.matmul(inputs, self.kernel) + self.bias, [1, 0, 2])
-        forward, backward = tf.split(gates, 2, axis=2)
-        # From right to left, padding comes first: a closed input gate keeps the state at 0 until the last token.
-        closed = tf.constant([-1e4] + [0.0] * 3, inputs.dtype)
-        backward += (1 - tf.transpose(valid, [1, 0, 2])) * tf.repeat(closed, self.units)
-        states = tf.concat(
+        batch, time = tf.unstack(tf.shape(inputs)[:2])
+        lengths = tf.fill([batch], time) if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
+        packing = Packing(lengths)
+        rows = packing.sequence * time + packing.time
+        gates = tf.gather(self.project(tf.reshape(inputs, [-1, inputs.shape[-1]])), rows)
+        states = tf.scatter_nd(rows[:, None], self.recur(gates, packing), [batch * time, 2 * self.units])
+        return tf.reshape(states, [batch, time, 2 * self.units])
+
+    def project(self, inputs):
+        """The input's part of all gates of both directions: `(rows, features)` -> `(rows, 8 * units)`."""
+        return tf.matmul(inputs, self.kernel) + self.bias
+
+    def recur(self, gates, packing):
+        """Packed projected inputs `(elements, 8 * units)` to packed states `(elements, 2 * units)`."""
+        forward, backward = tf.split(gates, 2, axis=1)
+        return tf.concat(
             [
-                _lstm(forward, tf.convert_to_tensor(self.forward_kernel), reverse=False),
-                _lstm(backward, tf.convert_to_tensor(self.backward_kernel), reverse=True),
+                _lstm(forward, tf.convert_to_tensor(self.forward_kernel), packing, reverse=False),
+                _lstm(backward, tf.convert_to_tensor(self.backward_kernel), packing, reverse=True),
             ],
-            axis=2,
+            axis=1,
         )
-        return tf.transpose(states, [1, 0, 2]) * valid
 
     def compute_output_shape(self, input_shape):
         return tf.TensorShape(input_shape[:-1]).concatenate(2 * self.units)
@@ -77,79 +85,138 @@ class BiLSTM(tf.keras.layers.Layer):
         return {**super().get_config(), "units": self.units}
 
 
-def _lstm(gates, kernel, reverse):
-    """Hidden states `(time, batch, units)` from the input's part of the gates, `(time, batch, 4 * units)`."""
+class Packing:
+    """Where the elements of sequences of different length lie when they are stored without padding.
+
+    Sequences are taken longest first; elements are stored time step by time step, so that each step's are neighbours.
+
+    Args:
+        lengths: int32 `(batch,)`.
+
+    Attributes:
+        active: int32 `(time,)`, how many sequences reach each time step.
+        time, sequence: int32 `(elements,)`, where each element comes from.
+        first, last: int32 `(batch,)`, the element that begins and ends each sequence; any, for an empty one.
+    """
+
+    def __init__(self, lengths):
+        order = tf.argsort(lengths, direction="DESCENDING", stable=True)
+        steps = tf.reduce_max(tf.concat([lengths, [0]], axis=0))
+        there = tf.gather(lengths, order)[None, :] > tf.range(steps)[:, None]
+        self.active = tf.reduce_sum(tf.cast(there, tf.int32), axis=1)
+        elements = tf.cast(tf.where(there), tf.int32)
+        self.time, self.rank = elements[:, 0], elements[:, 1]
+        self.sequence = tf.gather(order, self.rank)
+        self.offsets = tf.cumsum(self.active, exclusive=True)
+        self.first = tf.math.invert_permutation(order)
+        self.last = self.first + tf.gather(tf.pad(self.offsets, [[0, 1]]), tf.maximum(lengths - 1, 0))
+
+    def previous(self, values, reverse):
+        """The value one step before (after, if `reverse`) each element, 0 where there is none."""
+        steps = tf.shape(self.active)[0]
+        time = self.time + 1 if reverse else self.time - 1
+        inside = tf.clip_by_value(time, 0, steps - 1)
+        there = (time == inside) & (self.rank < tf.gather(self.active, inside))
+        position = tf.gather(self.offsets, inside) + self.rank
+        # The row after the last is 0.
+        position = tf.where(there, position, tf.shape(values)[0])
+        return tf.gather(tf.pad(values, [[0, 1], [0, 0]]), position)
+
+
+def _lstm(gates, kernel, packing, reverse):
+    """Packed hidden states `(elements, units)` from the input's part of the gates, `(elements, 4 * units)`."""
 
     @tf.custom_gradient
     def run(gates, kernel):
-        hidden, cells, gates = _forward(gates, kernel, reverse)
+        hidden, cells, gates = _forward(gates, kernel, packing.active, reverse)
 
         def gradient(d_hidden):
-            d_gates = _backward(d_hidden, kernel, cells, gates, reverse)
-            previous = _previous(hidden, reverse)
-            d_kernel = tf.matmul(_rows(previous), _rows(d_gates), transpose_a=True)
-            return d_gates, d_kernel
+            d_gates = _backward(d_hidden, kernel, cells, gates, packing, reverse)
+            return d_gates, tf.matmul(packing.previous(hidden, reverse), d_gates, transpose_a=True)
 
         return hidden, gradient
 
     return run(gates, kernel)
 
 
-def _forward(inputs, kernel, reverse):
-    steps, batch = tf.unstack(tf.shape(inputs)[:2])
-    units = kernel.shape[0]
+def _forward(inputs, kernel, active, reverse):
+    steps, units = tf.shape(active)[0], kernel.shape[0]
+    inputs = _array(steps, 4 * units).split(inputs, active)
 
     def step(count, hidden, cell, hiddens, cells, gates):
         time = steps - 1 - count if reverse else count
-        gate = tf.gather(inputs, time) + tf.matmul(hidden, kernel)
+        gate = inputs.read(time)
+        hidden, cell = _resize(hidden, gate, reverse), _resize(cell, gate, reverse)
+        gate += tf.matmul(hidden, kernel)
         i, f, o, g = tf.split(gate, 4, axis=1)
         cell = tf.sigmoid(f) * cell + tf.sigmoid(i) * tf.tanh(g)
         hidden = tf.sigmoid(o) * tf.tanh(cell)
         return count + 1, hidden, cell, hiddens.write(time, hidden), cells.write(time, cell), gates.write(time, gate)
 
-    zero = tf.zeros([batch, units], inputs.dtype)
+    start = tf.zeros([0 if reverse else _most(active), units])
     *_, hiddens, cells, gates = tf.while_loop(
         lambda count, *_: count < steps,
         step,
-        (0, zero, zero, _array(steps, units), _array(steps, units), _array(steps, 4 * units)),
+        (0, start, start, _array(steps, units), _array(steps, units), _array(steps, 4 * units)),
+        shape_invariants=_invariants(units, arrays=3),
     )
-    return hiddens.stack(), cells.stack(), gates.stack()
+    return hiddens.concat(), cells.concat(), gates.concat()
 
 
-def _backward(d_hidden, kernel, cells, gates, reverse):
+def _backward(d_hidden, kernel, cells, gates, packing, reverse):
     """Gradient of the gates. What does not depend on the recurrence is computed for all steps before the loop."""
-    steps, batch = tf.unstack(tf.shape(cells)[:2])
-    units = kernel.shape[0]
-    i, f, o, g = tf.split(gates, 4, axis=2)
+    active, units = packing.active, kernel.shape[0]
+    steps = tf.shape(active)[0]
+    i, f, o, g = tf.split(gates, 4, axis=1)
     i, f, o, g, squashed = tf.sigmoid(i), tf.sigmoid(f), tf.sigmoid(o), tf.tanh(g), tf.tanh(cells)
-    to_cell = o * (1 - squashed * squashed)
     to_gates = tf.concat(
-        [g * i * (1 - i), _previous(cells, reverse) * f * (1 - f), squashed * o * (1 - o), i * (1 - g * g)], axis=2
+        [
+            g * i * (1 - i),
+            packing.previous(cells, reverse) * f * (1 - f),
+            squashed * o * (1 - o),
+            i * (1 - g * g),
+        ],
+        axis=1,
     )
+    to_cell = _array(steps, units).split(o * (1 - squashed * squashed), active)
+    forget, to_gates = _array(steps, units).split(f, active), _array(steps, 4 * units).split(to_gates, active)
+    d_hidden = _array(steps, units).split(d_hidden, active)
     transposed = tf.transpose(kernel)
 
     def step(count, d_state, d_cell, d_gates):
         time = count if reverse else steps - 1 - count
-        d_state += tf.gather(d_hidden, time)
-        d_cell += d_state * tf.gather(to_cell, time)
-        d_gate = tf.concat([d_cell, d_cell, d_state, d_cell], axis=1) * tf.gather(to_gates, time)
-        return count + 1, tf.matmul(d_gate, transposed), d_cell * tf.gather(f, time), d_gates.write(time, d_gate)
+        above = d_hidden.read(time)
+        d_state, d_cell = above + _resize(d_state, above, not reverse), _resize(d_cell, above, not reverse)
+        d_cell += d_state * to_cell.read(time)
+        d_gate = tf.concat([d_cell, d_cell, d_state, d_cell], axis=1) * to_gates.read(time)
+        return count + 1, tf.matmul(d_gate, transposed), d_cell * forget.read(time), d_gates.write(time, d_gate)
 
-    zero = tf.zeros([batch, units], cells.dtype)
+    start = tf.zeros([_most(active) if reverse else 0, units])
     *_, d_gates = tf.while_loop(
-        lambda count, *_: count < steps, step, (0, zero, zero, _array(steps, 4 * units))
+        lambda count, *_: count < steps,
+        step,
+        (0, start, start, _array(steps, 4 * units)),
+        shape_invariants=_invariants(units, arrays=1),
     )
-    return d_gates.stack()
+    return d_gates.concat()
 
 
-def _previous(states, reverse):
-    zero = tf.zeros_like(states[:1])
-    return tf.concat([states[1:], zero] if reverse else [zero, states[:-1]], axis=0)
+def _resize(state, like, growing):
+    """Sequences leave when they end; from right to left, they join where they end."""
+    rows = tf.shape(like)[0]
+    if growing:
+        return tf.pad(state, [[0, rows - tf.shape(state)[0]], [0, 0]])
+    return state[:rows]
 
 
-def _rows(array):
-    return tf.reshape(array, [-1, array.shape[-1]])
+def _most(active):
+    return tf.reduce_max(tf.concat([active, [0]], axis=0))
 
 
 def _array(steps, width):
-    return tf.TensorArray(tf.float32, size=steps, element_shape=[None, width])
+    return tf.TensorArray(tf.float32, size=steps, element_shape=[None, width], infer_shape=False)
+
+
+def _invariants(units, arrays):
+    state = tf.TensorShape([None, units])
+    return (tf.TensorShape([]), state, state, *[tf.TensorShape(None)] * arrays)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from cman_tf.layers.bilstm import BiLSTM
+from cman_tf.layers.bilstm import BiLSTM, Packing
 
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
@@ -35,13 +35,22 @@ class CharacterEncoder(tf.keras.layers.Layer):
         self.embedding = tf.keras.layers.Embedding(num_characters, size, name="embedding")
         self.bilstm = BiLSTM(hidden_size, name="bilstm")
 
+    def build(self, input_shape):
+        self.embedding.build(None)
+        self.bilstm.build([None, None, self.size])
+        super().build(input_shape)
+
     def call(self, inputs, index):
-        mask = inputs != 0
-        states = self.bilstm(self.embedding(inputs), mask=mask)
-        lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
-        last = tf.gather(states[:, :, : self.hidden_size], tf.maximum(lengths - 1, 0), batch_dims=1)
-        first = states[:, 0, self.hidden_size :]
-        return tf.gather(tf.concat([last, first], axis=1), index)
+        packing = Packing(tf.math.count_nonzero(inputs, axis=1, dtype=tf.int32))
+        # There are far fewer characters than places where they stand: project the table, then look up.
+        table = self.bilstm.project(self.embedding.embeddings)
+        characters = tf.gather_nd(inputs, tf.stack([packing.sequence, packing.time], axis=1))
+        states = self.bilstm.recur(tf.gather(table, characters), packing)
+        # Padding is a word without characters; its row is read nowhere but must exist.
+        states = tf.pad(states, [[0, 1], [0, 0]])
+        ends = tf.gather(states[:, : self.hidden_size], packing.last)
+        starts = tf.gather(states[:, self.hidden_size :], packing.first)
+        return tf.gather(tf.concat([ends, starts], axis=1), index)
 
     def get_config(self):
         return {

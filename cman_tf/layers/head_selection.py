@@ -115,9 +115,10 @@ def _score_pairs(heads, tails, scorer, lengths):
                 d_scorer + tf.matmul(layer, d_score, transpose_a=True),
             )
 
-        array = tf.TensorArray(tf.float32, size=batch, element_shape=[None, width])
+        # Two arrays: outside of a graph, one that is passed twice would be written twice.
+        arrays = [tf.TensorArray(tf.float32, size=batch, element_shape=[None, width]) for _ in range(2)]
         _, d_heads, d_tails, d_scorer = tf.while_loop(
-            lambda row, *_: row < batch, step, (0, array, array, tf.zeros_like(scorer))
+            lambda row, *_: row < batch, step, (0, *arrays, tf.zeros_like(scorer))
         )
         return d_heads.stack(), d_tails.stack(), d_scorer, None
 

@@ -43,9 +43,7 @@ def build_cman(config, schema, *, num_trained_words, num_fixed_words, num_charac
     inputs["tags"] = tf.keras.Input([None], dtype=tf.int32, name="tags")
     embeddings = embedding({name: inputs[name] for name in embedding.input_names})
     entities = entity_network({"embeddings": embeddings, "lengths": inputs["lengths"]})
-    scores = relation_network(
-        {"tokens": entities["tokens"], "tags": inputs["tags"], "lengths": inputs["lengths"]}
-    )
+    scores = relation_network({"tokens": entities["tokens"], "tags": inputs["tags"], "lengths": inputs["lengths"]})
     return Cman(inputs, {"emissions": entities["emissions"], "relation_scores": scores})
 
 
@@ -110,8 +108,7 @@ def _relation_network(config, schema, seeds):
         unit = {"num_heads": model.num_heads, "dropout": model.lstm_dropout, "encoder": model.encoder}
         first = BLA(model.hidden_size, seed=next(seeds), name="bla_1", **unit)(tokens, labels=labels, mask=mask)
         fused = tf.keras.layers.Concatenate(name="tokens_and_labels")([tokens, first])
-        fusion = sequence_encoder(model.encoder, model.hidden_size, name="fusion")
-        fused = fusion(fused, mask=mask) if model.encoder == "bilstm" else fusion(fused)
+        fused = sequence_encoder(model.encoder, model.hidden_size, name="fusion")(fused, mask=mask)
         fused = Dropout(model.lstm_dropout, seed=next(seeds), name="fusion_dropout")(fused)
         fused = BLA(model.hidden_size, seed=next(seeds), name="bla_2", **unit)(fused, labels=labels, mask=mask)
     fused = Dropout(model.relation_dropout, seed=next(seeds), name="relation_dropout")(fused)
@@ -122,9 +119,9 @@ def _relation_network(config, schema, seeds):
 
 
 def _mask(tokens, lengths):
-    return tf.keras.layers.Lambda(
-        lambda pair: tf.sequence_mask(pair[1], tf.shape(pair[0])[1]), name="mask"
-    )([tokens, lengths])
+    return tf.keras.layers.Lambda(lambda pair: tf.sequence_mask(pair[1], tf.shape(pair[0])[1]), name="mask")(
+        [tokens, lengths]
+    )
 
 
 def forbidden_transitions(num_tags):

@@ -58,8 +58,10 @@ def allowed_types(schema):
     """Bool `(entity types, entity types, relation types)`: the (head, tail, relation) seen in the training data."""
     return tf.constant(
         [
-            [[(relation, head, tail) in schema.signatures for relation in schema.relation_types]
-             for tail in schema.entity_types]
+            [
+                [(relation, head, tail) in schema.signatures for relation in schema.relation_types]
+                for tail in schema.entity_types
+            ]
             for head in schema.entity_types
         ]
     )

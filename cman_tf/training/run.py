@@ -62,8 +62,9 @@ class Run:
         configs.save(config, run.path / "config.yaml")
         # Written last: a folder that has it has the rest.
         with atomic_write(run.path / "environment.json") as file:
-            json.dump({"format": FORMAT, "seed": config.seed, "corpus_sha256": fingerprint, **_environment()}, file,
-                      indent=2)
+            json.dump(
+                {"format": FORMAT, "seed": config.seed, "corpus_sha256": fingerprint, **_environment()}, file, indent=2
+            )
         return run
 
     @classmethod

@@ -56,9 +56,7 @@ class Trainer:
                 decay=training.schedule == "linear",
             )
         )
-        model.compile(
-            self.optimizer, adversarial_alpha=training.adversarial_alpha, clip_norm=training.clip_norm
-        )
+        model.compile(self.optimizer, adversarial_alpha=training.adversarial_alpha, clip_norm=training.clip_norm)
         state = {}
         if training.average_decay:
             state["average"] = WeightAverage(model.trainable_weights, training.average_decay)
@@ -68,9 +66,7 @@ class Trainer:
         self.best = tf.Variable(-1.0, trainable=False)
         self.history = []
         self.checkpoints = tf.train.CheckpointManager(
-            tf.train.Checkpoint(
-                model=model, optimizer=self.optimizer, epoch=self.epoch, best=self.best, **state
-            ),
+            tf.train.Checkpoint(model=model, optimizer=self.optimizer, epoch=self.epoch, best=self.best, **state),
             str(run.checkpoints),
             max_to_keep=1,
         )

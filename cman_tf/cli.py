@@ -1,0 +1,132 @@
+"""What the command lines share: options for every config field, one-sentence errors, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+
+import yaml
+
+from cman_tf import config as configs
+from cman_tf.errors import InputError
+
+INPUT_ERROR = 2
+INTERRUPTED = 130
+
+
+def run(program, command, argv=None):
+    """Call a command and turn bad input into one sentence on standard error.
+
+    Args:
+        program: str. Name shown before the sentence.
+        command: callable that takes the list of arguments.
+        argv: list of str. Default: the process's.
+
+    Returns:
+        int, the exit code: 0; 2 for bad input or a file that cannot be read or written; 130 when interrupted.
+    """
+    try:
+        command(sys.argv[1:] if argv is None else argv)
+    except InputError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return INPUT_ERROR
+    except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"{program}: A file must be readable and writable. Received: {error}", file=sys.stderr)
+        return INPUT_ERROR
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def parser(program, description, example):
+    """An `ArgumentParser` with `-v` and an example below its options."""
+    result = argparse.ArgumentParser(
+        prog=program,
+        description=description,
+        epilog=f"example: {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    result.add_argument("-v", "--verbose", action="store_true", help="show TensorFlow's own messages too")
+    return result
+
+
+def parse(parser, argv):
+    """Parse, with the nearest option named where one does not exist; set how much TensorFlow says."""
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        raise InputError(_unknown_option(parser, unknown[0]))
+    if args.verbose:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+    return args
+
+
+def add_config_options(parser, sections=None):
+    """Add an option for each config field, named as in the file: `--model.hidden_size 64`.
+
+    Args:
+        parser: `ArgumentParser`.
+        sections: names of sections to offer. Default: all.
+    """
+    group = parser.add_argument_group("config fields", "any of them; the value is read as YAML")
+    for name, kind, default, help in configs.fields():
+        section = name.split(".")[0]
+        if (sections is None or section in sections) and "." in name:
+            text = f"{help} (default: {default})".replace("%", "%%")
+            group.add_argument(f"--{name}", metavar=_metavar(kind), dest=name, help=text)
+
+
+def overrides(args):
+    """The config fields given on the command line, a dict of dotted names to values."""
+    given = {name: getattr(args, name, None) for name, *_ in configs.fields()}
+    return {name: _value(text) for name, text in given.items() if text is not None}
+
+
+def _value(text):
+    if not isinstance(text, str):
+        return text
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    # YAML takes 5e-4 for text.
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return float(value)
+    return value
+
+
+def _metavar(kind):
+    choices = getattr(kind, "__args__", ())
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return "|".join(choices)
+    return getattr(kind, "__name__", "value").upper().replace("OPTIONAL", "TEXT")
+
+
+def _unknown_option(parser, option):
+    import difflib
+
+    known = [text for action in parser._actions for text in action.option_strings]
+    near = difflib.get_close_matches(option.split("=")[0], known, 1) or [
+        text for text in known if text.split(".")[-1] == option.split("=")[0].lstrip("-").split(".")[-1]
+    ]
+    return f"An option must exist; --help lists them. Received: {option}" + (f"; nearest: {near[0]}" if near else "")
+
+
+@contextlib.contextmanager
+def progress(total, what):
+    """A bar on standard error, on a terminal only, for work that takes a while; yields `advance(count)`."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)

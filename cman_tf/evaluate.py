@@ -1,0 +1,72 @@
+"""`python -m cman_tf.evaluate RUN`: measure a trained network."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from cman_tf import cli
+from cman_tf.files import atomic_write
+
+
+def command(argv):
+    parser = cli.parser(
+        "cman-evaluate",
+        "Measure a trained network: strict and boundaries, micro and macro, per type, by length and distance.",
+        "python -m cman_tf.evaluate runs/conll04 --split test --exclude-type Other --against runs/conll04-2",
+    )
+    parser.add_argument("run", metavar="RUN", help="folder written by cman_tf.fit")
+    parser.add_argument("--corpus", dest="corpus.name", help="another corpus than the run's: a name or a folder")
+    parser.add_argument("--data-dir", dest="corpus.data_dir", help="folder with copies of the public corpora")
+    parser.add_argument("--split", choices=("train", "dev", "test"), default="test", help="(default: test)")
+    parser.add_argument(
+        "--exclude-type",
+        action="append",
+        default=[],
+        metavar="TYPE",
+        help="score without this entity type too; may be repeated",
+    )
+    parser.add_argument("--against", metavar="RUN", help="a second run, for a paired bootstrap of the difference")
+    parser.add_argument("--json", metavar="FILE", help="write all figures there too")
+    parser.add_argument("--report", metavar="FILE", help="write an HTML page of every sentence there")
+    cli.add_config_options(parser, sections=("corpus", "decoding"))
+    args = cli.parse(parser, argv)
+
+    from cman_tf.evaluation.evaluator import compare_runs, evaluate
+    from cman_tf.evaluation.report import write_report
+    from cman_tf.evaluation.tables import evaluation_text
+    from cman_tf.training.run import Run
+    from cman_tf.training.workflow import load_corpus
+
+    changes = cli.overrides(args)
+    run = Run.open(args.run)
+    rival = Run.open(args.against) if args.against else None
+    config = run.config(changes)
+    splits = load_corpus(config, splits=(args.split,)).splits
+    documents = splits[args.split]
+    predictor = run.predictor({name: value for name, value in changes.items() if name.startswith("decoding.")})
+    metrics, predictions = evaluate(
+        predictor,
+        documents,
+        train=splits.get("train", ()) if args.split == "test" else (),
+        exclude_types=args.exclude_type,
+        label_sources=True,
+    )
+    metrics = {"split": args.split, "corpus": config.corpus.name, **metrics}
+    if rival:
+        metrics["against"] = compare_runs(documents, predictions, rival, changes)
+    if args.json:
+        with atomic_write(args.json) as file:
+            json.dump(metrics, file, indent=2)
+    if args.report:
+        write_report(args.report, documents, predictions, metrics, title=f"{Path(args.run).name}: {args.split}")
+    print(evaluation_text(metrics))
+
+
+def main():
+    sys.exit(cli.run("cman-evaluate", command))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Everything that is measured of a model on a split, in one dict."""
+
+from __future__ import annotations
+
+from cman_tf.data import formats
+from cman_tf.errors import InputError
+from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length, not_in, score_sentences
+from cman_tf.evaluation.report import write_report
+from cman_tf.evaluation.scorer import score
+from cman_tf.evaluation.significance import paired_bootstrap
+
+
+def evaluate(predictor, documents, *, train=(), exclude_types=(), label_sources=False, progress=None):
+    """Score a model.
+
+    Args:
+        predictor: `Predictor`.
+        documents: sequence of `Document`, annotated.
+        train: sequence of `Document`. With it, a second score leaves out sentences that recur in training.
+        exclude_types: entity types for a further score without them.
+        label_sources: bool. Whether to score with gold tags fed to the BLA units too (Table 3 of the paper).
+        progress: see `Predictor.extract`.
+
+    Returns:
+        `(metrics, predictions)`: what `score` returns, and `by_sentence_length` (Figure 5), `by_entity_distance`
+        (Figure 4), `without_repeated`, `without_types`, `gold_labels`, each where asked for; and the documents with
+        what was found.
+
+    Raises:
+        InputError: a type that the model does not know.
+    """
+    schema = predictor.schema
+    for document in documents:
+        schema.check(document)
+    for name in exclude_types:
+        if name not in schema.entity_types:
+            raise InputError(
+                f"`exclude_types` must be entity types of the model: {', '.join(schema.entity_types)}. Received: {name}"
+            )
+    predictions = predictor.extract(documents, progress=progress)
+    metrics = score(documents, predictions)
+    metrics["by_sentence_length"] = by_sentence_length(documents, predictions)
+    metrics["by_entity_distance"] = by_entity_distance(documents, predictions)
+    if train:
+        kept = not_in(documents, train)
+        metrics["without_repeated"] = score_sentences(documents, predictions, kept)
+    if exclude_types:
+        metrics["without_types"] = score(documents, predictions, exclude_types=exclude_types)
+    if label_sources:
+        gold = score(documents, predictor.extract(documents, label_source="gold"))
+        metrics["gold_labels"] = {name: gold[name] for name in ("strict", "boundaries", "counts")}
+    return metrics, predictions
+
+
+def write_results(run, split, documents, predictions, metrics):
+    """Write `predictions/SPLIT.jsonl` and `report.html` of a run."""
+    run.predictions.mkdir(exist_ok=True)
+    formats.write(predictions, run.predictions / f"{split}.jsonl", "jsonl")
+    title = f"{run.path.name}: {split}"
+    write_report(run.report, documents, predictions, metrics, title=title, history=run.history() or None)
+
+
+def compare_runs(documents, predictions, rival, changes):
+    """Paired bootstrap of a run against a second one, see `paired_bootstrap`.
+
+    Args:
+        documents: sequence of `Document`, annotated.
+        predictions: sequence of `Document`, the first run's.
+        rival: `Run`, the second.
+        changes: dict of dotted config fields, as for the first run.
+
+    Returns:
+        dict: `run`, and for `entities` and `relations` the result of `paired_bootstrap`.
+    """
+    predictor = rival.predictor({name: value for name, value in changes.items() if name.startswith("decoding.")})
+    others = predictor.extract(documents)
+    return {
+        "run": str(rival.path),
+        **{item: paired_bootstrap(documents, others, predictions, metric=item) for item in ("entities", "relations")},
+    }

@@ -1,0 +1,85 @@
+"""`python -m cman_tf.fit`: train a network on a corpus."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from cman_tf import cli
+from cman_tf import config as configs
+
+
+def command(argv):
+    parser = cli.parser(
+        "cman-fit",
+        "Train a Cross-Modal Attention Network and score it on the test split.",
+        "python -m cman_tf.fit --config conll04 --data-dir ~/corpora --training.epochs 30",
+    )
+    parser.add_argument(
+        "--config", help="name of a shipped configuration, or a YAML file (default: the corpus's own, or sample)"
+    )
+    parser.add_argument(
+        "--corpus", dest="corpus.name", help="sample, conll04, ade, or a folder with train, dev, test files"
+    )
+    parser.add_argument("--data-dir", dest="corpus.data_dir", help="folder with copies of the public corpora")
+    parser.add_argument("--run-dir", help="new folder for the run (default: runs/CONFIG, runs/CONFIG-2, ...)")
+    parser.add_argument("--seed", help="of weights, order and dropout (default: 1)")
+    parser.add_argument(
+        "--protocol", help="train: dev chooses the epoch; train+dev: both are trained on (default: train)"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with the interrupted run in --run-dir")
+    cli.add_config_options(parser)
+    args = cli.parse(parser, argv)
+    changes = cli.overrides(args)
+    if args.resume:
+        return _resume(args, changes)
+    name = args.config or _default(changes.get("corpus.name"))
+    config = configs.load(name, changes)
+
+    # TensorFlow is slow to import; a wrong option is answered before.
+    from cman_tf.training.run import free_folder
+    from cman_tf.training.workflow import train
+
+    path = args.run_dir or free_folder("runs", Path(name).stem)
+    return _report(*train(config, path, progress=_progress()))
+
+
+def _resume(args, changes):
+    from cman_tf.errors import InputError
+    from cman_tf.training.workflow import train
+
+    if not args.run_dir or args.config or changes:
+        raise InputError(
+            "--resume goes on with the configuration of the run: it takes --run-dir and no config field. Received: "
+            + (", ".join(["--config"] * bool(args.config) + [f"--{name}" for name in changes]) or "no --run-dir")
+        )
+    return _report(*train(None, args.run_dir, resuming=True, progress=_progress()))
+
+
+def _default(corpus):
+    return corpus if corpus in configs.shipped() else "sample"
+
+
+def _progress():
+    from cman_tf.training.progress import TrainingProgress
+
+    return TrainingProgress
+
+
+def _report(run, metrics, predictions):
+    from cman_tf.evaluation.tables import text_table
+    from cman_tf.printing import table
+
+    if metrics:
+        print(f"\nScores on {metrics['split']}\n\n{text_table(metrics)}\nSome sentences, as extracted:\n")
+        table([document for document in predictions if document.relations][:3] or predictions[:3])
+        print(f"Report: {run.report}")
+    print(f"Run:    {run.path}")
+
+
+def main():
+    sys.exit(cli.run("cman-fit", command))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""What stands in for a BiLSTM in the ablation of Table 4."""
+
+import tensorflow as tf
+
+
+@tf.keras.utils.register_keras_serializable(package="cman_tf")
+class MLP(tf.keras.layers.Layer):
+    """A dense ReLU layer of the width of a BiLSTM, each token by itself ("replace BiLSTM with MLP").
+
+    Args:
+        units: int. As of `BiLSTM`: the output is `2 * units` wide.
+
+    Shapes:
+        `(batch, tokens, features)` -> `(batch, tokens, 2 * units)`; a mask is taken, as `BiLSTM` does, and not needed.
+
+    Reference:
+        Zhao et al. (2020), section 4.6; the paper does not describe its MLP.
+    """
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.supports_masking = True
+        self.dense = tf.keras.layers.Dense(2 * units, activation="relu", name="dense")
+
+    def call(self, inputs, mask=None):
+        return self.dense(inputs)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}

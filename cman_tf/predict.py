@@ -1,0 +1,43 @@
+"""`python -m cman_tf.predict RUN`: entities and relations of new sentences."""
+
+from __future__ import annotations
+
+import sys
+
+from cman_tf import cli
+
+
+def command(argv):
+    parser = cli.parser(
+        "cman-predict",
+        "Find entities and relations in sentences: given as arguments, in a file, or on standard input.",
+        'python -m cman_tf.predict runs/sample "Ana Lima lives in Oslo ." --format jsonl',
+    )
+    parser.add_argument("run", metavar="RUN", help="folder written by cman_tf.fit")
+    parser.add_argument("text", metavar="TEXT", nargs="*", help="a sentence")
+    parser.add_argument(
+        "--input", metavar="FILE", help="a sentence a line, or a file of any known format; - for standard input"
+    )
+    parser.add_argument("--output", metavar="FILE", help="(default: standard output)")
+    parser.add_argument("--format", choices=("table", "jsonl", "html"), default="table", help="(default: table)")
+    cli.add_config_options(parser, sections=("decoding",))
+    args = cli.parse(parser, argv)
+
+    from cman_tf.inputs import read_sentences
+    from cman_tf.outputs import write_predictions
+    from cman_tf.training.run import Run
+
+    run = Run.open(args.run)
+    predictor = run.predictor(cli.overrides(args))
+    documents = read_sentences(args.text, args.input, predictor.tokenize)
+    with cli.progress(len(documents), "sentences") as advance:
+        found = predictor.extract(documents, progress=advance)
+    write_predictions(found, args.format, args.output)
+
+
+def main():
+    sys.exit(cli.run("cman-predict", command))
+
+
+if __name__ == "__main__":
+    main()

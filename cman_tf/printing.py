@@ -1,0 +1,35 @@
+"""Extracted sentences on a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+
+def table(documents, console=None):
+    """Print each sentence with its entities and relations.
+
+    Args:
+        documents: iterable of `Document`.
+        console: `rich.console.Console`. Default: standard output.
+    """
+    console = console or Console(highlight=False)
+    for document in documents:
+        console.print(Text(printable(document.text)), soft_wrap=True)
+        for entity in document.entities:
+            start, end = document.char_span(entity)
+            line = f"  {entity.type:<12} {document.entity_text(entity)}  [{start}:{end}]"
+            console.print(Text(printable(line) + _score(entity)), soft_wrap=True)
+        for relation in document.relations:
+            head, tail = (document.entity_text(document.entities[i]) for i in (relation.head, relation.tail))
+            console.print(Text(printable(f"  {head} --{relation.type}--> {tail}") + _score(relation)), soft_wrap=True)
+        console.print()
+
+
+def printable(text):
+    """`text` with control characters escaped, so that a sentence cannot steer the terminal."""
+    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def _score(item):
+    return "" if item.score is None else f"  {item.score:.3f}"

@@ -1,0 +1,56 @@
+"""What a person sees while a network trains."""
+
+from __future__ import annotations
+
+import datetime
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+
+class TrainingProgress:
+    """One line for each epoch, and on a terminal a bar for the running one.
+
+    Args:
+        epochs: int.
+        console: `rich.console.Console`. Default: standard output.
+    """
+
+    def __init__(self, epochs, console=None):
+        self.epochs = epochs
+        self.console = console or Console(highlight=False)
+        self.bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=self.console, transient=True
+        )
+        self.task = None
+
+    def __enter__(self):
+        if self.console.is_terminal:
+            self.bar.start()
+        self.console.print("epoch    loss     NER      RE   dev NER F1  dev RE F1  sentences/s  time left")
+        return self
+
+    def __exit__(self, *error):
+        self.bar.stop()
+
+    def step(self, steps):
+        """One batch of `steps` in the epoch is done."""
+        if self.task is None:
+            self.task = self.bar.add_task("training", total=steps)
+        self.bar.advance(self.task)
+
+    def epoch(self, row, best, seconds_left):
+        """An epoch is done: its row of the history, whether it is the best so far, and the time the rest takes."""
+        if self.task is not None:
+            self.bar.remove_task(self.task)
+            self.task = None
+        left = str(datetime.timedelta(seconds=round(seconds_left)))
+        scores = [
+            f"{100 * row[name]:10.2f}" if row[name] is not None else " " * 9 + "-"
+            for name in ("dev_ner_f1", "dev_re_f1")
+        ]
+        self.console.print(
+            f"{row['epoch']:>3}/{self.epochs:<3} {row['loss']:7.2f} {row['ner_loss']:7.2f} {row['re_loss']:7.2f}  "
+            f"{scores[0]} {scores[1]}  {row['sentences_per_second']:11.1f}  {left:>9}{'  best' if best else ''}",
+            soft_wrap=True,
+        )

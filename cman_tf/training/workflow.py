@@ -1,0 +1,138 @@
+"""From a configuration to a trained, evaluated run folder."""
+
+from __future__ import annotations
+
+import json
+
+from cman_tf.data import corpora
+from cman_tf.data.schema import Schema
+from cman_tf.data.vocabulary import Vocabulary
+from cman_tf.errors import InputError
+from cman_tf.evaluation.evaluator import evaluate, write_results
+from cman_tf.files import atomic_write
+from cman_tf.training.run import Run, fingerprint, start_vectors
+from cman_tf.training.trainer import Trainer
+
+
+def load_corpus(config, splits=("train", "dev", "test")):
+    """The corpus of a configuration, see `cman_tf.data.corpora.load`."""
+    corpus = config.corpus
+    return corpora.load(
+        corpus.name,
+        variant=corpus.variant,
+        fold=corpus.fold,
+        overlap=corpus.overlap,
+        data_dir=corpus.data_dir,
+        splits=splits,
+    )
+
+
+def begin(config, path):
+    """Make a run folder with everything but weights: configuration, labels, vocabulary.
+
+    Args:
+        config: `Config`.
+        path: str or path, a new or empty folder.
+
+    Returns:
+        `(run, model, featurizer, train, dev)`, ready for `Trainer`.
+    """
+    _check_slot(config)
+    train, dev = _training_data(config)
+    vocabulary, vectors = Vocabulary.of(train, config.words)
+    if vectors is not None:
+        config = _with_word_size(config, vectors.shape[1])
+    run = Run.create(path, config, Schema.of(train), vocabulary, fingerprint(train, dev))
+    model, featurizer = run.build()
+    if vectors is not None:
+        start_vectors(model, vocabulary, vectors)
+    return run, model, featurizer, train, dev
+
+
+def resume(path):
+    """Open a run folder that was begun, for training to go on: the same as `begin` returns.
+
+    Raises:
+        InputError: the corpus is no longer the one that the run began with.
+    """
+    run = Run.open(path, trained=False)
+    train, dev = _training_data(run.config())
+    if fingerprint(train, dev) != run.environment()["corpus_sha256"]:
+        raise InputError(
+            f"A run must be resumed on the corpus it began with. Received: {path}, whose train or dev sentences changed"
+        )
+    return run, *run.build(), train, dev
+
+
+def train(config, path, resuming=False, progress=None):
+    """Train a network and evaluate it on the corpus's test split, if it has one.
+
+    Args:
+        config: `Config`; not looked at when resuming.
+        path: str or path. The run folder.
+        resuming: bool. Whether to go on with the run in `path`.
+        progress: context manager as `TrainingProgress`, or a callable that makes one from the epochs, or None.
+
+    Returns:
+        `(run, metrics, predictions)`: `Run`; the content of `metrics.json` and the test documents with what was
+        found, or None and an empty list without a test split.
+    """
+    run, model, featurizer, train, dev = resume(path) if resuming else begin(config, path)
+    config = run.config()
+    if progress:
+        with progress(config.training.epochs) as shown:
+            Trainer(run, config, model, featurizer, train, dev, shown).fit()
+    else:
+        Trainer(run, config, model, featurizer, train, dev).fit()
+    return (run, *evaluate_on_test(run, config, train, dev))
+
+
+def evaluate_on_test(run, config, train, dev):
+    """Score dev and test with the kept weights; write `metrics.json`, `predictions/` and `report.html`."""
+    predictor = run.predictor()
+    results = {}
+    if dev:
+        results["dev"] = evaluate(predictor, dev)
+    test = load_corpus(config, splits=()).splits.get("test", ())
+    if not test and not dev:
+        return None, []
+    if test:
+        results["test"] = evaluate(predictor, test, train=train, label_sources=True)
+    split = "test" if test else "dev"
+    metrics, predictions = results[split]
+    metrics = {"split": split, "corpus": config.corpus.name, "protocol": config.protocol, **metrics}
+    if test and dev:
+        metrics["dev"] = {name: results["dev"][0][name] for name in ("strict", "boundaries", "counts")}
+    with atomic_write(run.metrics) as file:
+        json.dump(metrics, file, indent=2)
+    documents = {"test": test, "dev": dev}
+    write_results(run, split, documents[split], predictions, metrics)
+    return metrics, predictions
+
+
+def _training_data(config):
+    """Training and dev sentences under the configuration's protocol."""
+    corpus = load_corpus(config, splits=("train",))
+    train, dev = list(corpus.splits["train"]), list(corpus.splits.get("dev", ()))
+    if config.protocol == "train+dev":
+        return train + dev, []
+    if not dev:
+        raise InputError(
+            "Protocol train needs a dev split, which chooses the epoch; without one say --protocol train+dev. "
+            f"Received: {config.corpus.name} without dev"
+        )
+    return train, dev
+
+
+def _with_word_size(config, size):
+    from cman_tf.config import change
+
+    return change(config, {"words.size": size})
+
+
+def _check_slot(config):
+    if config.contextual.layers:
+        raise InputError(
+            "`contextual.layers` must be 0 in a training run, for no encoder fills the slot yet. "
+            f"Received: {config.contextual.layers}"
+        )

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cman_tf.layers.head_selection import HeadSelection
+from tests.layers.harness import check_layer
+
+LENGTHS = [3, 5, 1]
+
+
+@pytest.fixture
+def inputs():
+    return np.random.default_rng(0).normal(size=(3, 5, 6)).astype(np.float32)
+
+
+@pytest.mark.parametrize("projection", ["per_relation", "shared"])
+def test_layer(inputs, projection):
+    check_layer(
+        HeadSelection(4, 3, projection),
+        {"inputs": inputs},
+        (3, 5, 5, 4),
+        lengths=LENGTHS,
+        lengths_as="lengths",
+        token_axes=(1, 2),
+    )
+
+
+def test_per_relation_is_equation_9(inputs):
+    layer = HeadSelection(4, 3)
+    scores = layer(inputs, lengths=tf.constant(LENGTHS)).numpy()
+    layer.bias.assign(np.linspace(-1, 1, 12))
+    scores = layer(inputs, lengths=tf.constant(LENGTHS)).numpy()
+    for row, length in enumerate(LENGTHS):
+        for relation in range(4):
+            part = slice(3 * relation, 3 * relation + 3)
+            u, w = layer.head_kernel.numpy()[:, part], layer.tail_kernel.numpy()[:, part]
+            b, v = layer.bias.numpy()[part], layer.scorer.numpy()[relation, :, 0]
+            for i in range(length):
+                for j in range(length):
+                    expected = v @ np.tanh(inputs[row, i] @ u + inputs[row, j] @ w + b)
+                    np.testing.assert_allclose(scores[row, i, j, relation], expected, atol=1e-5)
+        assert not scores[row, length:].any()
+        assert not scores[row, :, length:].any()
+
+
+def test_shared_has_one_hidden_layer_for_all_relations(inputs):
+    layer = HeadSelection(4, 3, "shared")
+    scores = layer(inputs, lengths=tf.constant(LENGTHS)).numpy()
+    hidden = np.tanh(inputs[1][:, None] @ layer.head_kernel.numpy() + inputs[1][None] @ layer.tail_kernel.numpy())
+    np.testing.assert_allclose(scores[1], hidden @ layer.scorer.numpy()[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("projection", ["per_relation", "shared"])
+def test_gradients_are_those_of_automatic_differentiation(inputs, projection):
+    layer = HeadSelection(4, 3, projection)
+    layer(inputs, lengths=tf.constant(LENGTHS))
+    direction = np.random.default_rng(1).normal(size=(3, 5, 5, 4)).astype(np.float32)
+    inside = tf.sequence_mask(LENGTHS, 5, tf.float32)
+
+    def plain(inputs):
+        hidden = tf.tanh((inputs @ layer.head_kernel)[:, :, None] + (inputs @ layer.tail_kernel + layer.bias)[:, None])
+        scores = tf.einsum("bijp,pr->bijr", hidden, layer._block_diagonal())
+        return scores * (inside[:, :, None] * inside[:, None])[..., None]
+
+    def gradients(function):
+        with tf.GradientTape() as tape:
+            tokens = tf.constant(inputs)
+            tape.watch(tokens)
+            loss = tf.reduce_sum(function(tokens) * direction)
+        return tape.gradient(loss, [tokens, *layer.trainable_weights])
+
+    ours = gradients(lambda tokens: layer(tokens, lengths=tf.constant(LENGTHS)))
+    for our, expected in zip(ours, gradients(plain)):
+        np.testing.assert_allclose(our, expected, atol=1e-4)
+
+
+def test_projection_must_be_known():
+    with pytest.raises(ValueError, match="'both'"):
+        HeadSelection(4, 3, "both")
