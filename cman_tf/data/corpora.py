@@ -1,0 +1,164 @@
+"""Corpora by name or from a person's own folder, as train, dev and test documents."""
+
+from __future__ import annotations
+
+import difflib
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+from cman_tf.data import formats
+from cman_tf.data.document import Document
+from cman_tf.data.download import fetch
+from cman_tf.data.formats.reading import located
+from cman_tf.data.overlap import Counts, resolve
+from cman_tf.errors import InputError
+
+SPLITS = ("train", "dev", "test")
+
+NAMES = ("sample", "conll04", "ade")
+
+_CONLL04 = {"spert": "conll04/spert/conll04_{}.json", "multihead": "conll04/multihead/{}.txt"}
+_SAMPLE = Path(__file__).parent / "sample"
+_ADE_FOLDS = 10
+# ADE has no dev set; this share of its training sentences becomes one. Not in the paper.
+_ADE_DEV_SHARE = 0.15
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What `load` returns.
+
+    Args:
+        name: str, as given to `load`.
+        splits: dict of str to tuple of `Document`: those of train, dev and test that there are.
+        dropped: dict of the same keys to `Counts`: what the overlap policy dropped.
+        source: str. Where the sentences come from and how they were chosen, in words.
+    """
+
+    name: str
+    splits: dict[str, tuple[Document, ...]]
+    dropped: dict[str, Counts]
+    source: str
+
+
+def load(name, *, variant="spert", fold=0, overlap="error", data_dir=None, splits=SPLITS, seed=0):
+    """Read a corpus.
+
+    Args:
+        name: str or path. `"sample"`, `"conll04"`, `"ade"`, or a folder with files `train`, `dev` and `test` of any
+            suffix, each in any of `formats.FORMATS`.
+        variant: str. Split of CoNLL04: `"spert"` (922/231/288 sentences) or `"multihead"` (910/243/288).
+        fold: int. Fold of ADE, 0 to 9.
+        overlap: str. What is done with overlapping entities, see `overlap.resolve`.
+        data_dir: str, path or None. Folder with copies of the public corpora, see `download.fetch`.
+        splits: sequence of str. The splits that must be there; others are read too if they are.
+        seed: int. Chooses the 15 % of ADE's training sentences that become dev. It is not the seed of a run, so that
+            runs of several seeds are measured on the same sentences.
+
+    Returns:
+        `Corpus`.
+
+    Raises:
+        InputError: an unknown name, variant, fold or policy; a split that is missing or has no sentence; a sentence
+            without tokens or with text that is no Unicode; or what `formats.read` and `download.fetch` raise.
+    """
+    files, source = _files(name, variant, fold, data_dir)
+    for split in splits:
+        if split not in files and not (split == "dev" and name == "ade"):
+            raise InputError(
+                f"The corpus must have a file named {split}, such as {split}.json. Received: none in {name}"
+            )
+    documents = {split: formats.read(path) for split, path in files.items()}
+    if name == "ade":
+        documents["train"], documents["dev"] = _hold_out(documents["train"], seed)
+        files["dev"] = files["train"]
+        source += f", dev: {_ADE_DEV_SHARE:.0%} of train by seed {seed}"
+    dropped = {}
+    for split in documents:
+        with located(f"{files[split]} ({split})"):
+            documents[split], dropped[split] = _checked(documents[split], overlap)
+    ordered = {split: tuple(documents[split]) for split in SPLITS if split in documents}
+    return Corpus(str(name), ordered, dropped, source)
+
+
+def repeated_in(train, test):
+    """Sentences of `test` whose tokens also stand in `train`.
+
+    Args:
+        train: iterable of `Document`.
+        test: sequence of `Document`.
+
+    Returns:
+        set of int, indices into `test`.
+    """
+    known = {document.tokens for document in train}
+    return {index for index, document in enumerate(test) if document.tokens in known}
+
+
+def _files(name, variant, fold, data_dir):
+    """`({split: path}, source)`."""
+    if name == "sample":
+        return {split: _SAMPLE / f"{split}.json" for split in SPLITS}, "sample corpus of cman_tf"
+    if name == "conll04":
+        if variant not in _CONLL04:
+            raise InputError(_choice("`variant`", variant, _CONLL04))
+        pinned = {split: _CONLL04[variant].format(split) for split in SPLITS}
+        return {split: fetch(file, data_dir) for split, file in pinned.items()}, f"CoNLL04, {variant} split"
+    if name == "ade":
+        if fold not in range(_ADE_FOLDS):
+            raise InputError(f"`fold` must be a whole number from 0 to {_ADE_FOLDS - 1}. Received: {fold!r}")
+        return (
+            {split: fetch(f"ade/ade_split_{fold}_{split}.json", data_dir) for split in ("train", "test")},
+            f"ADE, fold {fold} of {_ADE_FOLDS}",
+        )
+    return _folder(Path(name).expanduser()), f"folder {name}"
+
+
+def _folder(path):
+    if not path.is_dir():
+        raise InputError(_choice("A corpus, if no folder,", path, NAMES))
+    files = {}
+    for file in sorted(path.iterdir()):
+        split = file.name.split(".")[0]
+        if split in SPLITS and file.is_file():
+            if split in files:
+                raise InputError(
+                    f"A corpus folder must have one file for each split. Received: {files[split].name} and {file.name} "
+                    f"in {path}"
+                )
+            files[split] = file
+    if not files:
+        raise InputError(f"A corpus folder must have files named {', '.join(SPLITS)}. Received: none in {path}")
+    return files
+
+
+def _hold_out(documents, seed):
+    """`(train, dev)`, each in the order of `documents`; before any policy, so that all policies share one dev."""
+    chosen = set(random.Random(seed).sample(range(len(documents)), round(_ADE_DEV_SHARE * len(documents))))
+    train = [document for index, document in enumerate(documents) if index not in chosen]
+    return train, [documents[index] for index in sorted(chosen)]
+
+
+def _checked(documents, policy):
+    for number, document in enumerate(documents, 1):
+        # Prediction answers such sentences; nothing can be learnt from or measured on them.
+        if not document.tokens:
+            raise InputError(
+                f"A sentence of a corpus must have at least one token. Received: none in sentence {number},"
+            )
+        try:
+            document.text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InputError(
+                f"A corpus must be valid Unicode. Received: a lone surrogate in sentence {number},"
+            ) from None
+    documents, dropped = resolve(documents, policy)
+    if not documents:
+        raise InputError(f"A split must have at least one sentence. Received: none after overlap policy {policy},")
+    return documents, dropped
+
+
+def _choice(what, received, known):
+    near = difflib.get_close_matches(str(received), known, 1)
+    return f"{what} must be one of {', '.join(known)}. Received: {received}" + (f"; nearest: {near[0]}" if near else "")

@@ -1,0 +1,127 @@
+"""What is done with entities that overlap, which BIO tags cannot hold."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+
+from cman_tf.errors import InputError
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much a policy dropped.
+
+    Args:
+        sentences: int. Sentences.
+        entities: int. Entities, those of dropped sentences included.
+        relations: int. Relations, likewise.
+    """
+
+    sentences: int = 0
+    entities: int = 0
+    relations: int = 0
+
+    def __bool__(self):
+        return bool(self.sentences or self.entities or self.relations)
+
+    def __str__(self):
+        return f"{self.sentences} sentences, {self.entities} entities, {self.relations} relations"
+
+
+def resolve(documents, policy="error"):
+    """Make documents whose entities do not overlap.
+
+    Args:
+        documents: iterable of `Document`.
+        policy: str. `"error"`: refuse overlapping entities; `"drop_sentences"`: drop sentences that have any;
+            `"keep_outer"`: drop the entities that overlap a longer one (of equal ones, the later), and their
+            relations. Not in the paper. Default: `"error"`.
+
+    Returns:
+        `(documents, counts)`: list of `Document`, and `Counts` of what was dropped.
+
+    Raises:
+        InputError: an unknown policy, or, under `"error"`, the first sentence with overlapping entities.
+    """
+    if policy not in POLICIES:
+        near = difflib.get_close_matches(str(policy), POLICIES, 1)
+        raise InputError(
+            f"An overlap policy must be one of {', '.join(POLICIES)}. Received: {policy}"
+            + (f"; nearest: {near[0]}" if near else "")
+        )
+    return _apply(documents, POLICIES[policy])
+
+
+def drop_overlapping(documents):
+    """Drop every entity that overlaps another, outer ones too, and their relations.
+
+    Policy `no_overlapping`: for evaluation only, where gold and predictions are stripped alike to be compared with
+    published figures that leave overlapping entities out.
+
+    Args:
+        documents: iterable of `Document`.
+
+    Returns:
+        `(documents, counts)` as of `resolve`.
+    """
+    return _apply(documents, _without_overlapping)
+
+
+def _apply(documents, policy):
+    documents = list(documents)
+    kept = []
+    for number, document in enumerate(documents, 1):
+        pairs = document.overlapping()
+        result = policy(document, pairs, number) if pairs else document
+        if result is not None:
+            kept.append(result)
+    return kept, Counts(
+        len(documents) - len(kept),
+        sum(len(d.entities) for d in documents) - sum(len(d.entities) for d in kept),
+        sum(len(d.relations) for d in documents) - sum(len(d.relations) for d in kept),
+    )
+
+
+def _refuse(document, pairs, number):
+    first, second = (document.entity_text(document.entities[index]) for index in pairs[0])
+    raise InputError(
+        "Entities must not overlap, for BIO tags cannot hold them; choose a policy, --corpus.overlap "
+        f"{'|'.join(name for name in POLICIES if name != 'error')}. Received: {first!r} and {second!r} in sentence "
+        f"{number}" + (f" (id {document.id!r})" if document.id else "")
+    )
+
+
+def _drop_sentence(document, pairs, number):
+    return None
+
+
+def _keep_outer(document, pairs, number):
+    entities = document.entities
+    kept = []
+    for index in sorted(range(len(entities)), key=lambda i: (entities[i].start - entities[i].end, i)):
+        entity = entities[index]
+        if all(entity.end <= entities[other].start or entities[other].end <= entity.start for other in kept):
+            kept.append(index)
+    return _keep(document, kept)
+
+
+def _without_overlapping(document, pairs, number):
+    overlapping = {index for pair in pairs for index in pair}
+    return _keep(document, set(range(len(document.entities))) - overlapping)
+
+
+def _keep(document, indices):
+    """The document with those of its entities alone and the relations between them."""
+    renumbered = {old: new for new, old in enumerate(sorted(indices))}
+    return document.with_annotation(
+        [document.entities[index] for index in sorted(indices)],
+        [
+            replace(relation, head=renumbered[relation.head], tail=renumbered[relation.tail])
+            for relation in document.relations
+            if relation.head in renumbered and relation.tail in renumbered
+        ],
+    )
+
+
+POLICIES = {"error": _refuse, "drop_sentences": _drop_sentence, "keep_outer": _keep_outer}
