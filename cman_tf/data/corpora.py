@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import random
 from dataclasses import dataclass
 from pathlib import Path
 
 from cman_tf.data import formats
+from cman_tf.data.choice import check_choice
 from cman_tf.data.document import Document
 from cman_tf.data.download import fetch
 from cman_tf.data.formats.reading import located
@@ -83,7 +83,9 @@ def load(name, *, variant="spert", fold=0, overlap="error", data_dir=None, split
 
 
 def repeated_in(train, test):
-    """Sentences of `test` whose tokens also stand in `train`.
+    """Sentences of `test` that also stand in `train`.
+
+    Blanks are not looked at: the public corpora hold the same sentence split in two ways, `Tate .` and `Tate.`
 
     Args:
         train: iterable of `Document`.
@@ -92,8 +94,8 @@ def repeated_in(train, test):
     Returns:
         set of int, indices into `test`.
     """
-    known = {document.tokens for document in train}
-    return {index for index, document in enumerate(test) if document.tokens in known}
+    known = {"".join(document.tokens) for document in train}
+    return {index for index, document in enumerate(test) if "".join(document.tokens) in known}
 
 
 def _files(name, variant, fold, data_dir):
@@ -101,8 +103,7 @@ def _files(name, variant, fold, data_dir):
     if name == "sample":
         return {split: _SAMPLE / f"{split}.json" for split in SPLITS}, "sample corpus of cman_tf"
     if name == "conll04":
-        if variant not in _CONLL04:
-            raise InputError(_choice("`variant`", variant, _CONLL04))
+        check_choice("`variant`", variant, _CONLL04)
         pinned = {split: _CONLL04[variant].format(split) for split in SPLITS}
         return {split: fetch(file, data_dir) for split, file in pinned.items()}, f"CoNLL04, {variant} split"
     if name == "ade":
@@ -117,7 +118,7 @@ def _files(name, variant, fold, data_dir):
 
 def _folder(path):
     if not path.is_dir():
-        raise InputError(_choice("A corpus, if no folder,", path, NAMES))
+        check_choice("A corpus, if it is no folder,", str(path), NAMES)
     files = {}
     for file in sorted(path.iterdir()):
         split = file.name.split(".")[0]
@@ -157,8 +158,3 @@ def _checked(documents, policy):
     if not documents:
         raise InputError(f"A split must have at least one sentence. Received: none after overlap policy {policy},")
     return documents, dropped
-
-
-def _choice(what, received, known):
-    near = difflib.get_close_matches(str(received), known, 1)
-    return f"{what} must be one of {', '.join(known)}. Received: {received}" + (f"; nearest: {near[0]}" if near else "")

@@ -51,7 +51,7 @@ class Document:
         relations: sequence of `Relation`; head and tail are indices into `entities`.
         text: str or None. The original text. Default: the tokens joined by single spaces.
         offsets: sequence of `(start, end)` or None. For each token its Unicode code points in `text`, end
-            exclusive, so that `text[start:end] == token`. Default: those of the joined text.
+            exclusive, so that `text[start:end] == token`, in ascending order. Default: those of the joined text.
         id: str. Identifier, free of meaning; "" if the source has none.
 
     Raises:
@@ -87,7 +87,14 @@ class Document:
                 f"`offsets` must have one pair for each token. Received: {len(self.offsets)} pairs for "
                 f"{len(self.tokens)} tokens"
             )
+        position = 0
         for token, (start, end) in zip(self.tokens, self.offsets):
+            if start < position:
+                raise InputError(
+                    f"`offsets` must ascend without overlap. Received: {start}:{end} for token {token!r} "
+                    f"after {position}"
+                )
+            position = end
             if self.text[start:end] != token:
                 raise InputError(
                     f"`text[start:end]` must be the token. Received: {self.text[start:end]!r} at {start}:{end} for "
@@ -110,9 +117,7 @@ class Document:
                         f"with {len(self.entities)} entities"
                     )
             if relation.head == relation.tail:
-                raise InputError(
-                    f"A relation must link two different entities. Received: head=tail={relation.head}"
-                )
+                raise InputError(f"A relation must link two different entities. Received: head=tail={relation.head}")
 
     def __len__(self):
         return len(self.tokens)

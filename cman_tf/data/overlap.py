@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 
+from cman_tf.data.choice import check_choice
 from cman_tf.errors import InputError
 
 
@@ -44,12 +44,7 @@ def resolve(documents, policy="error"):
     Raises:
         InputError: an unknown policy, or, under `"error"`, the first sentence with overlapping entities.
     """
-    if policy not in POLICIES:
-        near = difflib.get_close_matches(str(policy), POLICIES, 1)
-        raise InputError(
-            f"An overlap policy must be one of {', '.join(POLICIES)}. Received: {policy}"
-            + (f"; nearest: {near[0]}" if near else "")
-        )
+    check_choice("An overlap policy", policy, POLICIES)
     return _apply(documents, POLICIES[policy])
 
 

@@ -35,9 +35,7 @@ class Schema:
         for kind, names in (("entity", self.entity_types), ("relation", self.relation_types)):
             for name in names:
                 if not isinstance(name, str) or not name or any(c.isspace() for c in name):
-                    raise InputError(
-                        f"An {kind} type must be a non-empty string without blanks. Received: {name!r}"
-                    )
+                    raise InputError(f"An {kind} type must be a non-empty string without blanks. Received: {name!r}")
             if len(set(names)) != len(names):
                 raise InputError(f"`{kind}_types` must not repeat a name. Received: {', '.join(names)}")
         for relation, head, tail in self.signatures:

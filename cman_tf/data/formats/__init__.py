@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
+from cman_tf.data.choice import check_choice
 from cman_tf.data.formats import jsonl, multihead, spert
 from cman_tf.data.formats.reading import read_text
 from cman_tf.errors import InputError
@@ -54,22 +54,33 @@ def write(documents, path, format=None):
     _named(format).write(documents, path)
 
 
+def recognise(path):
+    """The format of a file as its content shows it.
+
+    Args:
+        path: str or path.
+
+    Returns:
+        str, a key of `FORMATS`, or None for anything else, such as plain text or no file.
+    """
+    for name, module in FORMATS.items():
+        if module.recognises(path):
+            return name
+    return None
+
+
 def _named(name):
-    if name not in FORMATS:
-        near = difflib.get_close_matches(str(name), FORMATS, 1)
-        raise InputError(
-            f"A format must be one of {', '.join(FORMATS)}. Received: {name}" + (f"; nearest: {near[0]}" if near else "")
-        )
+    check_choice("A format", name, FORMATS)
     return FORMATS[name]
 
 
 def _recognised(path):
-    for module in FORMATS.values():
-        if module.recognises(path):
-            return module
+    name = recognise(path)
+    if name:
+        return FORMATS[name]
     # A file that is missing, empty or no text has its own error, which helps more.
     text = read_text(path)
     raise InputError(
-        f"A file must be in one of the formats {', '.join(FORMATS)}: begin with '[', '#doc' or '{{'. Received: "
-        f"{text.strip()[:20]!r} in {path}"
+        "A file must be in one of the formats spert (begins with '[{'), multihead ('#doc') or jsonl ('{'). "
+        f"Received: {text.strip()[:20]!r} in {path}"
     )

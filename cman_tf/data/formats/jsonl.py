@@ -5,24 +5,26 @@
      "relations": [{"type": "Live_In", "head": 0, "tail": 1, "score": 0.93}]}
 
 Entities and relations are those of SpERT JSON, with an optional `score`. A tokenised line may carry its original
-`text` with the `offsets` of its tokens, pairs of Unicode code points. Written files also give each entity's `text`,
+`text` and the `offsets` of its tokens, pairs of Unicode code points; without offsets the tokens are looked for in the
+text. Written files also give each entity's `text`,
 `char_start` and `char_end` for other programs; reading ignores these three, for they follow from the rest.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from cman_tf.data.document import Document
-from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text
-from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, to_bytes, value
+from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text, show
+from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, show_keys, to_bytes, value
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
 
 def recognises(path):
-    """Whether the file begins as a JSON object."""
-    return first_line(path).startswith("{")
+    """Whether the file begins as a JSON object, and not as a sentence with a brace."""
+    return re.match(r"""\{\s*(["'}]|$)""", first_line(path)) is not None
 
 
 def read(path, tokenize=None):
@@ -44,8 +46,8 @@ def read(path, tokenize=None):
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
             continue
+        record = parse_json(line, path, number)
         with located(f"{path}, line {number}"):
-            record = parse_json(line, number)
             check_object(record, "A line")
             name = identifier(record, "id")
             identifiers.add(name, f"line {number}")
@@ -107,16 +109,30 @@ def _score(item):
 def _document(record, name):
     tokens = value(record, "tokens", "a list of strings")
     entities, relations = annotation(record)
-    text = offsets = None
-    if "text" in record or "offsets" in record:
-        text = value(record, "text", "a string")
+    if "text" not in record:
+        return Document(tokens, entities, relations, id=name)
+    text = value(record, "text", "a string")
+    if "offsets" in record:
         offsets = value(record, "offsets", "a list of pairs of whole numbers")
+    else:
+        offsets = _find(tokens, text)
     return Document(tokens, entities, relations, text, offsets, name)
+
+
+def _find(tokens, text):
+    offsets, position = [], 0
+    for token in tokens:
+        start = text.find(token, position)
+        if start < 0:
+            raise InputError(f"`text` must hold the tokens in their order. Received: {show(token)} is not there")
+        position = start + len(token)
+        offsets.append((start, position))
+    return offsets
 
 
 def _raw_text(record, tokenize):
     if "text" not in record:
-        raise InputError(f"A line must have a key 'text' or 'tokens'. Received: {', '.join(record) or 'no key'}")
+        raise InputError(f"A line must have a key 'text' or 'tokens'. Received: {show_keys(record)}")
     if tokenize is None:
         raise InputError(
             "A line must have a key 'tokens' here, for raw text is read for prediction only. Received: raw text"

@@ -14,9 +14,10 @@ nothing began starts an entity, as in conlleval.
 from __future__ import annotations
 
 import ast
+import functools
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text, show
+from cman_tf.data.formats.reading import Identifiers, first_line, is_name, located, read_text, show
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
@@ -61,7 +62,9 @@ def _sentences(path):
             current = number, line[len("#doc") :].strip(), []
         elif line.strip():
             if current is None:
-                raise InputError(f"Multi-head text must begin with '#doc'. Received: {show(line)} in {path}, line {number}")
+                raise InputError(
+                    f"Multi-head text must begin with '#doc'. Received: {show(line)} in {path}, line {number}"
+                )
             current[2].append((number, line))
     yield current
 
@@ -79,6 +82,10 @@ def _document(path, lines, name):
     relations = []
     for number, row, head, relation in links:
         with located(f"{path}, line {number}"):
+            if row == head:
+                raise InputError(
+                    f"A relation must link two different entities. Received: {relation} from token {row} to itself"
+                )
             for index in (row, head):
                 if index not in ending:
                     raise InputError(
@@ -89,10 +96,7 @@ def _document(path, lines, name):
             if found in relations:
                 raise InputError(f"A relation must be listed once. Received: {relation} to {head} twice")
             relations.append(found)
-            Document(tokens, entities, [found])
-    first = lines[0][0] if lines else 0
-    with located(f"{path}, line {first}"):
-        return Document(tokens, entities, relations, id=name)
+    return Document(tokens, entities, relations, id=name)
 
 
 def _row(line, index, length):
@@ -105,8 +109,10 @@ def _row(line, index, length):
     number, token, tag, names, heads = columns
     if number.strip() != str(index):
         raise InputError(f"Rows must be numbered from 0 in each sentence. Received: {show(number)} for row {index}")
+    if not token:
+        raise InputError(f"Every token must be a non-empty string. Received: none in {show(line)}")
     kind, _, name = tag.partition("-")
-    if tag != "O" and (kind not in ("B", "I") or not name or any(character.isspace() for character in name)):
+    if tag != "O" and (kind not in ("B", "I") or not is_name(name)):
         raise InputError(f"A tag must be O, B-type or I-type. Received: {show(tag)}")
     names, heads = _list(names, str, "names"), _list(heads, int, "indices")
     if len(names) != len(heads):
@@ -116,7 +122,7 @@ def _row(line, index, length):
             raise InputError(f"A head must be the index of a row. Received: {head} in a sentence of {length} tokens")
     relations = []
     for name, head in zip(names, heads):
-        if not name or any(character.isspace() for character in name):
+        if not is_name(name):
             raise InputError(f"A relation type must be a non-empty string without blanks. Received: {show(name)}")
         if name != _NONE:
             relations.append((name, head))
@@ -125,6 +131,8 @@ def _row(line, index, length):
     return token, tag, relations
 
 
+# Most rows hold one of few lists, and evaluating each anew is half the time of reading.
+@functools.lru_cache(maxsize=4096)
 def _list(text, cls, what):
     try:
         found = ast.literal_eval(text.strip())
@@ -133,7 +141,7 @@ def _list(text, cls, what):
         found = None
     if not isinstance(found, list) or not all(type(item) is cls for item in found):
         raise InputError(f"A column must be a list of {what}, such as ['N'] or [0]. Received: {show(text)}")
-    return found
+    return tuple(found)
 
 
 def _entities(tags):

@@ -73,6 +73,15 @@ def show(value):
     return _REPR.repr(value)
 
 
+def is_name(found):
+    """Whether a value can be the name of a type: a non-empty string without blanks that UTF-8 can hold."""
+    return (
+        isinstance(found, str)
+        and found != ""
+        and not any(character.isspace() or "\ud800" <= character <= "\udfff" for character in found)
+    )
+
+
 class Identifiers:
     """Notices an id that comes twice.
 

@@ -6,28 +6,34 @@ import json
 import math
 
 from cman_tf.data.document import Entity, Relation
-from cman_tf.data.formats.reading import show
+from cman_tf.data.formats.reading import is_name, show
 from cman_tf.errors import InputError
 
 
-def parse_json(text, line=None):
+def parse_json(text, path, line=1):
     """Decode JSON.
 
     Args:
         text: str.
-        line: int or None. Number of the line that `text` is. Default: `text` is a whole file.
+        path: str or path. The file that `text` comes from, for errors.
+        line: int. Number of the line of the file that `text` begins with. Default: 1.
 
     Raises:
-        InputError: malformed JSON, with line and column.
+        InputError: malformed JSON, with file, line and column.
     """
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno if line is None else line}, column {error.colno}"
-        raise InputError(f"A file must hold valid JSON. Received: {error.msg.lower()} at {where},") from None
+        where = f"{path}, line {line + error.lineno - 1}, column {error.colno}"
+        raise InputError(
+            f"The file must hold valid JSON. Received: {error.msg[0].lower()}{error.msg[1:]} in {where}"
+        ) from None
     except (RecursionError, ValueError):
         # ValueError: Python refuses to convert a number of thousands of digits.
-        raise InputError("JSON must not be nested or large beyond measure. Received: such a value") from None
+        raise InputError(
+            "JSON must be nested less than 1000 deep and its numbers short. Received: more than that in "
+            f"{path}, line {line}"
+        ) from None
 
 
 def value(record, key, kind, default=None):
@@ -44,7 +50,7 @@ def value(record, key, kind, default=None):
     """
     if key not in record:
         if default is None:
-            raise InputError(f"Every {_owner(record)} must have a key {key!r}. Received: {', '.join(record) or 'no key'}")
+            raise InputError(f"Every {_owner(record)} must have a key {key!r}. Received: {show_keys(record)}")
         return default
     found = record[key]
     if not _KINDS[kind](found):
@@ -99,6 +105,11 @@ def _owner(record):
     return "entity" if "start" in record or "end" in record else "relation" if "head" in record else "sentence"
 
 
+def show_keys(record):
+    """The keys of a JSON object for an error message."""
+    return "keys " + ", ".join(show(key) for key in list(record)[:8]) if record else "no key"
+
+
 def _is_whole(found):
     # True and False are whole numbers to Python, and mistakes in a file.
     return isinstance(found, int) and not isinstance(found, bool)
@@ -107,18 +118,16 @@ def _is_whole(found):
 _KINDS = {
     "a list": lambda found: isinstance(found, list),
     "a list of strings": lambda found: isinstance(found, list) and all(isinstance(item, str) for item in found),
-    "a list of pairs of whole numbers": lambda found: isinstance(found, list)
-    and all(isinstance(pair, list) and len(pair) == 2 and all(map(_is_whole, pair)) for pair in found),
+    "a list of pairs of whole numbers": lambda found: (
+        isinstance(found, list)
+        and all(isinstance(pair, list) and len(pair) == 2 and all(map(_is_whole, pair)) for pair in found)
+    ),
     "a number": lambda found: _is_whole(found) or isinstance(found, float) and math.isfinite(found),
     "a string": lambda found: isinstance(found, str),
     "a string or a whole number": lambda found: isinstance(found, str) or _is_whole(found),
     "a whole number": _is_whole,
-    "a non-empty string without blanks": lambda found: isinstance(found, str) and found and not _has_blank(found),
+    "a non-empty string without blanks": is_name,
 }
-
-
-def _has_blank(found):
-    return any(character.isspace() for character in found)
 
 
 def to_bytes(record):

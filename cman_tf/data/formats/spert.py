@@ -9,6 +9,8 @@ no place in it; JSON lines hold them.
 
 from __future__ import annotations
 
+import re
+
 from cman_tf.data.document import Document
 from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text, show
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, to_bytes, value
@@ -17,8 +19,8 @@ from cman_tf.files import atomic_write
 
 
 def recognises(path):
-    """Whether the file begins as a JSON list."""
-    return first_line(path).startswith("[")
+    """Whether the file begins as a JSON list of objects, and not as a sentence with a bracket."""
+    return re.match(r"\[\s*([{\]]|$)", first_line(path)) is not None
 
 
 def read(path):
@@ -34,10 +36,9 @@ def read(path):
         InputError: no such file, no UTF-8, no valid JSON, no sentence, or a sentence that breaks a rule of
             `Document`, with the sentence's place in the list (from 1) and its id.
     """
-    text = read_text(path)
+    records = parse_json(read_text(path), path)
     documents, identifiers = [], Identifiers()
     with located(path):
-        records = parse_json(text)
         if not isinstance(records, list):
             raise InputError(f"SpERT JSON must be a list of sentences. Received: {show(records)}")
         if not records:
