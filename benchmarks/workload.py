@@ -1,0 +1,107 @@
+"""What both builds are trained on: the paper's sizes, CoNLL04's sentences, the project's own batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.corpus import conll04
+from benchmarks.flops import step_flops
+from benchmarks.plain_keras import PlainCman, plain_inputs
+from cman_tf import config as configs
+from cman_tf.data.batches import training_batches
+from cman_tf.data.featurizer import Featurizer
+from cman_tf.data.schema import Schema
+from cman_tf.data.vocabulary import Vocabulary
+from cman_tf.model.cman import build_cman
+
+# Section 4.1 of the paper; what it leaves open is at the project's defaults.
+PAPER = {
+    "words.size": 50,
+    "characters.size": 128,
+    "contextual.layers": 1,
+    "contextual.width": 1024,
+    "model.hidden_size": 128,
+    "model.bsa_units": 2,
+    "training.batch_size": 16,
+}
+
+
+class Workload:
+    """A build of the network and the fixed sequence of batches it is trained on.
+
+    Args:
+        build: `"project"` or `"plain"`.
+        adversarial: bool. Whether steps have the second, perturbed pass.
+        steps: int. Batches in the sequence: the first of epoch 0 as the project plans it, the same for every build.
+        data_dir: str or None. Where CoNLL04 is, see `conll04`.
+
+    Attributes:
+        batches: list of `(features, targets)` in the form that the build reads, in memory.
+        sentences: int. Sentences in all batches.
+        flops: int. Operations that a pass over all batches needs, see `step_flops`; does not depend on the build.
+    """
+
+    def __init__(self, build, adversarial, steps, data_dir):
+        documents = conll04("train", data_dir)
+        alpha = configs.Config().training.adversarial_alpha if adversarial else 0.0
+        self.build = build
+        self.config = configs.change(configs.Config(), {**PAPER, "training.adversarial_alpha": alpha})
+        self.schema = Schema.of(documents)
+        self.vocabulary, _ = Vocabulary.of(documents, self.config.words)
+        self.featurizer = Featurizer(self.vocabulary, self.config.characters.max_length)
+        # Numbers of no meaning: speed does not depend on them.
+        pool = np.random.default_rng(0).standard_normal([max(map(len, documents)), 1, 1024]).astype(np.float32)
+        dataset, _ = training_batches(
+            documents,
+            self.schema,
+            self.featurizer,
+            self.config.training.batch_size,
+            self.config.seed,
+            contextual=[pool[: len(document)] for document in documents],
+        )
+        dataset = dataset.take(steps)
+        self.sentences, self.flops = 0, 0
+        for features, _ in dataset:
+            self.sentences += len(features["lengths"])
+            self.flops += step_flops(
+                self.config,
+                features["lengths"].numpy().tolist(),
+                np.count_nonzero(features["spellings"], axis=1).tolist(),
+                tags=len(self.schema.tags),
+                relations=len(self.schema.relation_types),
+                characters=self.featurizer.num_characters,
+                adversarial=adversarial,
+            )
+        if build == "plain":
+            relations = len(self.schema.relation_types)
+            dataset = dataset.map(lambda features, targets: plain_inputs(features, targets, relations))
+        self.batches = list(dataset)
+        self._signature = list(dataset.element_spec)
+
+    def make_step(self):
+        """Build the network and trace nothing yet: `(features, targets) -> loss`, one graph for all shapes."""
+        model = self._project() if self.build == "project" else self._plain()
+        return tf.function(
+            lambda features, targets: model.train_step((features, targets))["loss"], input_signature=self._signature
+        )
+
+    def _project(self):
+        model = build_cman(
+            self.config,
+            self.schema,
+            num_trained_words=self.vocabulary.num_trained + 2,
+            num_fixed_words=0,
+            num_characters=self.featurizer.num_characters,
+        )
+        training = self.config.training
+        # As `cman_tf.training.trainer` does.
+        optimizer = tf.keras.optimizers.legacy.Adam(training.learning_rate)
+        model.compile(optimizer, adversarial_alpha=training.adversarial_alpha, clip_norm=training.clip_norm)
+        return model
+
+    def _plain(self):
+        model = PlainCman(self.config, self.schema, self.vocabulary.num_trained + 2, self.featurizer.num_characters)
+        training = self.config.training
+        model.compile(tf.keras.optimizers.Adam(training.learning_rate, global_clipnorm=training.clip_norm))
+        return model

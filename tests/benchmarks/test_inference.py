@@ -1,0 +1,55 @@
+"""The inference benchmark on a tiny, untrained run."""
+
+import json
+
+import pytest
+
+from benchmarks import inference
+from cman_tf import config as configs
+from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.data.schema import Schema
+from cman_tf.data.vocabulary import Vocabulary
+from cman_tf.training.run import Run
+
+DOCUMENTS = [
+    Document(["Ana", "lives", "in", "Oslo"], [Entity(0, 1, "Peop"), Entity(3, 4, "Loc")], [Relation(0, 1, "Live_In")]),
+    Document(["It", "rained", "."]),
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    sizes = {
+        "words.min_count": 1,
+        "characters.hidden_size": 2,
+        "model.hidden_size": 4,
+        "model.num_heads": 2,
+        "model.relation_size": 3,
+    }
+    config = configs.change(configs.Config(), sizes)
+    vocabulary, _ = Vocabulary.of(DOCUMENTS, config.words)
+    run = Run.create(tmp_path_factory.mktemp("runs") / "tiny", config, Schema.of(DOCUMENTS), vocabulary, "none")
+    model, _ = run.build()
+    run.save_weights(model)
+    return run.path
+
+
+def test_measures_and_writes(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("benchmarks.corpus.conll04", lambda split, data_dir: DOCUMENTS)
+    inference.command([str(run), "--json", str(tmp_path / "figures.json"), "--rounds", "2"])
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["sentences"] == 2
+    assert set(figures["sentences_per_second"]) == {"1", "32"}
+    assert 0 < figures["milliseconds_per_call"]["p50"] <= figures["milliseconds_per_call"]["p99"]
+    single = figures["sentences_per_second"]["1"]
+    assert figures["bars"][0]["reached"] == (single >= 210)
+    printed = capsys.readouterr().out
+    assert f"{single:.0f}" in printed
+    assert "16 to 21 sentences/s" in printed
+
+
+def test_a_missing_run_is_one_sentence_and_exit_code_2(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("benchmarks.corpus.conll04", lambda split, data_dir: DOCUMENTS)
+    code = inference.cli.run("benchmarks.inference", inference.command, [str(tmp_path / "none")])
+    assert code == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,54 @@
+"""The figures and bars of the training benchmark, from made-up rounds; the processes themselves are not started."""
+
+import pytest
+
+from benchmarks.tables import print_training_step
+from benchmarks.training_step import Worker, bars, summarise
+
+READY = {"first_step": 9.0, "sentences": 100, "flops": 6e9}
+
+
+def measured(*seconds):
+    return READY, [{"seconds": time, "peak_bytes": 2e9 + time} for time in seconds]
+
+
+def test_the_best_round_counts():
+    figures = summarise(measured(4.0, 2.0, 5.0), rate=10e9)
+    assert figures["sentences_per_second"] == 50
+    assert figures["sentences_per_second_of_rounds"] == [25, 50, 20]
+    assert figures["share_of_matrix_product_rate"] == pytest.approx(0.3)
+    assert figures["peak_memory_gb"] == pytest.approx(2, abs=1e-6)
+    assert figures["gflops_needed_per_sentence"] == pytest.approx(0.06)
+
+
+def test_bars_say_what_is_reached():
+    modes = {"with_adversarial": {"project": summarise(measured(2.0), 10e9), "plain": summarise(measured(5.0), 10e9)}}
+    reached = {bar["name"]: bar["reached"] for bar in bars(modes)}
+    assert reached == {
+        "speed, times that of the plain build": True,
+        "share of the matrix-product rate": False,
+        "seconds to the first step": True,
+        "peak memory, GB": True,
+    }
+
+
+def test_table_names_what_is_not_reached(capsys):
+    modes = {"with_adversarial": {"project": summarise(measured(2.0), 10e9), "plain": summarise(measured(4.0), 10e9)}}
+    about = {"processors": 2, "processor": "test", "load_at_start": 0.1, "tensorflow": "2", "python": "3"}
+    result = {
+        "environment": about,
+        "rounds": 1,
+        "steps_in_a_round": 8,
+        "matrix_product_gflops_per_second": 10.0,
+        "modes": modes,
+        "bars": bars(modes),
+    }
+    print_training_step(result)
+    printed = capsys.readouterr().out
+    assert printed.count("not reached") == 2
+    assert "2.00" in printed
+
+
+def test_a_worker_that_ends_is_an_error():
+    with pytest.raises(RuntimeError, match="exit code 1"), Worker(kind="nothing"):
+        pass
