@@ -32,17 +32,29 @@ def atomic_write(path, mode="w"):
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            # Not tempfile: its files can be read by their owner alone, and would stay so under their final name.
-            with open(temporary, mode.replace("w", "x"), **text) as file:
-                yield file
-                file.flush()
-                # Else a machine that loses power may keep the new name without the content.
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+        # Not tempfile: its files can be read by their owner alone, and would stay so under their final name.
+        file = open(temporary, mode.replace("w", "x"), **text)  # noqa: SIM115
+    except (OSError, ValueError) as error:
+        # ValueError: a name with a null character or a lone surrogate in it.
+        raise _refusal(path, error) from None
+    try:
+        with file:
+            yield file
+            file.flush()
+            # Else a machine that loses power may keep the new name without the content.
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
     except OSError as error:
-        raise InputError(f"An output file must be writable. Received: {path} ({error.strerror or error})") from None
+        # The block may have failed on another file, whose name must not be hidden behind this one.
+        if error.filename in (None, os.fspath(temporary)):
+            raise _refusal(path, error) from None
+        raise
+    finally:
+        # Gone already if it has its final name.
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+
+
+def _refusal(path, error):
+    reason = getattr(error, "strerror", None) or error
+    return InputError(f"An output file must be writable. Received: {path} ({reason})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from cman_tf.data import formats
 from cman_tf.data.choice import check_choice
 from cman_tf.data.document import Document
 from cman_tf.data.download import fetch
-from cman_tf.data.formats.reading import located
+from cman_tf.data.formats.reading import located, reason
 from cman_tf.data.overlap import Counts, resolve
 from cman_tf.errors import InputError
 
@@ -42,7 +43,7 @@ class Corpus:
     source: str
 
 
-def load(name, *, variant="spert", fold=0, overlap="error", data_dir=None, splits=SPLITS, seed=0):
+def load(name, *, variant="spert", fold=0, overlap="error", data_dir=None, splits=SPLITS, seed=1):
     """Read a corpus.
 
     Args:
@@ -63,6 +64,7 @@ def load(name, *, variant="spert", fold=0, overlap="error", data_dir=None, split
         InputError: an unknown name, variant, fold or policy; a split that is missing or has no sentence; a sentence
             without tokens or with text that is no Unicode; or what `formats.read` and `download.fetch` raise.
     """
+    name = str(name)
     files, source = _files(name, variant, fold, data_dir)
     for split in splits:
         if split not in files and not (split == "dev" and name == "ade"):
@@ -79,7 +81,7 @@ def load(name, *, variant="spert", fold=0, overlap="error", data_dir=None, split
         with located(f"{files[split]} ({split})"):
             documents[split], dropped[split] = _checked(documents[split], overlap)
     ordered = {split: tuple(documents[split]) for split in SPLITS if split in documents}
-    return Corpus(str(name), ordered, dropped, source)
+    return Corpus(name, ordered, dropped, source)
 
 
 def repeated_in(train, test):
@@ -113,14 +115,19 @@ def _files(name, variant, fold, data_dir):
             {split: fetch(f"ade/ade_split_{fold}_{split}.json", data_dir) for split in ("train", "test")},
             f"ADE, fold {fold} of {_ADE_FOLDS}",
         )
-    return _folder(Path(name).expanduser()), f"folder {name}"
+    path = Path(os.path.expanduser(name))
+    if not path.is_dir():
+        check_choice("A corpus, if it is no folder,", name, NAMES)
+    return _folder(path), f"folder {name}"
 
 
 def _folder(path):
-    if not path.is_dir():
-        check_choice("A corpus, if it is no folder,", str(path), NAMES)
     files = {}
-    for file in sorted(path.iterdir()):
+    try:
+        listing = sorted(path.iterdir())
+    except OSError as error:
+        raise InputError(f"A corpus folder must be readable. Received: {path} ({reason(error)})") from None
+    for file in listing:
         split = file.name.split(".")[0]
         if split in SPLITS and file.is_file():
             if split in files:

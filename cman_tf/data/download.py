@@ -36,7 +36,7 @@ def fetch(name, data_dir=None):
         InputError: the file is not in `data_dir`, cannot be downloaded or kept, or its SHA-256 is not the pinned one.
     """
     data_dir = data_dir or os.environ.get(DATA_VARIABLE)
-    return _copy(name, Path(data_dir).expanduser()) if data_dir else _download(name)
+    return _copy(name, Path(os.path.expanduser(data_dir))) if data_dir else _download(name)
 
 
 def _copy(name, data_dir):

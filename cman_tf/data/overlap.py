@@ -48,10 +48,10 @@ def resolve(documents, policy="error"):
     return _apply(documents, POLICIES[policy])
 
 
-def drop_overlapping(documents):
+def no_overlapping(documents):
     """Drop every entity that overlaps another, outer ones too, and their relations.
 
-    Policy `no_overlapping`: for evaluation only, where gold and predictions are stripped alike to be compared with
+    For evaluation only, where gold and predictions are stripped alike to be compared with
     published figures that leave overlapping entities out.
 
     Args:

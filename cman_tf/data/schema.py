@@ -124,5 +124,14 @@ class Schema:
 
     @classmethod
     def from_json(cls, text):
-        """The inverse of `to_json`."""
-        return cls(**json.loads(text))
+        """The inverse of `to_json`.
+
+        Raises:
+            InputError: `text` is not what `to_json` wrote.
+        """
+        try:
+            return cls(**json.loads(text))
+        except InputError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise InputError(f"A schema must be JSON with the three fields of `Schema`. Received: {error}") from None

@@ -29,7 +29,7 @@ def read(path, format=None, tokenize=None):
         InputError: an unknown format, or what the format's own `read` raises.
     """
     module = _named(format) if format else _recognised(path)
-    return jsonl.read(path, tokenize) if module is jsonl else module.read(path)
+    return module.read(path, tokenize)
 
 
 def write(documents, path, format=None):

@@ -6,13 +6,12 @@
 
 Entities and relations are those of SpERT JSON, with an optional `score`. A tokenised line may carry its original
 `text` and the `offsets` of its tokens, pairs of Unicode code points; without offsets the tokens are looked for in the
-text. Written files also give each entity's `text`,
-`char_start` and `char_end` for other programs; reading ignores these three, for they follow from the rest.
+text. Written files also give each entity's `text`, `char_start` and `char_end` for other programs; reading ignores
+these three, for they follow from the rest.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from cman_tf.data.document import Document
@@ -23,8 +22,8 @@ from cman_tf.files import atomic_write
 
 
 def recognises(path):
-    """Whether the file begins as a JSON object, and not as a sentence with a brace."""
-    return re.match(r"""\{\s*(["'}]|$)""", first_line(path)) is not None
+    """Whether the file begins with a brace: a broken line must be told as such, not taken for a sentence."""
+    return first_line(path).startswith("{")
 
 
 def read(path, tokenize=None):

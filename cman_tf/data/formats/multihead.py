@@ -29,11 +29,12 @@ def recognises(path):
     return first_line(path).startswith("#doc")
 
 
-def read(path):
+def read(path, tokenize=None):
     """Read a file.
 
     Args:
         path: str or path.
+        tokenize: not used, for sentences of this format always have tokens.
 
     Returns:
         list of `Document`; entities and relations in the order of their last tokens' rows.
@@ -77,7 +78,7 @@ def _document(path, lines, name):
             tokens.append(token)
             tags.append(tag)
             links += [(number, len(tokens) - 1, head, relation) for relation, head in relations]
-    entities = _entities(tags)
+    entities = entities_of(tags)
     ending = {entity.end - 1: index for index, entity in enumerate(entities)}
     relations = []
     for number, row, head, relation in links:
@@ -92,10 +93,7 @@ def _document(path, lines, name):
                         f"A relation must link the last tokens of two entities. Received: {relation} from token "
                         f"{row} to {head}, where {index} ends no entity"
                     )
-            found = Relation(ending[row], ending[head], relation)
-            if found in relations:
-                raise InputError(f"A relation must be listed once. Received: {relation} to {head} twice")
-            relations.append(found)
+            relations.append(Relation(ending[row], ending[head], relation))
     return Document(tokens, entities, relations, id=name)
 
 
@@ -144,7 +142,23 @@ def _list(text, cls, what):
     return tuple(found)
 
 
-def _entities(tags):
+def entities_of(tags):
+    """The entities of BIO tags.
+
+    Args:
+        tags: sequence of str. An `I-` tag without its `B-` starts an entity.
+
+    Returns:
+        list of `Entity` in the order of the text.
+    """
+    """Entities of BIO tags, where an `I-` tag that nothing began starts one, as in conlleval.
+
+    Args:
+        tags: sequence of str.
+
+    Returns:
+        list of `Entity` in the order of the text.
+    """
     entities, start = [], None
     for index, tag in enumerate([*tags, "O"]):
         if start is not None and tag != f"I-{tags[start][2:]}":
@@ -164,7 +178,7 @@ def write(documents, path):
 
     Raises:
         InputError: a sentence that the format cannot hold: entities that overlap, a token, type or id with a tab or
-            a line end, a relation type `N`.
+            a line end, an id with a blank at its ends, a relation type `N`.
     """
     with atomic_write(path) as file:
         for number, document in enumerate(documents, 1):
@@ -199,5 +213,7 @@ def _check_writable(document):
             word.encode("utf-8")
         except UnicodeEncodeError:
             raise InputError(f"A text file cannot hold a lone surrogate. Received: {word!r}") from None
+    if document.id != document.id.strip():
+        raise InputError(f"Multi-head text cannot hold an id with a blank at its ends. Received: {document.id!r}")
     if _NONE in [relation.type for relation in document.relations]:
         raise InputError(f"{_NONE!r} must not be the name of a relation type in multi-head text. Received: one")

@@ -80,7 +80,7 @@ def annotation(record):
         `(entities, relations)`: lists of `Entity` and `Relation`. `Document` checks that they fit the sentence.
 
     Raises:
-        InputError: a missing key, a value of the wrong type, or an item that is listed twice.
+        InputError: a missing key or a value of the wrong type.
     """
     entities = _items(record, "entities", "An entity", Entity, "start", "end")
     relations = _items(record, "relations", "A relation", Relation, "head", "tail")
@@ -94,10 +94,7 @@ def _items(record, key, what, cls, *indices):
         numbers = [value(item, index, "a whole number") for index in indices]
         name = value(item, "type", "a non-empty string without blanks")
         score = value(item, "score", "a number") if item.get("score") is not None else None
-        parsed = cls(*numbers, name, score)
-        if parsed in items:
-            raise InputError(f"{what} must be listed once. Received: {show(item)} twice")
-        items.append(parsed)
+        items.append(cls(*numbers, name, score))
     return items
 
 

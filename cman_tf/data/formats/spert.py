@@ -23,11 +23,12 @@ def recognises(path):
     return re.match(r"\[\s*([{\]]|$)", first_line(path)) is not None
 
 
-def read(path):
+def read(path, tokenize=None):
     """Read a file.
 
     Args:
         path: str or path.
+        tokenize: not used, for sentences of this format always have tokens.
 
     Returns:
         list of `Document`, with `orig_id` as `id`. Unknown keys are ignored.

@@ -1,0 +1,71 @@
+import pytest
+
+from cman_tf.data import formats
+from cman_tf.data.document import Document
+from cman_tf.errors import InputError
+from tests.data.examples import ann
+
+
+@pytest.mark.parametrize("name", formats.FORMATS)
+def test_files_are_recognised_whatever_their_name(tmp_path, name):
+    formats.write([ann()], tmp_path / "a.xyz", name)
+    assert formats.recognise(tmp_path / "a.xyz") == name
+    assert formats.read(tmp_path / "a.xyz") == [ann()]
+    assert formats.read(tmp_path / "a.xyz", name) == [ann()]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('\n [\n {"tokens": ["a"]}]', "spert"),
+        ("[]", "spert"),
+        ('\r\n{ "tokens": ["a"]}', "jsonl"),
+        ("{'tokens': 3}", "jsonl"),
+        ("#doc 3", "multihead"),
+        ("[Applause] Thank you.", None),
+        ("{sic}", None),
+        ("# doc", None),
+        ("Ann left.", None),
+        ("", None),
+    ],
+)
+def test_recognise_looks_at_the_content(tmp_path, text, name):
+    (tmp_path / "a.json").write_text(text)
+    assert formats.recognise(tmp_path / "a.json") == name
+
+
+def test_no_file_is_of_no_format(tmp_path):
+    assert formats.recognise(tmp_path / "a.json") is None
+
+
+@pytest.mark.parametrize(("suffix", "name"), [(".json", "spert"), (".txt", "multihead"), (".jsonl", "jsonl")])
+def test_the_suffix_chooses_what_is_written(tmp_path, suffix, name):
+    formats.write([ann()], tmp_path / f"a{suffix}")
+    assert formats.recognise(tmp_path / f"a{suffix}") == name
+
+
+def test_a_mistyped_format_gets_the_nearest(tmp_path):
+    for call in (lambda: formats.read(tmp_path / "a", "json"), lambda: formats.write([], tmp_path / "a", "json")):
+        with pytest.raises(InputError, match="one of spert, multihead, jsonl. Received: json; nearest: jsonl"):
+            call()
+
+
+def test_an_unknown_suffix_needs_a_format(tmp_path):
+    with pytest.raises(InputError, match=r"named \.json, \.txt, \.jsonl or its format given .*Received: .*a\.csv"):
+        formats.write([ann()], tmp_path / "a.csv")
+
+
+def test_a_file_of_another_kind_names_the_formats(tmp_path):
+    (tmp_path / "a.txt").write_text("Ann left.")
+    with pytest.raises(InputError, match=r"spert \(.*multihead \(.*jsonl \(.*Received: 'Ann left\.' in .*a\.txt"):
+        formats.read(tmp_path / "a.txt")
+
+
+def test_tokenize_serves_raw_lines_only(tmp_path):
+    def tokenize(texts):
+        return [Document(text.split()) for text in texts]
+
+    (tmp_path / "a").write_text('{"text": "a b"}')
+    assert formats.read(tmp_path / "a", tokenize=tokenize)[0].tokens == ("a", "b")
+    formats.write([ann()], tmp_path / "b", "spert")
+    assert formats.read(tmp_path / "b", tokenize=tokenize) == [ann()]

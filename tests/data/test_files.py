@@ -1,0 +1,68 @@
+import errno
+import os
+
+import pytest
+
+from cman_tf.errors import InputError
+from cman_tf.files import atomic_write
+
+
+def test_writes_text_as_utf8_with_plain_line_ends(tmp_path):
+    with atomic_write(tmp_path / "new" / "folder" / "a.txt") as file:
+        file.write("é\n")
+    assert (tmp_path / "new" / "folder" / "a.txt").read_bytes() == b"\xc3\xa9\n"
+
+
+def test_writes_bytes(tmp_path):
+    with atomic_write(tmp_path / "a", "wb") as file:
+        file.write(b"\r\n\xff")
+    assert (tmp_path / "a").read_bytes() == b"\r\n\xff"
+
+
+def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("old")
+    with atomic_write(path) as file:
+        file.write("new")
+        file.flush()
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt])
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    path = tmp_path / "a"
+    path.write_text("old")
+    with pytest.raises(error), atomic_write(path) as file:
+        file.write("half")
+        raise error
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_full_disk_is_an_input_error_and_leaves_nothing(tmp_path):
+    with pytest.raises(InputError, match=r"writable\. Received: .*a \(No space left on device\)"):
+        with atomic_write(tmp_path / "a") as file:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert file.closed
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["", "folder", "file/a", "x" * 300])
+def test_a_path_that_cannot_be_written_is_an_input_error(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(InputError, match=r"An output file must be writable\. Received: "),
+        atomic_write(tmp_path / name),
+    ):
+        pass
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path):
+    (tmp_path / "plain").touch()
+    with atomic_write(tmp_path / "a"):
+        pass
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
