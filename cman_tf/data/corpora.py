@@ -12,7 +12,7 @@ from cman_tf.data.choice import check_choice
 from cman_tf.data.document import Document
 from cman_tf.data.download import fetch
 from cman_tf.data.formats.reading import located, reason
-from cman_tf.data.overlap import Counts, resolve
+from cman_tf.data.overlap import POLICIES, Counts, resolve
 from cman_tf.errors import InputError
 
 SPLITS = ("train", "dev", "test")
@@ -61,9 +61,13 @@ def load(name, *, variant="spert", fold=0, overlap="error", data_dir=None, split
         `Corpus`.
 
     Raises:
-        InputError: an unknown name, variant, fold or policy; a split that is missing or has no sentence; a sentence
-            without tokens or with text that is no Unicode; or what `formats.read` and `download.fetch` raise.
+        InputError: an unknown name, variant, fold, policy or split; a split that is missing or has no sentence; a
+            sentence without tokens or with text that is no Unicode; or what `formats.read` and `download.fetch` raise.
     """
+    # Before anything is downloaded.
+    for split in splits:
+        check_choice("A split", split, SPLITS)
+    check_choice("An overlap policy", overlap, POLICIES)
     name = str(name)
     files, source = _files(name, variant, fold, data_dir)
     for split in splits:

@@ -34,7 +34,7 @@ def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
     path = tmp_path / "a"
     path.write_text("old")
-    with pytest.raises(error), atomic_write(path) as file:
+    with pytest.raises(error), atomic_write(path) as file:  # noqa: PT012
         file.write("half")
         raise error
     assert path.read_text() == "old"
@@ -42,9 +42,11 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
 
 
 def test_a_full_disk_is_an_input_error_and_leaves_nothing(tmp_path):
-    with pytest.raises(InputError, match=r"writable\. Received: .*a \(No space left on device\)"):
-        with atomic_write(tmp_path / "a") as file:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with (
+        pytest.raises(InputError, match=r"writable\. Received: .*a \(No space left on device\)"),
+        atomic_write(tmp_path / "a") as file,
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert file.closed
     assert os.listdir(tmp_path) == []
 
@@ -66,3 +68,9 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
     with atomic_write(tmp_path / "a"):
         pass
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_an_error_of_another_file_keeps_its_name(tmp_path):
+    with pytest.raises(FileNotFoundError, match="missing"), atomic_write(tmp_path / "a"):
+        (tmp_path / "missing").read_text()
+    assert os.listdir(tmp_path) == []

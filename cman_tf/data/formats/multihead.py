@@ -143,14 +143,6 @@ def _list(text, cls, what):
 
 
 def entities_of(tags):
-    """The entities of BIO tags.
-
-    Args:
-        tags: sequence of str. An `I-` tag without its `B-` starts an entity.
-
-    Returns:
-        list of `Entity` in the order of the text.
-    """
     """Entities of BIO tags, where an `I-` tag that nothing began starts one, as in conlleval.
 
     Args:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """What is wrong with a file is told in one sentence, with the file and the line or sentence."""
 
 import json
@@ -72,11 +73,9 @@ SPERT = [
     (spert(entities=[entity(start=-1)]), r"Received: start=-1, end=2 in a sentence of 3 tokens in FILE, sentence 2"),
     (spert(entities=[entity(end=1)]), r"0 <= start < end .*Received: start=1, end=1 .* in FILE, sentence 2"),
     (spert(entities=[entity(end=0)]), r"0 <= start < end .*Received: start=1, end=0 .* in FILE, sentence 2"),
-    (spert(entities=[entity(), entity()]), r"An entity must be listed once\. .* twice in FILE, sentence 2"),
     (spert(relations=[relation(head=2)]), r"relation's head must .*head=2 .*2 entities in FILE, sentence 2"),
     (spert(relations=[relation(tail=-1)]), r"relation's tail must .*tail=-1 .* in FILE, sentence 2"),
     (spert(relations=[relation(tail=1)]), r"two different entities\. Received: head=tail=1 in FILE, sentence 2"),
-    (spert(relations=[relation(), relation()]), r"A relation must be listed once\. .* twice in FILE, sentence 2"),
     (spert(relations=[without(relation(), "tail")]), r"Every relation must have a key 'tail'\. .* in FILE, sentence 2"),
     (spert(relations=[relation(head=[])]), r"`head` must be a whole number\. Received: \[\] in FILE, sentence 2"),
 ]
@@ -137,7 +136,6 @@ MULTIHEAD = [
     ("#doc 1\n0\tAnn\tB-A\t['R']\t[0]\n", r"two different entities\. Received: R from token 0 to itself in FILE, line 2$"),
     ("#doc 1\n" + ROW + "1\tb\tO\t['R']\t[0]\n", r"last tokens of two entities\. .*where 1 ends no entity in FILE, line 3$"),
     ("#doc 1\n0\tAnn\tB-A\t['R']\t[1]\n1\tb\tO\t['N']\t[1]\n", r"where 1 ends no entity in FILE, line 2$"),
-    ("#doc 1\n0\ta\tB-A\t['R', 'R']\t[1, 1]\n1\tb\tB-A\t['N']\t[1]\n", r"listed once\. .* twice in FILE, line 2$"),
 ]  # fmt: skip
 
 
@@ -254,8 +252,14 @@ def check_bytes(tmp_path_factory, name, data):
     path = tmp_path_factory.getbasetemp() / f"fuzz-{name}"
     path.write_bytes(data)
     for format in (name, None):
-        try:
-            assert formats.read(path, format)
-        except InputError as error:
-            assert str(path) in str(error)
-            assert "Received: " in str(error)
+        message = refused(path, format)
+        assert message is None or (str(path) in message and "Received: " in message)
+
+
+def refused(path, format):
+    """The message of the `InputError`, or None if there are documents; any other error goes through."""
+    try:
+        assert formats.read(path, format)
+    except InputError as error:
+        return str(error)
+    return None

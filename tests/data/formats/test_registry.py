@@ -23,7 +23,7 @@ def test_files_are_recognised_whatever_their_name(tmp_path, name):
         ("{'tokens': 3}", "jsonl"),
         ("#doc 3", "multihead"),
         ("[Applause] Thank you.", None),
-        ("{sic}", None),
+        ("{sic}", "jsonl"),
         ("# doc", None),
         ("Ann left.", None),
         ("", None),
