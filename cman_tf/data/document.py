@@ -95,7 +95,8 @@ class Document:
                     f"after {position}"
                 )
             position = end
-            if self.text[start:end] != token:
+            # Slices forgive an end beyond the text.
+            if end - start != len(token) or self.text[start:end] != token:
                 raise InputError(
                     f"`text[start:end]` must be the token. Received: {self.text[start:end]!r} at {start}:{end} for "
                     f"token {token!r}"

@@ -43,7 +43,8 @@ def _copy(name, data_dir):
     path = data_dir / name
     try:
         received = pooch.file_hash(str(path))
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        # ValueError: a name with a null character in it.
         raise InputError(
             f"The data folder must hold {name}, for {DATA_VARIABLE} or --data-dir names it. Received: {path} "
             f"({reason(error)})"

@@ -58,6 +58,8 @@ def server(tmp_path, cache, monkeypatch):
     server = Server()
     monkeypatch.delenv(download.DATA_VARIABLE, raising=False)
     monkeypatch.setenv(download.MIRROR_VARIABLE, server.address)
+    for variable in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(variable, "127.0.0.1")
     for split in corpora.SPLITS:
         formats.write([ann(split)], tmp_path / f"{split}.json")
         content = (tmp_path / f"{split}.json").read_bytes()
@@ -144,6 +146,11 @@ def test_a_data_folder_stands_in_for_the_network(server, tmp_path, monkeypatch):
     received = hashlib.sha256(b"[]").hexdigest()
     with pytest.raises(InputError, match=rf"SHA-256 {PINNED[NAME][1]}\. Received: {received} for {path}"):
         download.fetch(NAME)
+
+
+def test_a_data_folder_whose_name_cannot_be():
+    with pytest.raises(InputError, match=r"data folder must hold .*null"):
+        download.fetch(NAME, "a\0b")
 
 
 def test_a_data_folder_without_the_file(tmp_path):

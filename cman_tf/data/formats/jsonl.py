@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cman_tf.data.document import Document
-from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text, show
+from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text, show, writable
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, show_keys, to_bytes, value
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
@@ -67,9 +67,12 @@ def write(documents, path):
     Args:
         documents: iterable of `Document`.
         path: str or path.
+
+    Raises:
+        InputError: a type is empty or has blanks, or the file cannot be written.
     """
     with atomic_write(path, "wb") as file:
-        for document in documents:
+        for document in writable(documents):
             file.write(to_bytes(record(document)) + b"\n")
 
 

@@ -17,7 +17,7 @@ import ast
 import functools
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.data.formats.reading import Identifiers, first_line, is_name, located, read_text, show
+from cman_tf.data.formats.reading import Identifiers, first_line, is_name, located, read_text, show, writable
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
@@ -170,10 +170,10 @@ def write(documents, path):
 
     Raises:
         InputError: a sentence that the format cannot hold: entities that overlap, a token, type or id with a tab or
-            a line end, an id with a blank at its ends, a relation type `N`.
+            a line end, a type that is empty or has blanks, an id with a blank at its ends, a relation type `N`.
     """
     with atomic_write(path) as file:
-        for number, document in enumerate(documents, 1):
+        for number, document in enumerate(writable(documents), 1):
             with located(f"sentence {number}" + (f" (id {document.id!r})" if document.id else "")):
                 file.write(_text(document))
 

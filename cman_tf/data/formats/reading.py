@@ -41,9 +41,11 @@ def read_text(path):
 def first_line(path):
     """The first line that is not blank, cut to what tells formats apart; "" if there is none or it is no text."""
     with contextlib.suppress(OSError, ValueError), open(path, "rb") as file:
-        for line in file.read(4096).decode("utf-8-sig", "replace").split("\n"):
-            if line.strip():
-                return line.strip()
+        # A limit, for a file of another kind may be one line of a gigabyte.
+        while line := file.readline(4096):
+            text = line.decode("utf-8-sig", "replace").strip()
+            if text:
+                return text
     return ""
 
 
@@ -80,6 +82,20 @@ def is_name(found):
         and found != ""
         and not any(character.isspace() or "\ud800" <= character <= "\udfff" for character in found)
     )
+
+
+def writable(documents):
+    """Yield each document once its types are known to be such as the readers take.
+
+    Raises:
+        InputError: a type is empty or has blanks, with the sentence's number and id.
+    """
+    for number, document in enumerate(documents, 1):
+        with located(f"sentence {number}" + (f" (id {document.id!r})" if document.id else "")):
+            for item in document.entities + document.relations:
+                if not is_name(item.type):
+                    raise InputError(f"A type must be a non-empty string without blanks. Received: {show(item.type)}")
+        yield document
 
 
 class Identifiers:

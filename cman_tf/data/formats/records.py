@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 
 from cman_tf.data.document import Entity, Relation
 from cman_tf.data.formats.reading import is_name, show
@@ -119,7 +119,8 @@ _KINDS = {
         isinstance(found, list)
         and all(isinstance(pair, list) and len(pair) == 2 and all(map(_is_whole, pair)) for pair in found)
     ),
-    "a number": lambda found: _is_whole(found) or isinstance(found, float) and math.isfinite(found),
+    # The limit refuses NaN, infinity, and whole numbers that no float can hold.
+    "a number": lambda found: (_is_whole(found) or isinstance(found, float)) and abs(found) <= sys.float_info.max,
     "a string": lambda found: isinstance(found, str),
     "a string or a whole number": lambda found: isinstance(found, str) or _is_whole(found),
     "a whole number": _is_whole,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from cman_tf.data.document import Document
-from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text, show
+from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text, show, writable
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, to_bytes, value
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
@@ -63,9 +63,12 @@ def write(documents, path):
     Args:
         documents: iterable of `Document`.
         path: str or path.
+
+    Raises:
+        InputError: a type is empty or has blanks, or the file cannot be written.
     """
     with atomic_write(path, "wb") as file:
-        file.write(to_bytes([_record(document) for document in documents]))
+        file.write(to_bytes([_record(document) for document in writable(documents)]))
 
 
 def _record(document):
@@ -76,6 +79,6 @@ def _record(document):
     }
     if document.id:
         # The published files have numbers as ids; so they come back byte for byte.
-        number = document.id.isdecimal() and document.id.isascii() and str(int(document.id)) == document.id
+        number = re.fullmatch("0|[1-9][0-9]{0,17}", document.id)
         record["orig_id"] = int(document.id) if number else document.id
     return record

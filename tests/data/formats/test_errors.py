@@ -108,6 +108,10 @@ JSONL = [
         r"`score` must be a number\. Received: 'high' in FILE, line 1$",
     ),
     (
+        '{"tokens": ["a"], "entities": [{"type": "A", "start": 0, "end": 1, "score": 1' + "0" * 400 + "}]}",
+        r"`score` must be a number\. Received: 1000.* in FILE, line 1$",
+    ),
+    (
         '{"tokens": ["a"], "entities": [{"type": "A", "start": 0, "end": 1, "score": NaN}]}',
         r"`score` must be a number\. Received: nan in FILE, line 1$",
     ),

@@ -1,7 +1,7 @@
 import pytest
 
 from cman_tf.data import formats
-from cman_tf.data.document import Document
+from cman_tf.data.document import Document, Entity
 from cman_tf.errors import InputError
 from tests.data.examples import ann
 
@@ -32,6 +32,20 @@ def test_files_are_recognised_whatever_their_name(tmp_path, name):
 def test_recognise_looks_at_the_content(tmp_path, text, name):
     (tmp_path / "a.json").write_text(text)
     assert formats.recognise(tmp_path / "a.json") == name
+
+
+def test_blank_lines_do_not_hide_the_content(tmp_path):
+    (tmp_path / "a").write_text("\n" * 5000 + '{"tokens": ["a"]}')
+    assert formats.recognise(tmp_path / "a") == "jsonl"
+
+
+@pytest.mark.parametrize("name", formats.FORMATS)
+@pytest.mark.parametrize("type", ["", "a b", None])
+def test_types_that_no_reader_takes_are_not_written(tmp_path, name, type):
+    document = ann("").with_annotation([Entity(0, 1, type)], [])
+    with pytest.raises(InputError, match=r"without blanks\. Received: .* in sentence 2$"):
+        formats.write([ann(""), document], tmp_path / "a", name)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_file_is_of_no_format(tmp_path):

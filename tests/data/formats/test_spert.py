@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from hypothesis import given, settings
 
 from cman_tf.data.document import Entity, Relation
@@ -45,6 +46,12 @@ def test_writes_plain_spert_json(tmp_path):
     assert record["entities"][1] == {"type": "Org", "start": 3, "end": 4}
     assert record["relations"][1] == {"type": "Live_In", "head": 0, "tail": 2}
     assert record["orig_id"] == 7
+
+
+@pytest.mark.parametrize("id", ["0", "07", "-7", "\u0663", "9" * 19, "1" * 5000, " 7"])
+def test_any_id_comes_back(tmp_path, id):
+    spert.write([ann(id)], tmp_path / "a.json")
+    assert spert.read(tmp_path / "a.json") == [ann(id)]
 
 
 def test_the_published_files_come_back_byte_for_byte(tmp_path, public_data):
