@@ -66,27 +66,30 @@ class CRF(tf.keras.layers.Layer):
 
     def log_alphas(self, emissions, lengths):
         """Log scores of all beginnings up to a token, its emission included: `(batch, tokens, num_tags)`."""
-        first, rest = emissions[:, 0], emissions[:, 1:]
 
-        def step(alphas, emission):
-            return tf.reduce_logsumexp(alphas[:, :, None] + self.transitions, axis=1) + emission
+        def step(alphas, token):
+            emission, first = token
+            ahead = tf.reduce_logsumexp(alphas[:, :, None] + self.transitions, axis=1) + emission
+            return tf.where(first, emission, ahead)
 
-        rest = tf.scan(step, tf.transpose(rest, [1, 0, 2]), first)
-        return tf.transpose(tf.concat([first[None], rest], axis=0), [1, 0, 2])
+        first = tf.range(tf.shape(emissions)[1]) == 0
+        alphas = tf.scan(step, (tf.transpose(emissions, [1, 0, 2]), first), tf.zeros_like(emissions[:, 0]))
+        return tf.transpose(alphas, [1, 0, 2])
 
     def log_betas(self, emissions, lengths):
         """Log scores of all continuations after a token, its emission excluded: `(batch, tokens, num_tags)`."""
-        inside = tf.sequence_mask(lengths, tf.shape(emissions)[1])[:, 1:, None]
-        last = tf.zeros_like(emissions[:, 0])
 
         def step(betas, following):
             emission, inside = following
             ahead = tf.reduce_logsumexp(self.transitions + (emission + betas)[:, None, :], axis=2)
             return tf.where(inside, ahead, 0.0)
 
-        following = (tf.transpose(emissions[:, 1:], [1, 0, 2]), tf.transpose(inside, [1, 0, 2]))
-        rest = tf.scan(step, following, last, reverse=True)
-        return tf.transpose(tf.concat([rest, last[None]], axis=0), [1, 0, 2])
+        # What follows each token; nothing follows the last.
+        inside = tf.pad(tf.sequence_mask(lengths, tf.shape(emissions)[1])[:, 1:], [[0, 0], [0, 1]])
+        emissions = tf.pad(emissions[:, 1:], [[0, 0], [0, 1], [0, 0]])
+        following = (tf.transpose(emissions, [1, 0, 2]), tf.transpose(inside)[:, :, None])
+        betas = tf.scan(step, following, tf.zeros_like(emissions[:, 0]), reverse=True)
+        return tf.transpose(betas, [1, 0, 2])
 
     def _penalties(self):
         start, between = [0.0] * self.num_tags, [[0.0] * self.num_tags for _ in range(self.num_tags)]
@@ -96,6 +99,9 @@ class CRF(tf.keras.layers.Layer):
             else:
                 between[source][target] = FORBIDDEN
         return tf.constant(start), tf.constant(between)
+
+    def compute_output_shape(self, input_shape):
+        return tf.TensorShape(input_shape[:-1]).concatenate(self.num_tags)
 
     def get_config(self):
         return {**super().get_config(), "num_tags": self.num_tags, "forbidden": self.forbidden}

@@ -10,6 +10,7 @@ from cman_tf.layers.crf import CRF
 from cman_tf.layers.dropout import Dropout
 from cman_tf.layers.head_selection import HeadSelection
 from cman_tf.layers.scalar_mix import ScalarMix
+from cman_tf.layers.token_mask import TokenMask
 from cman_tf.layers.word_embedding import WordEmbedding
 from cman_tf.model.adversarial import perturbation
 from cman_tf.model.losses import relation_loss
@@ -75,7 +76,7 @@ def _entity_network(config, schema, width, seeds):
     model = config.model
     embeddings = tf.keras.Input([None, width], name="embeddings")
     lengths = tf.keras.Input([], dtype=tf.int32, name="lengths")
-    mask = _mask(embeddings, lengths)
+    mask = TokenMask(name="mask")(embeddings, lengths=lengths)
     tokens = Dropout(model.embedding_dropout, seed=next(seeds), name="embedding_dropout")(embeddings)
     for unit in range(1, model.bsa_units + 1):
         tokens = BSA(
@@ -103,7 +104,7 @@ def _relation_network(config, schema, seeds):
     lengths = tf.keras.Input([], dtype=tf.int32, name="lengths")
     fused = tokens
     if model.bla:
-        mask = _mask(tokens, lengths)
+        mask = TokenMask(name="mask")(tokens, lengths=lengths)
         labels = tf.keras.layers.Embedding(len(schema.tags), model.label_size, name="label_embedding")(tags)
         unit = {"num_heads": model.num_heads, "dropout": model.lstm_dropout, "encoder": model.encoder}
         first = BLA(model.hidden_size, seed=next(seeds), name="bla_1", **unit)(tokens, labels=labels, mask=mask)
@@ -116,12 +117,6 @@ def _relation_network(config, schema, seeds):
         len(schema.relation_types), model.relation_size, model.relation_projection, name="head_selection"
     )(fused, lengths=lengths)
     return tf.keras.Model({"tokens": tokens, "tags": tags, "lengths": lengths}, scores, name="relation_network")
-
-
-def _mask(tokens, lengths):
-    return tf.keras.layers.Lambda(lambda pair: tf.sequence_mask(pair[1], tf.shape(pair[0])[1]), name="mask")(
-        [tokens, lengths]
-    )
 
 
 def forbidden_transitions(num_tags):
@@ -154,13 +149,27 @@ class Cman(tf.keras.Model):
         Zhao et al. (2020), "Modeling Dense Cross-Modal Interactions for Joint Entity-Relation Extraction", IJCAI.
     """
 
-    def __init__(self, inputs, outputs, name="cman", **kwargs):
-        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
-        self.token_embedding = self.get_layer("token_embedding")
-        self.entity_network = self.get_layer("entity_network")
-        self.relation_network = self.get_layer("relation_network")
-        self.crf = self.entity_network.get_layer("crf")
+    # The signature of a functional model's constructor is how Keras knows that the graph is to be serialised.
+    def __init__(self, inputs, outputs, name="cman", trainable=True, **kwargs):
+        super().__init__(inputs=inputs, outputs=outputs, name=name, trainable=trainable, **kwargs)
         self._joint = None
+
+    # Looked up, not kept: an attribute would make Keras serialise the layer a second time.
+    @property
+    def token_embedding(self):
+        return self.get_layer("token_embedding")
+
+    @property
+    def entity_network(self):
+        return self.get_layer("entity_network")
+
+    @property
+    def relation_network(self):
+        return self.get_layer("relation_network")
+
+    @property
+    def crf(self):
+        return self.entity_network.get_layer("crf")
 
     def compile(self, optimizer, adversarial_alpha=0.0, clip_norm=0.0, **kwargs):
         """Set up training.
@@ -213,6 +222,12 @@ class Cman(tf.keras.Model):
             return ner, re, gradients[0], gradients[1:]
 
         return joint_gradients, weights
+
+    def make_train_function(self, force=False):
+        # An optimizer that makes its variables while the step is traced makes TensorFlow trace it twice.
+        create = getattr(self.optimizer, "build", None) or self.optimizer._create_all_weights
+        create(self.trainable_weights)
+        return super().make_train_function(force)
 
     def train_step(self, data):
         features, targets = data

@@ -1,0 +1,32 @@
+# Two commands: `make fit` trains on the sample corpus, `make test` runs the tests. Both make .venv first.
+
+.PHONY: fit test test-slow lint
+.DELETE_ON_ERROR:
+
+VENV := .venv
+PY := $(VENV)/bin/python
+
+fit: $(VENV)/installed
+	$(PY) -m cman_tf.fit --config sample
+
+test: $(VENV)/installed-dev lint
+	$(PY) -m pytest
+
+test-slow: $(VENV)/installed-dev
+	$(PY) -m pytest -m slow
+
+lint: $(VENV)/installed-dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+$(PY):
+	sh .ci/make-venv $(VENV) "$(PYTHON)"
+
+$(VENV)/installed: $(PY) setup.py
+	$(PY) -m pip install --quiet --upgrade pip
+	$(PY) -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(PY) -m pip install --quiet --editable ".[dev]"
+	touch $@

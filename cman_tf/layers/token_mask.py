@@ -1,0 +1,19 @@
+"""Lengths to a mask."""
+
+import tensorflow as tf
+
+
+@tf.keras.utils.register_keras_serializable(package="cman_tf")
+class TokenMask(tf.keras.layers.Layer):
+    """Which tokens are no padding.
+
+    Call arguments:
+        inputs: `(batch, tokens, ...)`, for its number of tokens.
+        lengths: int32 `(batch,)`.
+
+    Shapes:
+        -> bool `(batch, tokens)`.
+    """
+
+    def call(self, inputs, lengths):
+        return tf.sequence_mask(lengths, tf.shape(inputs)[1])

@@ -1,0 +1,40 @@
+"""Packaging. The bounds are those that were tried together; the comments say what breaks beyond them."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="cman-tf",
+    version="0.1.0",
+    description="Joint entity and relation extraction with the Cross-Modal Attention Network, in Keras/TensorFlow",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.9,<3.12",  # TensorFlow 2.15 has no wheels beyond
+    packages=find_packages(include=["cman_tf*"]),
+    package_data={"cman_tf": ["configs/*.yaml", "data/sample/*", "evaluation/page/*"]},
+    install_requires=[
+        "tensorflow>=2.15.1,<2.16",  # 2.16 moves to Keras 3, which tensorflow-addons cannot import
+        "tensorflow-addons==0.23.0",  # the last one
+        "tensorflow-hub>=0.16.1,<0.17",
+        "keras-tuner>=1.4.7,<1.5",
+        "tensorflow-serving-api>=2.15.1,<2.16",
+        "numpy>=1.23.5,<2",
+        "protobuf>=4.21,<5",  # TensorFlow 2.15 cannot use later ones
+        "platformdirs>=4,<5",
+        "pooch>=1.8,<2",
+        "pydantic>=2.7,<3",
+        "pyyaml>=6,<7",
+        "rich>=13,<16",
+        "tqdm>=4.60,<5",
+    ],
+    extras_require={"dev": ["hypothesis>=6.100,<7", "pytest>=8,<10", "ruff>=0.6,<0.18"]},
+    entry_points={
+        "console_scripts": [
+            "cman-fit=cman_tf.fit:main",
+            "cman-evaluate=cman_tf.evaluate:main",
+            "cman-predict=cman_tf.predict:main",
+        ]
+    },
+)

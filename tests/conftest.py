@@ -1,0 +1,58 @@
+"""A tiny corpus and configuration, small enough to train in seconds."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cman_tf import config as configs
+from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.data.schema import Schema
+
+TINY = {
+    "words": {"size": 6, "min_count": 1},
+    "characters": {"size": 4, "hidden_size": 3},
+    "model": {"hidden_size": 4, "num_heads": 2, "label_size": 3, "relation_size": 4},
+    "training": {"epochs": 2, "batch_size": 4},
+}
+
+
+def sentence(text, entities=(), relations=(), id=""):
+    """A document from a text with blanks between tokens; entities as (start, end, type), relations likewise."""
+    return Document(
+        text.split(), [Entity(*entity) for entity in entities], [Relation(*relation) for relation in relations], id=id
+    )
+
+
+@pytest.fixture(scope="session")
+def documents():
+    return [
+        sentence("Ana lives in Oslo .", [(0, 1, "Peop"), (3, 4, "Loc")], [(0, 1, "Live_In")]),
+        sentence("Rain .", []),
+        sentence("Bo Ek of New Lima met Ana", [(0, 2, "Peop"), (3, 5, "Loc"), (6, 7, "Peop")], [(0, 1, "Live_In")]),
+        sentence("Oslo , Norway", [(0, 1, "Loc"), (2, 3, "Loc")], [(0, 1, "Located_In")]),
+        sentence(
+            "Ana and Bo live in Lima , Peru .",
+            [(0, 1, "Peop"), (2, 3, "Peop"), (5, 6, "Loc"), (7, 8, "Loc")],
+            [(0, 2, "Live_In"), (1, 2, "Live_In"), (2, 3, "Located_In")],
+        ),
+    ]
+
+
+@pytest.fixture(scope="session")
+def schema(documents):
+    return Schema.of(documents)
+
+
+@pytest.fixture(scope="session")
+def config():
+    return configs.from_dict(TINY)
+
+
+@pytest.fixture(scope="session")
+def public_data():
+    """Folder with copies of the public corpora, or skip."""
+    for folder in (os.environ.get("CMAN_TF_DATA"), Path(__file__).parents[2] / "shared" / "data"):
+        if folder and Path(folder).is_dir():
+            return Path(folder)
+    pytest.skip("no copies of the public corpora: set CMAN_TF_DATA")

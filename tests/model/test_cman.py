@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cman_tf import config as configs
+from cman_tf.data.batches import training_batches
+from cman_tf.data.featurizer import Featurizer
+from cman_tf.data.vocabulary import Vocabulary
+from cman_tf.model.adversarial import perturbation
+from cman_tf.model.cman import build_cman
+
+ABLATIONS = {
+    "whole": {},
+    "no self-attention": {"model.bsa_attention": False},
+    "no BLA": {"model.bla": False},
+    "no units": {"model.bsa_attention": False, "model.bla": False},
+    "MLP": {"model.encoder": "mlp"},
+    "one unit": {"model.bsa_units": 1},
+    "shared projection": {"model.relation_projection": "shared"},
+    "contextual": {"contextual.layers": 2, "contextual.width": 5},
+}
+
+
+@pytest.fixture
+def make(config, documents, schema):
+    def make(changes=None, dropout=False):
+        off = {} if dropout else {"model.embedding_dropout": 0, "model.lstm_dropout": 0}
+        changed = configs.change(config, {**off, **(changes or {})})
+        vocabulary, _ = Vocabulary.of(documents, changed.words)
+        featurizer = Featurizer(vocabulary, changed.characters.max_length)
+        model = build_cman(
+            changed,
+            schema,
+            num_trained_words=vocabulary.num_trained + 2,
+            num_fixed_words=0,
+            num_characters=featurizer.num_characters,
+        )
+        contextual = None
+        if changed.contextual.layers:
+            random = np.random.default_rng(0)
+            shape = changed.contextual.layers, changed.contextual.width
+            contextual = [random.normal(size=(len(document), *shape)).astype(np.float16) for document in documents]
+        dataset, _ = training_batches(documents, schema, featurizer, 5, 1, contextual=contextual)
+        return model, featurizer, next(iter(dataset))
+
+    return make
+
+
+@pytest.mark.parametrize("changes", ABLATIONS.values(), ids=ABLATIONS.keys())
+def test_every_variant_learns_with_all_its_weights_and_serialises(make, changes):
+    model, _, (features, targets) = make(changes, dropout=True)
+    names = model.token_embedding.input_names
+    with tf.GradientTape() as tape:
+        embeddings = model.token_embedding({name: features[name] for name in names})
+        losses = model.joint_loss(embeddings, targets["tags"], targets["relations"], features["lengths"], training=True)
+        loss = sum(losses)
+    for weight, gradient in zip(model.trainable_weights, tape.gradient(loss, model.trainable_weights)):
+        assert gradient is not None, weight.name
+        assert np.abs(tf.convert_to_tensor(gradient)).max() > 0, weight.name
+    inputs = {name: {**features, "tags": targets["tags"]}[name] for name in model.input_names}
+    copy = type(model).from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    for name, value in model(inputs).items():
+        np.testing.assert_allclose(copy(inputs)[name], value, atol=1e-5)
+
+
+def test_ablations_leave_out_what_they_name(make):
+    def layers(name):
+        model = make(ABLATIONS[name])[0]
+        parts = model.token_embedding, model.entity_network, model.relation_network
+        return {layer.name for part in parts for layer in part.layers}
+
+    assert {"bsa_1", "bsa_2", "bla_1", "bla_2", "fusion"} <= layers("whole")
+    assert not {"bla_1", "bla_2", "fusion", "label_embedding"} & layers("no BLA")
+    assert "bsa_2" not in layers("one unit")
+    assert "scalar_mix" in layers("contextual")
+    unit = make(ABLATIONS["no self-attention"])[0].entity_network.get_layer("bsa_1")
+    assert not unit.attention.weights
+
+
+def test_a_sentence_alone_and_in_a_padded_batch_has_the_same_answer(make, documents):
+    model, featurizer, _ = make()
+    rows = [[token.encode() for token in document.tokens] for document in documents]
+    batch = tf.ragged.constant(rows).to_tensor("")
+    tags = tf.ones_like(batch == "", tf.int32) * 3
+
+    def outputs(tokens, tags):
+        features = featurizer(tokens)
+        return model(
+            {**{name: features[name] for name in ("words", "spellings", "spelling_index", "lengths")}, "tags": tags}
+        )
+
+    together = outputs(batch, tags)
+    for row, tokens in enumerate(rows):
+        alone = outputs(tf.constant([tokens]), tags[:1, : len(tokens)])
+        n = len(tokens)
+        np.testing.assert_allclose(together["emissions"][row, :n], alone["emissions"][0], atol=1e-5)
+        np.testing.assert_allclose(together["relation_scores"][row, :n, :n], alone["relation_scores"][0], atol=1e-5)
+
+
+def test_adversarial_step_is_the_sum_of_both_losses(make):
+    model, _, (features, targets) = make()
+    arguments = targets["tags"], targets["relations"], features["lengths"]
+    with tf.GradientTape() as tape:
+        embeddings = model.token_embedding({name: features[name] for name in model.token_embedding.input_names})
+        tape.watch(embeddings)
+        clean = sum(model.joint_loss(embeddings, *arguments, training=True))
+    eta = perturbation(tape.gradient(clean, embeddings), 0.05, features["lengths"])
+    moved = sum(model.joint_loss(embeddings + eta, *arguments, training=True))
+    assert moved > clean
+
+    # One step of plain gradient descent shows the gradient that was used.
+    with tf.GradientTape() as tape:
+        inside = model.token_embedding({name: features[name] for name in model.token_embedding.input_names})
+        total = sum(model.joint_loss(inside, *arguments, training=True))
+        total += sum(model.joint_loss(inside + eta, *arguments, training=True))
+    expected = [
+        weight - 0.001 * tf.convert_to_tensor(gradient)
+        for weight, gradient in zip(model.trainable_weights, tape.gradient(total, model.trainable_weights))
+    ]
+    model.compile(tf.keras.optimizers.SGD(0.001), adversarial_alpha=0.05)
+    found = model.train_step((features, targets))
+    np.testing.assert_allclose(found["loss"], clean + moved, rtol=1e-5)
+    for weight, value in zip(model.trainable_weights, expected):
+        np.testing.assert_allclose(weight, value, atol=1e-5, err_msg=weight.name)
+
+
+def test_training_lowers_the_loss_and_is_traced_once_for_all_shapes_and_both_passes(make, documents, schema):
+    model, featurizer, _ = make(dropout=True)
+    model.compile(tf.keras.optimizers.legacy.Adam(0.02), adversarial_alpha=0.01)
+    dataset, steps = training_batches(documents, schema, featurizer, 2, 1)
+    shapes = {tuple(features["words"].shape) for features, _ in dataset.take(3 * steps)}
+    assert len(shapes) > 1
+    losses = model.fit(dataset, steps_per_epoch=steps, epochs=15, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] / 2
+    assert model.train_function.experimental_get_tracing_count() == 1
+    joint_gradients = model._joint[0]
+    assert joint_gradients.experimental_get_tracing_count() == 1
+    # Decoding has no place in it; ReverseSequence is how crf_decode walks back.
+    definition = joint_gradients.get_concrete_function().graph.as_graph_def()
+    operations = {node.op for node in definition.node}
+    operations |= {node.op for function in definition.library.function for node in function.node_def}
+    assert "TensorListSplit" in operations
+    assert "ReverseSequence" not in operations

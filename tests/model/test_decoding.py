@@ -1,0 +1,120 @@
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cman_tf.layers.crf import CRF
+from cman_tf.model.cman import forbidden_transitions
+from cman_tf.model.decoding import decode_entities, decode_relations, entity_scores
+from cman_tf.model.extraction import allowed_types
+
+# O, B-0, I-0, B-1, I-1
+O, B0, I0, B1, I1 = range(5)
+
+
+def spans(tags):
+    found = decode_entities(tf.constant([tags]), tf.constant([len(tags)]))
+    kept = found["entity_mask"][0]
+    return list(zip(*(found[f"entity_{name}"][0][kept].numpy().tolist() for name in ("start", "end", "type"))))
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ([O, O], []),
+        ([B0, I0, O, B1], [(0, 2, 0), (3, 4, 1)]),
+        ([B0, B0], [(0, 1, 0), (1, 2, 0)]),
+        ([O, I0, I0], [(1, 3, 0)]),  # conlleval: I- after O opens a chunk
+        ([B0, I1, I1], [(0, 1, 0), (1, 3, 1)]),  # and so does I- after another type
+        ([I0], [(0, 1, 0)]),
+        ([B1, I1, B1, I1], [(0, 2, 1), (2, 4, 1)]),
+    ],
+)
+def test_chunks(tags, expected):
+    assert spans(tags) == expected
+
+
+def test_padding_is_no_entity():
+    found = decode_entities(tf.constant([[B0, I0, I0], [O, B1, O]]), tf.constant([2, 3]))
+    np.testing.assert_array_equal(found["entity_end"], [[2], [2]])
+    found = decode_entities(tf.constant([[B0, B0]]), tf.constant([0]))
+    assert found["entity_mask"].shape == (1, 0)
+
+
+def scores_of(cells, tokens=4, relations=2):
+    scores = np.full([1, tokens, tokens, relations], -9.0, np.float32)
+    for cell, score in cells.items():
+        scores[(0, *cell)] = score
+    return tf.constant(scores)
+
+
+def found_relations(scores, tags, **options):
+    entities = decode_entities(tf.constant([tags]), tf.constant([len(tags)]))
+    found = decode_relations(scores, entities, options.pop("threshold", 0.5), **options)
+    kept = found["relation_mask"][0]
+    return list(zip(*(found[f"relation_{name}"][0][kept].numpy().tolist() for name in ("head", "tail", "type"))))
+
+
+def test_relations_link_last_tokens_from_row_to_column():
+    tags = [B0, I0, O, B1]
+    assert found_relations(scores_of({(1, 3, 1): 2.0}), tags) == [(0, 1, 1)]
+    assert found_relations(scores_of({(3, 1, 0): 2.0, (1, 3, 1): 2.0}), tags) == [(0, 1, 1), (1, 0, 0)]
+    # Not the last token of an entity, no entity, itself: no relation.
+    assert found_relations(scores_of({(0, 3, 1): 2.0, (2, 3, 1): 2.0, (1, 1, 0): 2.0}), tags) == []
+
+
+def test_a_pair_may_have_several_relations():
+    assert found_relations(scores_of({(0, 1, 0): 1.0, (0, 1, 1): 1.0}), [B0, B1, O, O]) == [(0, 1, 0), (0, 1, 1)]
+
+
+def test_threshold_is_a_probability():
+    scores, tags = scores_of({(0, 1, 0): 0.4}), [B0, B1, O, O]  # sigma(.4) = .599
+    assert found_relations(scores, tags, threshold=0.59) == [(0, 1, 0)]
+    assert found_relations(scores, tags, threshold=0.61) == []
+
+
+def test_type_constraint(schema, documents):
+    allowed = allowed_types(schema)
+    live_in, loc, peop = 0, 0, 1
+    assert schema.relation_types[live_in] == "Live_In"
+    assert allowed.numpy()[peop, loc].tolist() == [True, False]
+    tags = [3, 1, O, O]  # B-Peop, B-Loc
+    every = scores_of({(0, 1, 0): 1.0, (1, 0, 0): 1.0, (0, 1, 1): 1.0})
+    assert len(found_relations(every, tags)) == 3
+    assert found_relations(every, tags, allowed=allowed) == [(0, 1, live_in)]
+
+
+def test_entity_score_is_the_marginal_of_its_span():
+    random = np.random.default_rng(0)
+    crf = CRF(5)
+    crf(tf.zeros([1, 1, 2]))
+    crf.transitions.assign(random.normal(size=(5, 5)))
+    lengths, tags = [4, 3], np.array([[O, B0, I0, O], [B1, I1, B0, O]], np.int32)
+    emissions = random.normal(size=(2, 4, 5)).astype(np.float32)
+    entities = decode_entities(tf.constant(tags), tf.constant(lengths))
+    found = entity_scores(crf, emissions, tf.constant(tags), entities, tf.constant(lengths)).numpy()
+    transitions = crf.transitions.numpy()
+    for row, length in enumerate(lengths):
+        scores = {}
+        for sequence in itertools.product(range(5), repeat=length):
+            scores[sequence] = np.exp(
+                sum(emissions[row, time, tag] for time, tag in enumerate(sequence))
+                + sum(transitions[pair] for pair in zip(sequence, sequence[1:]))
+            )
+        for index, (start, end, label) in enumerate(spans(tags[row, :length].tolist())):
+            with_span = sum(
+                score
+                for sequence, score in scores.items()
+                if list(sequence[start:end]) == tags[row, start:end].tolist()
+                and (end == length or sequence[end] != 2 + 2 * label)
+            )
+            np.testing.assert_allclose(found[row, index], with_span / sum(scores.values()), rtol=1e-3)
+
+
+def test_bio_constraint_forbids_i_without_its_b():
+    forbidden = set(forbidden_transitions(5))
+    assert (-1, I0) in forbidden
+    assert (O, I1) in forbidden
+    assert (B0, I1) in forbidden
+    assert not {(B0, I0), (I0, I0), (O, B0), (I0, B1), (-1, B1)} & forbidden
