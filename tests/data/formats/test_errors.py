@@ -132,6 +132,7 @@ MULTIHEAD = [
     ("#doc 1\n0\tAnn\tO\t['N']\t[True]\n", r"list of indices, such as .*Received: '\[True\]' in FILE, line 2$"),
     ("#doc 1\n0\tAnn\tO\t['N']\t[__import__('os')]\n", r"list of indices, such as .* in FILE, line 2$"),
     ("#doc 1\n0\tAnn\tO\t['N']\t" + "[" * 9000 + "\n", r"list of indices, such as .* in FILE, line 2$"),
+    ("#doc 1\n0\tAnn\tO\t['N']\t" + "[" + "-" * 9000 + "1]\n", r"list of indices, such as .* in FILE, line 2$"),
     ("#doc 1\n0\tAnn\tO\t['N']\t[0, 1]\n", r"one head for each relation\. Received: 1 and 2 in FILE, line 2$"),
     ("#doc 1\n0\tAnn\tO\t['N']\t[1]\n", r"index of a row\. Received: 1 in a sentence of 1 tokens in FILE, line 2$"),
     ("#doc 1\n0\tAnn\tO\t['N']\t[-1]\n", r"index of a row\. Received: -1 in a sentence of 1 tokens in FILE, line 2$"),
