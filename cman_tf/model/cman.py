@@ -200,7 +200,7 @@ class Cman(tf.keras.Model):
 
     def _joint_gradients(self):
         """The traced function `(embeddings, tags, relations, lengths) -> losses, embeddings' gradient, gradients`."""
-        weights = self.entity_network.trainable_weights + self.relation_network.trainable_weights
+        weights = self._interaction_weights()
 
         # Not inlined: the graph holds its body once, though a step calls it twice.
         @tf.function(
@@ -221,7 +221,10 @@ class Cman(tf.keras.Model):
             gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
             return ner, re, gradients[0], gradients[1:]
 
-        return joint_gradients, weights
+        return joint_gradients
+
+    def _interaction_weights(self):
+        return self.entity_network.trainable_weights + self.relation_network.trainable_weights
 
     def make_train_function(self, force=False):
         # An optimizer that makes its variables while the step is traced makes TensorFlow trace it twice.
@@ -233,7 +236,7 @@ class Cman(tf.keras.Model):
         features, targets = data
         if self._joint is None:
             self._joint = self._joint_gradients()
-        joint_gradients, weights = self._joint
+        joint_gradients = self._joint
         tags, relations, lengths = targets["tags"], targets["relations"], features["lengths"]
         with tf.GradientTape() as tape:
             embeddings = self.token_embedding({name: features[name] for name in self.token_embedding.input_names})
@@ -247,7 +250,7 @@ class Cman(tf.keras.Model):
         gradients += tape.gradient(embeddings, inner, output_gradients=upstream)
         if self.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
-        self.optimizer.apply_gradients(zip(gradients, weights + inner))
+        self.optimizer.apply_gradients(zip(gradients, self._interaction_weights() + inner))
         for name, value in (("loss", ner + re), ("ner_loss", ner), ("re_loss", re)):
             self.trackers[name].update_state(value)
         return {name: tracker.result() for name, tracker in self.trackers.items()}

@@ -134,7 +134,7 @@ def test_training_lowers_the_loss_and_is_traced_once_for_all_shapes_and_both_pas
     losses = model.fit(dataset, steps_per_epoch=steps, epochs=15, verbose=0).history["loss"]
     assert losses[-1] < losses[0] / 2
     assert model.train_function.experimental_get_tracing_count() == 1
-    joint_gradients = model._joint[0]
+    joint_gradients = model._joint
     assert joint_gradients.experimental_get_tracing_count() == 1
     # Decoding has no place in it; ReverseSequence is how crf_decode walks back.
     definition = joint_gradients.get_concrete_function().graph.as_graph_def()
