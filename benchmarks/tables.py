@@ -8,6 +8,7 @@ from rich.table import Table
 _FIGURES = {
     "seconds to the first step": ("first_step_seconds", 1, "{:.1f}"),
     "sentences/s": ("sentences_per_second", 1, "{:.1f}"),
+    "processor time, ms/sentence": ("processor_ms_per_sentence", 1, "{:.1f}"),
     "peak memory, GB": ("peak_memory_gb", 1, "{:.2f}"),
     "share of the matrix-product rate, %": ("share_of_matrix_product_rate", 100, "{:.0f}"),
 }

@@ -94,6 +94,8 @@ def summarise(measured, rate):
         "first_step_seconds": ready["first_step"],
         "sentences_per_second": ready["sentences"] / best,
         "sentences_per_second_of_rounds": [ready["sentences"] / answer["seconds"] for answer in rounds],
+        # Of all processors together; other work on the machine hardly changes it.
+        "processor_ms_per_sentence": 1000 * min(a["processor_seconds"] for a in rounds) / ready["sentences"],
         "gflops_needed_per_sentence": ready["flops"] / ready["sentences"] / 1e9,
         "share_of_matrix_product_rate": ready["flops"] / best / rate,
         "peak_memory_gb": max(answer["peak_bytes"] for answer in rounds) / 1e9,

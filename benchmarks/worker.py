@@ -20,21 +20,22 @@ def training(build, adversarial, steps, data_dir):
     workload = Workload(build, adversarial, steps, data_dir)
     start = time.perf_counter()
     step = workload.make_step()
-    step(*workload.batches[0]).numpy()
+    step(iter(workload.dataset))["loss"].numpy()
     first_step = time.perf_counter() - start
 
     def measure():
-        start = time.perf_counter()
-        for batch in workload.batches:
-            loss = step(*batch)
+        batches = iter(workload.dataset)
+        start, processor_start = time.perf_counter(), time.process_time()
+        for _ in range(workload.steps):
+            loss = step(batches)["loss"]
         loss = float(loss)
-        seconds = time.perf_counter() - start
+        seconds, processor = time.perf_counter() - start, time.process_time() - processor_start
         # The time of a network of nan tells nothing.
         if not math.isfinite(loss):
             raise RuntimeError(f"The loss must stay a number. Received: {loss} in the {build} build")
         # Linux counts the peak in KiB.
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return {"seconds": seconds, "peak_bytes": peak}
+        return {"seconds": seconds, "processor_seconds": processor, "peak_bytes": peak}
 
     return {"first_step": first_step, "sentences": workload.sentences, "flops": workload.flops}, measure
 

@@ -37,7 +37,8 @@ class Workload:
         data_dir: str or None. Where CoNLL04 is, see `conll04`.
 
     Attributes:
-        batches: list of `(features, targets)` in the form that the build reads, in memory.
+        dataset: `tf.data.Dataset` of `(features, targets)` in the form that the build reads, in memory.
+        steps: int. Batches in it.
         sentences: int. Sentences in all batches.
         flops: int. Operations that a pass over all batches needs, see `step_flops`; does not depend on the build.
     """
@@ -60,31 +61,29 @@ class Workload:
             self.config.seed,
             contextual=[pool[: len(document)] for document in documents],
         )
-        dataset = dataset.take(steps)
-        self.sentences, self.flops = 0, 0
-        for features, _ in dataset:
+        relations = len(self.schema.relation_types)
+        self.steps, self.sentences, self.flops = steps, 0, 0
+        for features, _ in dataset.take(steps):
             self.sentences += len(features["lengths"])
             self.flops += step_flops(
                 self.config,
                 features["lengths"].numpy().tolist(),
                 np.count_nonzero(features["spellings"], axis=1).tolist(),
                 tags=len(self.schema.tags),
-                relations=len(self.schema.relation_types),
+                relations=relations,
                 characters=self.featurizer.num_characters,
                 adversarial=adversarial,
             )
         if build == "plain":
-            relations = len(self.schema.relation_types)
             dataset = dataset.map(lambda features, targets: plain_inputs(features, targets, relations))
-        self.batches = list(dataset)
-        self._signature = list(dataset.element_spec)
+        self.dataset = dataset.take(steps).cache()
+        for _ in self.dataset:  # fills the cache: making batches is no part of what is measured
+            pass
 
     def make_step(self):
-        """Build the network and trace nothing yet: `(features, targets) -> loss`, one graph for all shapes."""
+        """Build the network; returns the function that `Model.fit` calls for a step, `iterator -> {"loss": ...}`."""
         model = self._project() if self.build == "project" else self._plain()
-        return tf.function(
-            lambda features, targets: model.train_step((features, targets))["loss"], input_signature=self._signature
-        )
+        return model.make_train_function()
 
     def _project(self):
         model = build_cman(

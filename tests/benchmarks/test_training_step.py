@@ -9,13 +9,14 @@ READY = {"first_step": 9.0, "sentences": 100, "flops": 6e9}
 
 
 def measured(*seconds):
-    return READY, [{"seconds": time, "peak_bytes": 2e9 + time} for time in seconds]
+    return READY, [{"seconds": time, "processor_seconds": 2 * time, "peak_bytes": 2e9 + time} for time in seconds]
 
 
 def test_the_best_round_counts():
     figures = summarise(measured(4.0, 2.0, 5.0), rate=10e9)
     assert figures["sentences_per_second"] == 50
     assert figures["sentences_per_second_of_rounds"] == [25, 50, 20]
+    assert figures["processor_ms_per_sentence"] == 40
     assert figures["share_of_matrix_product_rate"] == pytest.approx(0.3)
     assert figures["peak_memory_gb"] == pytest.approx(2, abs=1e-6)
     assert figures["gflops_needed_per_sentence"] == pytest.approx(0.06)
