@@ -111,15 +111,6 @@ def score_sentences(gold, predicted, indices, *, exclude_types=()):
     return score([gold[i] for i in indices], [predicted[i] for i in indices], exclude_types=exclude_types)
 
 
-def not_in(documents, others):
-    """Positions of the `documents` whose tokens are not those of any of `others`: list of int.
-
-    With the test and the training sentences it gives the `indices` for `score_sentences`.
-    """
-    known = {other.tokens for other in others}
-    return [index for index, document in enumerate(documents) if document.tokens not in known]
-
-
 def _by_group(document, offsets, borders):
     """Strict relation items of `document`, as `{group: set}`."""
     groups = {}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from cman_tf.data import formats
+from cman_tf.data.corpora import repeated_in
 from cman_tf.errors import InputError
-from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length, not_in, score_sentences
+from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length, score_sentences
 from cman_tf.evaluation.report import write_report
 from cman_tf.evaluation.scorer import score
 from cman_tf.evaluation.significance import paired_bootstrap
@@ -42,7 +43,8 @@ def evaluate(predictor, documents, *, train=(), exclude_types=(), label_sources=
     metrics["by_sentence_length"] = by_sentence_length(documents, predictions)
     metrics["by_entity_distance"] = by_entity_distance(documents, predictions)
     if train:
-        kept = not_in(documents, train)
+        repeated = repeated_in(train, documents)
+        kept = [index for index in range(len(documents)) if index not in repeated]
         metrics["without_repeated"] = score_sentences(documents, predictions, kept)
     if exclude_types:
         metrics["without_types"] = score(documents, predictions, exclude_types=exclude_types)

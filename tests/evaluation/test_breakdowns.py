@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 
 from cman_tf.errors import InputError
-from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length, not_in, score_sentences
+from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length, score_sentences
 from cman_tf.evaluation.scorer import score
 from tests.evaluation.examples import by_hand, corpora, sentence
 
@@ -82,14 +82,6 @@ def test_borders_must_rise_from_0(borders):
 def test_chosen_sentences():
     gold, predicted = by_hand()
     assert score_sentences(gold, predicted, [1]) == score(gold[1:], predicted[1:])
-
-
-def test_without_sentences_that_recur():
-    gold, predicted = by_hand()
-    # The training data has the first sentence, annotated in another way.
-    rest = not_in(gold, [sentence("Ann Lee of Acme lives in Paris ."), sentence("Bob left")])
-    assert rest == [1]
-    assert score_sentences(gold, predicted, rest)["counts"]["sentences"] == 1
 
 
 @pytest.mark.parametrize(("indices", "message"), [([2], "2 in a corpus of 2"), ([-1], "-1"), ([0, 0], "repeat")])

@@ -1,0 +1,187 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cman_tf import config as configs
+from cman_tf.data.schema import Schema
+from cman_tf.data.vocabulary import Vocabulary
+from cman_tf.errors import InputError
+from cman_tf.training.averaging import WeightAverage
+from cman_tf.training.run import Run, free_folder, start_vectors
+from cman_tf.training.schedule import Schedule
+from cman_tf.training.trainer import Trainer
+from tests.conftest import TINY
+
+EPOCHS = 4
+
+
+@pytest.fixture(scope="module")
+def changed(config):
+    return configs.change(config, {"training.epochs": EPOCHS, "training.average_decay": 0.9})
+
+
+def begin(path, config, documents):
+    vocabulary, _ = Vocabulary.of(documents, config.words)
+    return Run.create(path, config, Schema.of(documents), vocabulary, "fingerprint")
+
+
+def train(run, documents, **options):
+    """Train with the first four sentences, measured on the rest."""
+    trainer = Trainer(run, run.config(), *run.build(), documents[:4], documents[2:], **options)
+    return trainer, trainer.fit()
+
+
+def weights(run):
+    return run.predictor().model.get_weights()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, changed, documents):
+    run = begin(tmp_path_factory.mktemp("runs") / "run", changed, documents)
+    _, history = train(run, documents)
+    return run, history
+
+
+def test_a_run_keeps_its_best_epoch_and_its_history(finished):
+    run, history = finished
+    assert [row["epoch"] for row in history] == list(range(1, EPOCHS + 1))
+    assert run.history() == [pytest.approx(row) for row in history]
+    assert run.weights.is_file()
+    assert not run.checkpoints.exists()
+    assert list(run.logs.glob("events.out.tfevents.*"))
+
+
+class KilledError(Exception):
+    pass
+
+
+class Killer:
+    """Ends the training in the middle of an epoch, as a kill would."""
+
+    def __init__(self, epoch):
+        self.left = epoch
+
+    def step(self, steps):
+        if self.left == 0:
+            raise KilledError
+
+    def epoch(self, row, best, seconds_left):
+        self.left -= 1
+
+
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, changed, documents, finished, epoch):
+    run = begin(tmp_path / "run", changed, documents)
+    with pytest.raises(KilledError):
+        train(run, documents, progress=Killer(epoch))
+    _, history = train(Run.open(run.path, trained=False), documents)
+    for row, expected in zip(history, finished[1]):
+        assert {**row, "sentences_per_second": 0} == {**expected, "sentences_per_second": 0}
+    for found, expected in zip(weights(run), weights(finished[0])):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_moved_run_answers_the_same(tmp_path, finished, documents):
+    import shutil
+
+    shutil.copytree(finished[0].path, tmp_path / "moved")
+    moved = Run.open(tmp_path / "moved").predictor().extract(documents)
+    assert moved == finished[0].predictor().extract(documents)
+
+
+def test_a_loss_that_is_no_number_is_bad_input(tmp_path, config, documents):
+    run = begin(tmp_path / "run", configs.change(config, {"training.learning_rate": 1e30}), documents)
+    with pytest.raises(InputError, match="learning_rate"):
+        train(run, documents)
+
+
+def test_without_dev_the_last_epoch_is_kept(tmp_path, config, documents):
+    run = begin(tmp_path / "run", configs.change(config, {"training.epochs": 1}), documents)
+    trainer = Trainer(run, run.config(), *run.build(), documents, [])
+    history = trainer.fit()
+    assert history[-1]["dev_ner_f1"] is None
+    for found, expected in zip(weights(run), trainer.model.get_weights()):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_schedule():
+    rise_and_fall = Schedule(1.0, warmup_steps=4, total_steps=12, decay=True)
+    np.testing.assert_allclose([rise_and_fall(step) for step in (0, 3, 4, 8, 12)], [0.25, 1, 1, 0.5, 0], atol=1e-6)
+    constant = Schedule(0.5, warmup_steps=0, total_steps=12, decay=False)
+    np.testing.assert_allclose([constant(step) for step in (0, 11)], [0.5, 0.5])
+    assert Schedule.from_config(rise_and_fall.get_config()).get_config() == rise_and_fall.get_config()
+
+
+def test_weight_average():
+    weight = tf.Variable([0.0])
+    average = WeightAverage([weight], decay=0.5)
+    expected = 0.0
+    for step in range(1, 6):
+        weight.assign([float(step)])
+        average.update()
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * step
+    average.swap()
+    np.testing.assert_allclose(weight, [expected], rtol=1e-5)
+    average.swap()
+    np.testing.assert_allclose(weight, [5.0])
+
+
+def test_pretrained_vectors_start_the_words_they_have(tmp_path, documents, config):
+    file = tmp_path / "vectors.txt"
+    file.write_text("ana 1 2 3\nelsewhere 4 5 6\n", encoding="utf-8")
+    config = configs.change(config, {"words.vectors": str(file), "words.size": 3})
+    vocabulary, vectors = Vocabulary.of(documents, config.words)
+    run = Run.create(tmp_path / "run", config, Schema.of(documents), vocabulary, "")
+    model, featurizer = run.build()
+    start_vectors(model, vocabulary, vectors)
+    layer = model.token_embedding.get_layer("word_embedding")
+    ids = featurizer(tf.constant([["Ana", "elsewhere", "unheard"]]))["words"]
+    np.testing.assert_array_equal(layer(ids)[0, :2], [[1, 2, 3], [4, 5, 6]])
+    assert ids[0, 2] == 1
+
+
+def test_folders_are_numbered_when_taken(tmp_path):
+    assert free_folder(tmp_path, "a").name == "a"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a-2").mkdir()
+    assert free_folder(tmp_path, "a").name == "a-3"
+
+
+def write_corpus(folder, documents):
+    from cman_tf.data import formats
+
+    for split, part in (("train", documents[:4]), ("dev", documents[2:]), ("test", documents[:2])):
+        formats.write(part, folder / f"{split}.json", "spert")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.0, 1.0, 3.0])
+def test_sigkill_and_resume_from_the_command_line(tmp_path, documents, seconds):
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    write_corpus(corpus, documents)
+    options = [f"--{section}.{name}={value}" for section, values in TINY.items() for name, value in values.items()]
+    options += ["--corpus", str(corpus), "--training.epochs=40"]
+
+    def command(run, *arguments):
+        return [sys.executable, "-m", "cman_tf.fit", "--run-dir", str(run), *arguments]
+
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run(command(whole, *options), check=True, capture_output=True)
+    process = subprocess.Popen(command(killed, *options), stdout=subprocess.DEVNULL)
+    while not list((killed / "checkpoints").glob("*.index")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(seconds)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    subprocess.run(command(killed, "--resume"), check=True, capture_output=True)
+    for found, expected in zip(weights(Run.open(killed)), weights(Run.open(whole))):
+        np.testing.assert_array_equal(found, expected)
