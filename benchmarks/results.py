@@ -24,7 +24,7 @@ PAPER = [
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path, default=ROOT / "results", help="folder of run folders (default: results)")
+    parser.add_argument("--results", type=Path, default=ROOT / "results", help="run folders (default: results)")
     parser.add_argument("--benchmarks", type=Path, default=ROOT / "benchmarks" / "results", help="folder of JSON files")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "results.md", help="(default: docs/results.md)")
     args = parser.parse_args()
@@ -87,7 +87,7 @@ def experiment(folder, results):
     for name, metrics, _ in runs:
         scores = metrics["strict"]["micro"]
         lines.append(f"| {name} | {100 * scores['entities']['f1']:.2f} | {100 * scores['relations']['f1']:.2f} |")
-    for key, heading in (("by_sentence_length", "tokens in the sentence"), ("by_entity_distance", "characters between")):
+    for key, heading in (("by_sentence_length", "tokens in sentence"), ("by_entity_distance", "characters between")):
         lines += ["", f"| {heading.capitalize()} | Entities | Relations |", "|---|---:|---:|"]
         for group in first[key]:
             cells = [
@@ -102,12 +102,12 @@ ROWS = {
     "**This project, mean ± standard deviation**": lambda metrics: metrics["strict"]["micro"],
     "strict, macro": lambda metrics: metrics["strict"]["macro"],
     "boundaries, micro": lambda metrics: metrics["boundaries"]["micro"],
-    "without test sentences that recur in training": lambda metrics: metrics.get("without_repeated", {})
-    .get("strict", {})
-    .get("micro"),
-    "gold labels fed to the BLA units (Table 3)": lambda metrics: metrics.get("gold_labels", {})
-    .get("strict", {})
-    .get("micro"),
+    "without test sentences that recur in training": lambda metrics: (
+        metrics.get("without_repeated", {}).get("strict", {}).get("micro")
+    ),
+    "gold labels fed to the BLA units (Table 3)": lambda metrics: (
+        metrics.get("gold_labels", {}).get("strict", {}).get("micro")
+    ),
 }
 
 

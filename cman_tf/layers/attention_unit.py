@@ -18,7 +18,8 @@ class AttentionUnit(tf.keras.layers.Layer):
         hidden_size: int. d, width per direction; vectors are `2 * hidden_size` wide.
         num_heads: int. z; must divide `2 * hidden_size`.
         dropout: float. Rate on the encoder's output. Default 0.
-        encoder: `"bilstm"` or `"mlp"`, the network before the attention (Table 4, "replace BiLSTM with MLP"). Default `"bilstm"`.
+        encoder: `"bilstm"` or `"mlp"`, the network before the attention (Table 4, "replace BiLSTM with MLP"). Default
+            `"bilstm"`.
         seed: int. Of dropout. Default 0.
 
     Raises:

@@ -10,7 +10,7 @@ from cman_tf.model.decoding import decode_entities, decode_relations, entity_sco
 from cman_tf.model.extraction import allowed_types
 
 # O, B-0, I-0, B-1, I-1
-O, B0, I0, B1, I1 = range(5)
+OUT, B0, I0, B1, I1 = range(5)
 
 
 def spans(tags):
@@ -22,10 +22,10 @@ def spans(tags):
 @pytest.mark.parametrize(
     ("tags", "expected"),
     [
-        ([O, O], []),
-        ([B0, I0, O, B1], [(0, 2, 0), (3, 4, 1)]),
+        ([OUT, OUT], []),
+        ([B0, I0, OUT, B1], [(0, 2, 0), (3, 4, 1)]),
         ([B0, B0], [(0, 1, 0), (1, 2, 0)]),
-        ([O, I0, I0], [(1, 3, 0)]),  # conlleval: I- after O opens a chunk
+        ([OUT, I0, I0], [(1, 3, 0)]),  # conlleval: I- after O opens a chunk
         ([B0, I1, I1], [(0, 1, 0), (1, 3, 1)]),  # and so does I- after another type
         ([I0], [(0, 1, 0)]),
         ([B1, I1, B1, I1], [(0, 2, 1), (2, 4, 1)]),
@@ -36,7 +36,7 @@ def test_chunks(tags, expected):
 
 
 def test_padding_is_no_entity():
-    found = decode_entities(tf.constant([[B0, I0, I0], [O, B1, O]]), tf.constant([2, 3]))
+    found = decode_entities(tf.constant([[B0, I0, I0], [OUT, B1, OUT]]), tf.constant([2, 3]))
     np.testing.assert_array_equal(found["entity_end"], [[2], [2]])
     found = decode_entities(tf.constant([[B0, B0]]), tf.constant([0]))
     assert found["entity_mask"].shape == (1, 0)
@@ -57,7 +57,7 @@ def found_relations(scores, tags, **options):
 
 
 def test_relations_link_last_tokens_from_row_to_column():
-    tags = [B0, I0, O, B1]
+    tags = [B0, I0, OUT, B1]
     assert found_relations(scores_of({(1, 3, 1): 2.0}), tags) == [(0, 1, 1)]
     assert found_relations(scores_of({(3, 1, 0): 2.0, (1, 3, 1): 2.0}), tags) == [(0, 1, 1), (1, 0, 0)]
     # Not the last token of an entity, no entity, itself: no relation.
@@ -65,11 +65,11 @@ def test_relations_link_last_tokens_from_row_to_column():
 
 
 def test_a_pair_may_have_several_relations():
-    assert found_relations(scores_of({(0, 1, 0): 1.0, (0, 1, 1): 1.0}), [B0, B1, O, O]) == [(0, 1, 0), (0, 1, 1)]
+    assert found_relations(scores_of({(0, 1, 0): 1.0, (0, 1, 1): 1.0}), [B0, B1, OUT, OUT]) == [(0, 1, 0), (0, 1, 1)]
 
 
 def test_threshold_is_a_probability():
-    scores, tags = scores_of({(0, 1, 0): 0.4}), [B0, B1, O, O]  # sigma(.4) = .599
+    scores, tags = scores_of({(0, 1, 0): 0.4}), [B0, B1, OUT, OUT]  # sigma(.4) = .599
     assert found_relations(scores, tags, threshold=0.59) == [(0, 1, 0)]
     assert found_relations(scores, tags, threshold=0.61) == []
 
@@ -79,7 +79,7 @@ def test_type_constraint(schema, documents):
     live_in, loc, peop = 0, 0, 1
     assert schema.relation_types[live_in] == "Live_In"
     assert allowed.numpy()[peop, loc].tolist() == [True, False]
-    tags = [3, 1, O, O]  # B-Peop, B-Loc
+    tags = [3, 1, OUT, OUT]  # B-Peop, B-Loc
     every = scores_of({(0, 1, 0): 1.0, (1, 0, 0): 1.0, (0, 1, 1): 1.0})
     assert len(found_relations(every, tags)) == 3
     assert found_relations(every, tags, allowed=allowed) == [(0, 1, live_in)]
@@ -90,7 +90,7 @@ def test_entity_score_is_the_marginal_of_its_span():
     crf = CRF(5)
     crf(tf.zeros([1, 1, 2]))
     crf.transitions.assign(random.normal(size=(5, 5)))
-    lengths, tags = [4, 3], np.array([[O, B0, I0, O], [B1, I1, B0, O]], np.int32)
+    lengths, tags = [4, 3], np.array([[OUT, B0, I0, OUT], [B1, I1, B0, OUT]], np.int32)
     emissions = random.normal(size=(2, 4, 5)).astype(np.float32)
     entities = decode_entities(tf.constant(tags), tf.constant(lengths))
     found = entity_scores(crf, emissions, tf.constant(tags), entities, tf.constant(lengths)).numpy()
@@ -115,6 +115,6 @@ def test_entity_score_is_the_marginal_of_its_span():
 def test_bio_constraint_forbids_i_without_its_b():
     forbidden = set(forbidden_transitions(5))
     assert (-1, I0) in forbidden
-    assert (O, I1) in forbidden
+    assert (OUT, I1) in forbidden
     assert (B0, I1) in forbidden
-    assert not {(B0, I0), (I0, I0), (O, B0), (I0, B1), (-1, B1)} & forbidden
+    assert not {(B0, I0), (I0, I0), (OUT, B0), (I0, B1), (-1, B1)} & forbidden
