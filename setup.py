@@ -29,7 +29,7 @@ setup(
         "rich>=13,<16",
         "tqdm>=4.60,<5",
     ],
-    extras_require={"dev": ["hypothesis>=6.100,<7", "pytest>=8,<10", "ruff>=0.6,<0.18"]},
+    extras_require={"dev": ["hypothesis>=6.100,<7", "pytest>=8,<10", "pytest-xdist>=3.5,<4", "ruff>=0.6,<0.18"]},
     entry_points={
         "console_scripts": [
             "cman-fit=cman_tf.fit:main",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Literal, Optional
@@ -20,11 +21,12 @@ from pydantic.dataclasses import dataclass
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
-_STRICT = ConfigDict(extra="forbid")
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 def _field(default, help, **limits):
-    return Field(default, description=help, **limits)
+    # Strict for numbers and switches: else true would count as 1, and the text "3" as a number.
+    return Field(default, description=help, strict=isinstance(default, (int, float)) or None, **limits)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -131,7 +133,7 @@ class Config:
     model: ModelConfig = Field(default_factory=ModelConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     decoding: DecodingConfig = Field(default_factory=DecodingConfig)
-    seed: int = _field(1, "of weights, order and dropout", ge=0)
+    seed: int = _field(1, "of weights, order and dropout", ge=0, le=2**32 - 1)
     protocol: Literal["train", "train+dev"] = _field(
         "train", "train: dev chooses the epoch; train+dev: both are trained on, the last epoch is kept"
     )
@@ -172,18 +174,45 @@ def from_dict(values, where="the configuration"):
 def _sentence(error, where):
     name = ".".join(str(part) for part in error["loc"])
     if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        known = [leaf for leaf, *_ in fields()]
-        # The last part alone decides when somebody forgets or mistakes the section.
-        near = difflib.get_close_matches(name, known, 1) or [
-            leaf for leaf in known if leaf.split(".")[-1] == name.split(".")[-1]
-        ]
-        hint = (
-            f"; nearest: {near[0]}" if near else f"; sections: {', '.join(f.name for f in dataclasses.fields(Config))}"
-        )
+        near = nearest(name)
+        hint = f"; nearest: {near}" if near else f"; sections: {', '.join(f.name for f in dataclasses.fields(Config))}"
         return f"A config field must exist. Received: {name} in {where}{hint}"
     if error["type"] == "value_error":
         return f"{error['ctx']['error']} in {where}"
-    return f"`{name}`: {error['msg'][0].lower()}{error['msg'][1:]}. Received: {error['input']!r} in {where}"
+    if error["type"] == "dataclass_type":
+        return f"`{name}` must be a mapping of names to values. Received: {error['input']!r} in {where}"
+    if error["type"] == "invalid_key":
+        return f"The name of a config field must be text. Received: {name} in {where}"
+    rule = error["msg"].replace("Input should be", "must be", 1)
+    return f"`{name}` {rule}. Received: {error['input']!r} in {where}"
+
+
+def nearest(name):
+    """The config field or section that a person probably meant by `name`, or None."""
+    known = [leaf for leaf, *_ in fields()]
+    sections = sorted({leaf.split(".")[0] for leaf in known})
+    near = difflib.get_close_matches(name, known if "." in name else known + sections, 1)
+    # The last part alone decides when somebody forgets or mistakes the section.
+    near += [leaf for leaf in known if leaf.split(".")[-1] == name.split(".")[-1]]
+    return near[0] if near else None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1, but 5e-4 is a number, as everybody writes it."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def parse_yaml(text):
+    """The value that a YAML text stands for.
+
+    Raises:
+        yaml.YAMLError: no valid YAML.
+    """
+    return yaml.load(text, _Loader)  # noqa: S506, a safe loader by its base
 
 
 def load(name, overrides=None):
@@ -208,14 +237,14 @@ def load(name, overrides=None):
             + (f"; nearest: {near[0]}" if near else "")
         )
     try:
-        values = yaml.safe_load(source.read_text(encoding="utf-8")) or {}
+        values = parse_yaml(source.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"A config file must be readable text. Received: {name} ({error})") from None
     except yaml.YAMLError as error:
         raise InputError(
             f"A config file must be valid YAML. Received: {' '.join(str(error).split())} in {name}"
         ) from None
-    return change(from_dict(values, str(name)), overrides or {})
+    return change(from_dict({} if values is None else values, str(name)), overrides or {})
 
 
 def shipped():

@@ -50,7 +50,7 @@ class AttentionUnit(tf.keras.layers.Layer):
         self.normalization = tf.keras.layers.LayerNormalization(epsilon=1e-6, name="normalization")
 
     def encode(self, inputs, mask, training):
-        return self.encoder_dropout(self.sequence_encoder(inputs, mask=mask), training=training)
+        return self.encoder_dropout(self.sequence_encoder(inputs, mask=mask, training=training), training=training)
 
     def attend(self, query, memory, mask, return_attention_scores=False):
         mask = None if mask is None else mask[:, None, :]

@@ -1,8 +1,9 @@
 """A bidirectional LSTM that leaves only the recurrence in its time loop."""
 
-import math
-
 import tensorflow as tf
+
+# Sequences in a batch up to which the fused kernel is the faster one.
+FEW = 4
 
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
@@ -18,8 +19,9 @@ class BiLSTM(tf.keras.layers.Layer):
         units: int. Width per direction; the output is `2 * units` wide.
 
     Call arguments:
-        inputs: float `(batch, tokens, features)`.
+        inputs: float32 `(batch, tokens, features)`.
         mask: bool `(batch, tokens)`, False for padding, which must follow all tokens. Default: no padding.
+        training: bool. False takes, for few sequences, a kernel that is faster but has no gradient. Default None.
 
     Shapes:
         `(batch, tokens, features)` -> `(batch, tokens, 2 * units)`. Padding never changes the output at a token; the
@@ -39,50 +41,106 @@ class BiLSTM(tf.keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        width, gates = input_shape[-1], 4 * self.units
-        # Glorot's limit for one direction, though both share one matrix.
-        limit = math.sqrt(6 / (width + gates))
-        self.kernel = self.add_weight(
-            "kernel", [width, 2 * gates], initializer=tf.random_uniform_initializer(-limit, limit)
-        )
-        self.forward_kernel = self.add_weight("forward_kernel", [self.units, gates], initializer="orthogonal")
-        self.backward_kernel = self.add_weight("backward_kernel", [self.units, gates], initializer="orthogonal")
-        # Gates in the order input, forget, output, candidate.
-        bias = tf.constant([0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0])
-        self.bias = self.add_weight(
-            "bias", [2 * gates], initializer=lambda shape, dtype=None: tf.repeat(tf.cast(bias, dtype), self.units)
-        )
+        width = input_shape[-1]
+        for name in ("forward", "backward"):
+            # Input's rows, then the recurrence's; gates in the order input, forget, candidate, output.
+            kernel = self.add_weight(f"{name}_kernel", [width + self.units, 4 * self.units], initializer=_start_kernel)
+            bias = self.add_weight(f"{name}_bias", [4 * self.units], initializer=_start_bias)
+            setattr(self, f"{name}_kernel", kernel)
+            setattr(self, f"{name}_bias", bias)
         super().build(input_shape)
 
-    def call(self, inputs, mask=None):
+    def call(self, inputs, mask=None, training=None):
         batch, time = tf.unstack(tf.shape(inputs)[:2])
         lengths = tf.fill([batch], time) if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
-        packing = Packing(lengths)
-        rows = packing.sequence * time + packing.time
-        gates = tf.gather(self.project(tf.reshape(inputs, [-1, inputs.shape[-1]])), rows)
-        states = tf.scatter_nd(rows[:, None], self.recur(gates, packing), [batch * time, 2 * self.units])
-        return tf.reshape(states, [batch, time, 2 * self.units])
+        if training:
+            return self._packed(inputs, lengths)
+        return tf.cond(batch <= FEW, lambda: self._fused(inputs, lengths), lambda: self._packed(inputs, lengths))
 
     def project(self, inputs):
-        """The input's part of all gates of both directions: `(rows, features)` -> `(rows, 8 * units)`."""
-        return tf.matmul(inputs, self.kernel) + self.bias
+        """The input's part of the gates of each direction: `(rows, features)` -> two of `(rows, 4 * units)`."""
+        return [
+            tf.matmul(inputs, kernel[: -self.units]) + bias
+            for kernel, bias in (
+                (self.forward_kernel, self.forward_bias),
+                (self.backward_kernel, self.backward_bias),
+            )
+        ]
 
     def recur(self, gates, packing):
-        """Packed projected inputs `(elements, 8 * units)` to packed states `(elements, 2 * units)`."""
-        forward, backward = tf.split(gates, 2, axis=1)
+        """Packed projected inputs, two of `(elements, 4 * units)`, to packed states `(elements, 2 * units)`."""
+        forward, backward = gates
         return tf.concat(
             [
-                _lstm(forward, tf.convert_to_tensor(self.forward_kernel), packing, reverse=False),
-                _lstm(backward, tf.convert_to_tensor(self.backward_kernel), packing, reverse=True),
+                _lstm(forward, self.forward_kernel[-self.units :], packing, reverse=False),
+                _lstm(backward, self.backward_kernel[-self.units :], packing, reverse=True),
             ],
             axis=1,
         )
+
+    def _packed(self, inputs, lengths):
+        batch, time = tf.unstack(tf.shape(inputs)[:2])
+        packing = Packing(lengths)
+        rows = packing.sequence * time + packing.time
+        gates = self.project(tf.reshape(inputs, [-1, inputs.shape[-1]]))
+        states = self.recur([tf.gather(gate, rows) for gate in gates], packing)
+        states = tf.scatter_nd(rows[:, None], states, [batch * time, 2 * self.units])
+        return tf.reshape(states, [batch, time, 2 * self.units])
+
+    def _fused(self, inputs, lengths):
+        """The whole loop in one kernel, which multiplies its input step by step: the fastest for few sequences."""
+        forward = tf.transpose(inputs, [1, 0, 2])
+        backward = tf.reverse_sequence(forward, lengths, seq_axis=0, batch_axis=1)
+        backward = tf.reverse_sequence(
+            _block_lstm(backward, self.backward_kernel, self.backward_bias), lengths, seq_axis=0, batch_axis=1
+        )
+        forward = _block_lstm(forward, self.forward_kernel, self.forward_bias)
+        states = _without_gradient(tf.transpose(tf.concat([forward, backward], axis=2), [1, 0, 2]))
+        return states * tf.sequence_mask(lengths, tf.shape(inputs)[1], states.dtype)[:, :, None]
 
     def compute_output_shape(self, input_shape):
         return tf.TensorShape(input_shape[:-1]).concatenate(2 * self.units)
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}
+
+
+def _start_kernel(shape, dtype=None):
+    units = shape[1] // 4
+    inputs = tf.keras.initializers.GlorotUniform()([shape[0] - units, shape[1]], dtype)
+    return tf.concat([inputs, tf.keras.initializers.Orthogonal()([units, shape[1]], dtype)], axis=0)
+
+
+def _start_bias(shape, dtype=None):
+    return tf.repeat(tf.constant([0.0, 1.0, 0.0, 0.0], dtype), shape[0] // 4)
+
+
+def _block_lstm(inputs, kernel, bias):
+    """Hidden states `(time, batch, units)` of one direction."""
+    units = kernel.shape[1] // 4
+    zero, none = tf.zeros([tf.shape(inputs)[1], units]), tf.zeros([units])
+    return tf.raw_ops.BlockLSTMV2(
+        seq_len_max=tf.cast(tf.shape(inputs)[0], tf.int64),
+        x=inputs,
+        cs_prev=zero,
+        h_prev=zero,
+        w=kernel,
+        wci=none,
+        wcf=none,
+        wco=none,
+        b=bias,
+        cell_clip=0,
+        use_peephole=False,
+    ).h
+
+
+@tf.custom_gradient
+def _without_gradient(states):
+    def gradient(_):
+        # TensorFlow 2.15's own gradient of BlockLSTMV2 is wrong: it differs from finite differences.
+        raise ValueError("A BiLSTM called with training=False has no gradient; call it with training=True")
+
+    return tf.identity(states), gradient
 
 
 class Packing:
@@ -148,7 +206,7 @@ def _forward(inputs, kernel, active, reverse):
         gate = inputs.read(time)
         hidden, cell = _resize(hidden, gate, reverse), _resize(cell, gate, reverse)
         gate += tf.matmul(hidden, kernel)
-        i, f, o, g = tf.split(gate, 4, axis=1)
+        i, f, g, o = tf.split(gate, 4, axis=1)
         cell = tf.sigmoid(f) * cell + tf.sigmoid(i) * tf.tanh(g)
         hidden = tf.sigmoid(o) * tf.tanh(cell)
         return count + 1, hidden, cell, hiddens.write(time, hidden), cells.write(time, cell), gates.write(time, gate)
@@ -167,14 +225,14 @@ def _backward(d_hidden, kernel, cells, gates, packing, reverse):
     """Gradient of the gates. What does not depend on the recurrence is computed for all steps before the loop."""
     active, units = packing.active, kernel.shape[0]
     steps = tf.shape(active)[0]
-    i, f, o, g = tf.split(gates, 4, axis=1)
-    i, f, o, g, squashed = tf.sigmoid(i), tf.sigmoid(f), tf.sigmoid(o), tf.tanh(g), tf.tanh(cells)
+    i, f, g, o = tf.split(gates, 4, axis=1)
+    i, f, g, o, squashed = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o), tf.tanh(cells)
     to_gates = tf.concat(
         [
             g * i * (1 - i),
             packing.previous(cells, reverse) * f * (1 - f),
-            squashed * o * (1 - o),
             i * (1 - g * g),
+            squashed * o * (1 - o),
         ],
         axis=1,
     )
@@ -188,7 +246,7 @@ def _backward(d_hidden, kernel, cells, gates, packing, reverse):
         above = d_hidden.read(time)
         d_state, d_cell = above + _resize(d_state, above, not reverse), _resize(d_cell, above, not reverse)
         d_cell += d_state * to_cell.read(time)
-        d_gate = tf.concat([d_cell, d_cell, d_state, d_cell], axis=1) * to_gates.read(time)
+        d_gate = tf.concat([d_cell, d_cell, d_cell, d_state], axis=1) * to_gates.read(time)
         return count + 1, tf.matmul(d_gate, transposed), d_cell * forget.read(time), d_gates.write(time, d_gate)
 
     start = tf.zeros([_most(active) if reverse else 0, units])

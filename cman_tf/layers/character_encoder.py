@@ -45,7 +45,7 @@ class CharacterEncoder(tf.keras.layers.Layer):
         # There are far fewer characters than places where they stand: project the table, then look up.
         table = self.bilstm.project(self.embedding.embeddings)
         characters = tf.gather_nd(inputs, tf.stack([packing.sequence, packing.time], axis=1))
-        states = self.bilstm.recur(tf.gather(table, characters), packing)
+        states = self.bilstm.recur([tf.gather(gates, characters) for gates in table], packing)
         # Padding is a word without characters; its row is read nowhere but must exist.
         states = tf.pad(states, [[0, 1], [0, 0]])
         ends = tf.gather(states[:, : self.hidden_size], packing.last)

@@ -23,7 +23,7 @@ class MLP(tf.keras.layers.Layer):
         self.supports_masking = True
         self.dense = tf.keras.layers.Dense(2 * units, activation="relu", name="dense")
 
-    def call(self, inputs, mask=None):
+    def call(self, inputs, mask=None, training=None):
         return self.dense(inputs)
 
     def get_config(self):

@@ -44,11 +44,13 @@ class Extractor(tf.Module):
         lengths = features["lengths"]
         embedding = self.model.token_embedding
         embeddings = embedding({name: features[name] for name in embedding.input_names})
-        found = self.model.entity_network({"embeddings": embeddings, "lengths": lengths})
+        found = self.model.entity_network({"embeddings": embeddings, "lengths": lengths}, training=False)
         emissions = found["emissions"]
         tags = self.model.crf.decode(emissions, lengths)
         fed = tags if gold_tags is None else gold_tags
-        scores = self.model.relation_network({"tokens": found["tokens"], "tags": fed, "lengths": lengths})
+        scores = self.model.relation_network(
+            {"tokens": found["tokens"], "tags": fed, "lengths": lengths}, training=False
+        )
         entities = decode_entities(tags, lengths)
         entities["entity_score"] = entity_scores(self.model.crf, emissions, tags, entities, lengths)
         return {"tags": tags, **entities, **decode_relations(scores, entities, self.threshold, self.allowed)}

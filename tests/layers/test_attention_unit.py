@@ -20,13 +20,15 @@ def test_bsa(options):
         inputs = tf.constant(random(3, 5, 6))
         np.testing.assert_array_equal(layer(inputs), layer.sequence_encoder(inputs))
     else:
-        check_layer(layer, {"inputs": random(3, 5, 6)}, (3, 5, 8), lengths=LENGTHS, lengths_as="mask")
+        check_layer(
+            layer, {"inputs": random(3, 5, 6)}, (3, 5, 8), lengths=LENGTHS, lengths_as="mask", call={"training": True}
+        )
 
 
 @pytest.mark.parametrize("options", [{}, {"encoder": "mlp"}])
 def test_bla(options):
     inputs = {"inputs": random(3, 5, 8), "labels": random(3, 5, 4, seed=1)}
-    check_layer(BLA(4, 2, **options), inputs, (3, 5, 8), lengths=LENGTHS, lengths_as="mask")
+    check_layer(BLA(4, 2, **options), inputs, (3, 5, 8), lengths=LENGTHS, lengths_as="mask", call={"training": True})
 
 
 def attention_by_hand(unit, query, memory):

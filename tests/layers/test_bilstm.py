@@ -11,33 +11,28 @@ def sequences(batch, tokens, width, seed=0):
 
 
 def test_layer():
-    check_layer(BiLSTM(4), {"inputs": sequences(3, 5, 6)}, (3, 5, 8), lengths=[2, 5, 3], lengths_as="mask")
+    check_layer(
+        BiLSTM(4),
+        {"inputs": sequences(3, 5, 6)},
+        (3, 5, 8),
+        lengths=[2, 5, 3],
+        lengths_as="mask",
+        call={"training": True},
+    )
 
 
 def stock(layer, width):
-    """Keras's own BiLSTM with the weights of ours: its gates are in the order i, f, c, o."""
-    units = layer.units
-    result = tf.keras.layers.Bidirectional(tf.keras.layers.LSTM(units, return_sequences=True))
+    """Keras's own BiLSTM with the weights of ours."""
+    result = tf.keras.layers.Bidirectional(tf.keras.layers.LSTM(layer.units, return_sequences=True))
     result(tf.zeros([1, 1, width]))
-    order = np.concatenate([np.arange(units) + gate * units for gate in (0, 1, 3, 2)])
-    kernel, forward, backward, bias = (
-        weight.numpy() for weight in (layer.kernel, layer.forward_kernel, layer.backward_kernel, layer.bias)
-    )
-    half = 4 * units
-    result.set_weights(
-        [
-            kernel[:, :half][:, order],
-            forward[:, order],
-            bias[:half][order],
-            kernel[:, half:][:, order],
-            backward[:, order],
-            bias[half:][order],
-        ]
-    )
+    weights = []
+    for kernel, bias in ((layer.forward_kernel, layer.forward_bias), (layer.backward_kernel, layer.backward_bias)):
+        weights += [kernel[:width], kernel[width:], bias]
+    result.set_weights([weight.numpy() for weight in weights])
     return result
 
 
-@pytest.mark.parametrize("lengths", [[7, 7], [1, 7, 4], [7], [3, 7, 7, 2, 5]])
+@pytest.mark.parametrize("lengths", [[1, 7, 4], [7], [3, 7, 7, 2, 5]])
 def test_same_function_and_gradients_as_the_stock_layer(lengths):
     inputs = tf.constant(sequences(len(lengths), 7, 5))
     mask = tf.sequence_mask(lengths, 7)
@@ -49,7 +44,7 @@ def test_same_function_and_gradients_as_the_stock_layer(lengths):
     def gradient(function):
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            output = function(inputs, mask=mask)
+            output = function(inputs, mask=mask, training=True)
             loss = tf.reduce_sum(output * weights)
         return output, tape.gradient(loss, inputs)
 
@@ -60,6 +55,22 @@ def test_same_function_and_gradients_as_the_stock_layer(lengths):
     assert not np.any(ours[~mask])
 
 
+@pytest.mark.parametrize("lengths", [[7], [2], [1, 7, 4], [3, 7, 7, 2, 5]])
+def test_prediction_and_training_are_one_function(lengths):
+    inputs, mask = tf.constant(sequences(len(lengths), 7, 5)), tf.sequence_mask(lengths, 7)
+    layer = BiLSTM(6)
+    np.testing.assert_allclose(
+        layer(inputs, mask=mask, training=False), layer(inputs, mask=mask, training=True), atol=1e-5
+    )
+
+
+def test_prediction_refuses_a_gradient():
+    layer, inputs = BiLSTM(2), tf.ones([1, 3, 2])
+    with pytest.raises(ValueError, match="training=True"), tf.GradientTape() as tape:  # noqa: PT012
+        tape.watch(inputs)
+        tape.gradient(layer(inputs, training=False), inputs)
+
+
 def test_weight_gradients_against_finite_differences():
     inputs = tf.constant(sequences(3, 4, 2))
     mask = tf.sequence_mask([4, 1, 3], 4)
@@ -68,7 +79,7 @@ def test_weight_gradients_against_finite_differences():
     direction = sequences(3, 4, 4, seed=2)
 
     def loss():
-        return tf.reduce_sum(layer(inputs, mask=mask) * direction)
+        return tf.reduce_sum(layer(inputs, mask=mask, training=True) * direction)
 
     with tf.GradientTape() as tape:
         value = loss()
@@ -88,7 +99,8 @@ def test_weight_gradients_against_finite_differences():
 def test_forget_gate_starts_open():
     layer = BiLSTM(3)
     layer.build([None, None, 2])
-    np.testing.assert_array_equal(layer.bias, [0] * 3 + [1] * 3 + [0] * 6 + [0] * 3 + [1] * 3 + [0] * 6)
+    for bias in (layer.forward_bias, layer.backward_bias):
+        np.testing.assert_array_equal(bias, [0] * 3 + [1] * 3 + [0] * 6)
 
 
 def test_packing_is_longest_first_and_step_by_step():
