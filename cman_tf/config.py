@@ -190,10 +190,10 @@ def _sentence(error, where):
 def nearest(name):
     """The config field or section that a person probably meant by `name`, or None."""
     known = [leaf for leaf, *_ in fields()]
-    sections = sorted({leaf.split(".")[0] for leaf in known})
-    near = difflib.get_close_matches(name, known if "." in name else known + sections, 1)
-    # The last part alone decides when somebody forgets or mistakes the section.
-    near += [leaf for leaf in known if leaf.split(".")[-1] == name.split(".")[-1]]
+    # Somebody who forgets or mistakes the section has the last part right.
+    same = [leaf for leaf in known if leaf.split(".")[-1] == name.split(".")[-1]]
+    sections = [] if "." in name else [item.name for item in dataclasses.fields(Config)]
+    near = difflib.get_close_matches(name, same, 1, 0) or difflib.get_close_matches(name, known + sections, 1)
     return near[0] if near else None
 
 
