@@ -13,11 +13,12 @@ from pathlib import Path
 def environment():
     """Versions, processor, load, date and commit, a dict for a result file."""
     packages = ("tensorflow", "keras", "tensorflow-addons", "numpy")
+    changes = _git("status", "--porcelain", "--", "cman_tf", "benchmarks/*.py")
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "HEAD"),
-        # Not of result files: a benchmark run writes them.
-        "uncommitted_changes": bool(_git("status", "--porcelain", "--", "cman_tf", "benchmarks/*.py")),
+        # Of code, not of results, which a benchmark run writes; None outside a checkout.
+        "uncommitted_changes": None if changes is None else bool(changes),
         "python": platform.python_version(),
         **{package: metadata.version(package) for package in packages},
         "processor": _processor(),
