@@ -27,27 +27,56 @@ def run(program, command, argv=None):
     Returns:
         int, the exit code: 0; 2 for bad input or a file that cannot be read or written; 130 when interrupted.
     """
+    if hasattr(sys.stdout, "reconfigure"):  # a terminal that lacks a character shows its number
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         command(sys.argv[1:] if argv is None else argv)
+        # Here, for a full disk that shows only at exit ends in a traceback.
+        sys.stdout.flush()
     except InputError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return INPUT_ERROR
+        return _refuse(program, error)
     except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
     except OSError as error:
-        print(f"{program}: A file must be readable and writable. Received: {error}", file=sys.stderr)
-        return INPUT_ERROR
+        if error.filename is None:  # standard output has no name, and would fail again at exit
+            _drop_output()
+        return _refuse(program, f"A file must be readable and writable. Received: {error}")
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return INTERRUPTED
     return 0
 
 
-def parser(program, description, example):
-    """An `ArgumentParser` with `-v` and an example below its options."""
-    result = argparse.ArgumentParser(
+def _refuse(program, error):
+    from cman_tf.printing import printable
+
+    print(f"{program}: {printable(str(error))}", file=sys.stderr)
+    return INPUT_ERROR
+
+
+def _drop_output():
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise InputError(f"The command must be one that --help shows. Received: {message}")
+
+
+def parser(program, description, example, usage="[options]"):
+    """An `ArgumentParser` with `-v` and an example below its options.
+
+    Args:
+        program: str.
+        description: str. What the program does.
+        example: str. A whole command.
+        usage: str. What follows the program's name. Default: `"[options]"`.
+    """
+    result = _Parser(
         prog=program,
+        usage=f"%(prog)s {usage}",
         description=description,
         epilog=f"example: {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -59,7 +88,8 @@ def parser(program, description, example):
 
 def parse(parser, argv):
     """Parse, with the nearest option named where one does not exist; set how much TensorFlow says."""
-    args, unknown = parser.parse_known_args(argv)
+    # Intermixed: sentences may follow options.
+    args, unknown = parser.parse_known_intermixed_args(argv)
     if unknown:
         raise InputError(_unknown_option(parser, unknown[0]))
     if args.verbose:
@@ -72,41 +102,39 @@ def add_config_options(parser, sections=None):
 
     Args:
         parser: `ArgumentParser`.
-        sections: names of sections to offer. Default: all.
+        sections: names of sections to offer, for a command whose defaults are a run's. Default: all.
     """
-    group = parser.add_argument_group("config fields", "any of them; the value is read as YAML")
+    source = "the run's" if sections else "for what the file does not say"
+    group = parser.add_argument_group("config fields", f"named as in a configuration file; the defaults are {source}")
     for name, kind, default, help in configs.fields():
         section = name.split(".")[0]
         if (sections is None or section in sections) and "." in name:
-            text = f"{help} (default: {default})".replace("%", "%%")
-            group.add_argument(f"--{name}", metavar=_metavar(kind), dest=name, help=text)
+            shown = "none" if default is None else str(default).lower() if kind is bool else default
+            text = help if sections else f"{help} (default: {shown})"
+            group.add_argument(f"--{name}", metavar=_metavar(kind), dest=name, help=text.replace("%", "%%"))
 
 
 def overrides(args):
     """The config fields given on the command line, a dict of dotted names to values."""
-    given = {name: getattr(args, name, None) for name, *_ in configs.fields()}
-    return {name: _value(text) for name, text in given.items() if text is not None}
+    given = {name: (getattr(args, name, None), kind) for name, kind, *_ in configs.fields()}
+    return {name: _value(text, kind) for name, (text, kind) in given.items() if text is not None}
 
 
-def _value(text):
-    if not isinstance(text, str):
+def _value(text, kind):
+    # Only a number or a switch is YAML: a folder may be named 2024 or no.
+    if kind not in (int, float, bool):
         return text
     try:
-        value = yaml.safe_load(text)
+        return configs.parse_yaml(text)
     except yaml.YAMLError:
         return text
-    # YAML takes 5e-4 for text.
-    if isinstance(value, str):
-        with contextlib.suppress(ValueError):
-            return float(value)
-    return value
 
 
 def _metavar(kind):
     choices = getattr(kind, "__args__", ())
     if choices and all(isinstance(choice, str) for choice in choices):
         return "|".join(choices)
-    return getattr(kind, "__name__", "value").upper().replace("OPTIONAL", "TEXT")
+    return {int: "N", float: "X", bool: "true|false"}.get(kind, "TEXT")
 
 
 def _unknown_option(parser, option):

@@ -15,10 +15,18 @@ def command(argv):
         "cman-evaluate",
         "Measure a trained network: strict and boundaries, micro and macro, per type, by length and distance.",
         "python -m cman_tf.evaluate runs/conll04 --split test --exclude-type Other --against runs/conll04-2",
+        usage="RUN [options]",
     )
     parser.add_argument("run", metavar="RUN", help="folder written by cman_tf.fit")
-    parser.add_argument("--corpus", dest="corpus.name", help="another corpus than the run's: a name or a folder")
-    parser.add_argument("--data-dir", dest="corpus.data_dir", help="folder with copies of the public corpora")
+    parser.add_argument(
+        "--corpus",
+        metavar="NAME|FOLDER",
+        dest="corpus.name",
+        help="another corpus: sample, conll04, ade, or a folder (default: the run's)",
+    )
+    parser.add_argument(
+        "--data-dir", metavar="FOLDER", dest="corpus.data_dir", help="copies of the public corpora (default: the run's)"
+    )
     parser.add_argument("--split", choices=("train", "dev", "test"), default="test", help="(default: test)")
     parser.add_argument(
         "--exclude-type",

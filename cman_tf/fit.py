@@ -16,16 +16,30 @@ def command(argv):
         "python -m cman_tf.fit --config conll04 --data-dir ~/corpora --training.epochs 30",
     )
     parser.add_argument(
-        "--config", help="name of a shipped configuration, or a YAML file (default: the corpus's own, or sample)"
+        "--config",
+        metavar="NAME|FILE",
+        help=f"{', '.join(sorted(configs.shipped()))}, or a YAML file (default: the corpus's own, or sample)",
     )
     parser.add_argument(
-        "--corpus", dest="corpus.name", help="sample, conll04, ade, or a folder with train, dev, test files"
+        "--corpus",
+        metavar="NAME|FOLDER",
+        dest="corpus.name",
+        help="sample, conll04, ade, or a folder with train, dev, test files (default: the configuration's)",
     )
-    parser.add_argument("--data-dir", dest="corpus.data_dir", help="folder with copies of the public corpora")
-    parser.add_argument("--run-dir", help="new folder for the run (default: runs/CONFIG, runs/CONFIG-2, ...)")
-    parser.add_argument("--seed", help="of weights, order and dropout (default: 1)")
     parser.add_argument(
-        "--protocol", help="train: dev chooses the epoch; train+dev: both are trained on (default: train)"
+        "--data-dir",
+        metavar="FOLDER",
+        dest="corpus.data_dir",
+        help="copies of the public corpora (default: CMAN_TF_DATA, or a download)",
+    )
+    parser.add_argument(
+        "--run-dir", metavar="FOLDER", help="new folder for the run (default: runs/CONFIG, runs/CONFIG-2, ...)"
+    )
+    parser.add_argument("--seed", metavar="N", help="of weights, order and dropout (default: 1)")
+    parser.add_argument(
+        "--protocol",
+        metavar="train|train+dev",
+        help="train: dev chooses the epoch; train+dev: both are trained on (default: train)",
     )
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run in --run-dir")
     cli.add_config_options(parser)

@@ -12,11 +12,14 @@ def command(argv):
         "cman-predict",
         "Find entities and relations in sentences: given as arguments, in a file, or on standard input.",
         'python -m cman_tf.predict runs/sample "Ana Lima lives in Oslo ." --format jsonl',
+        usage="RUN [TEXT ...] [options]",
     )
     parser.add_argument("run", metavar="RUN", help="folder written by cman_tf.fit")
-    parser.add_argument("text", metavar="TEXT", nargs="*", help="a sentence")
+    parser.add_argument("text", metavar="TEXT", nargs="*", help="a sentence (default: those of --input)")
     parser.add_argument(
-        "--input", metavar="FILE", help="a sentence a line, or a file of any known format; - for standard input"
+        "--input",
+        metavar="FILE",
+        help="a sentence a line, or a file of any known format; - is standard input (default: -)",
     )
     parser.add_argument("--output", metavar="FILE", help="(default: standard output)")
     parser.add_argument("--format", choices=("table", "jsonl", "html"), default="table", help="(default: table)")

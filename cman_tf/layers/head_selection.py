@@ -59,10 +59,10 @@ class HeadSelection(tf.keras.layers.Layer):
         return _score_pairs(heads, tails, self._block_diagonal(), lengths)
 
     def _block_diagonal(self):
-        """V as one matrix `(groups * hidden, relations)`: each relation reads its own group's hidden layer."""
+        """V as one matrix `(relations, groups * hidden)`: each relation reads its own group's hidden layer."""
         groups = self.scorer.shape[0]
-        blocks = self.scorer[:, :, None, :] * tf.eye(groups)[:, None, :, None]
-        return tf.reshape(blocks, [-1, self.num_relations])
+        blocks = tf.transpose(self.scorer, [0, 2, 1])[:, :, None, :] * tf.eye(groups)[:, None, :, None]
+        return tf.reshape(blocks, [self.num_relations, -1])
 
     def compute_output_shape(self, input_shape):
         batch, tokens, _ = input_shape
@@ -79,17 +79,19 @@ class HeadSelection(tf.keras.layers.Layer):
 
 @tf.custom_gradient
 def _score_pairs(heads, tails, scorer, lengths):
-    """`(batch, n, n, relations)` from `heads`, `tails` `(batch, n, width)` and `scorer` `(width, relations)`."""
+    """`(batch, n, n, relations)` from `heads`, `tails` `(batch, n, width)` and `scorer` `(relations, width)`."""
     batch, tokens = tf.unstack(tf.shape(heads)[:2])
-    width, relations = scorer.shape
+    relations, width = scorer.shape
 
     def hidden(row):
         n = lengths[row]
-        return n, tf.tanh(heads[row, :n, None] + tails[row, None, :n])
+        return n, tf.reshape(tf.tanh(heads[row, :n, None] + tails[row, None, :n]), [-1, width])
 
     def score(row, scores):
         n, layer = hidden(row)
-        score = tf.reshape(tf.matmul(tf.reshape(layer, [-1, width]), scorer), [n, n, relations])
+        # The few relations come first: a product with a handful of columns takes twice as long.
+        score = tf.matmul(scorer, layer, transpose_b=True)
+        score = tf.reshape(tf.transpose(score), [n, n, relations])
         return row + 1, scores.write(row, tf.pad(score, [[0, tokens - n], [0, tokens - n], [0, 0]]))
 
     _, scores = tf.while_loop(
@@ -99,20 +101,17 @@ def _score_pairs(heads, tails, scorer, lengths):
     )
 
     def gradient(d_scores):
-        transposed = tf.transpose(scorer)
-
         def step(row, d_heads, d_tails, d_scorer):
             n, layer = hidden(row)
-            layer = tf.reshape(layer, [-1, width])
             d_score = tf.reshape(d_scores[row, :n, :n], [-1, relations])
-            d_layer = tf.matmul(d_score, transposed) * (1 - layer * layer)
+            d_layer = tf.raw_ops.TanhGrad(y=layer, dy=tf.matmul(d_score, scorer))
             d_layer = tf.reshape(d_layer, [n, n, width])
             pad = [[0, tokens - n], [0, 0]]
             return (
                 row + 1,
                 d_heads.write(row, tf.pad(tf.reduce_sum(d_layer, axis=1), pad)),
                 d_tails.write(row, tf.pad(tf.reduce_sum(d_layer, axis=0), pad)),
-                d_scorer + tf.matmul(layer, d_score, transpose_a=True),
+                d_scorer + tf.matmul(d_score, layer, transpose_a=True),
             )
 
         # Two arrays: outside of a graph, one that is passed twice would be written twice.

@@ -59,7 +59,7 @@ def test_gradients_are_those_of_automatic_differentiation(inputs, projection):
 
     def plain(inputs):
         hidden = tf.tanh((inputs @ layer.head_kernel)[:, :, None] + (inputs @ layer.tail_kernel + layer.bias)[:, None])
-        scores = tf.einsum("bijp,pr->bijr", hidden, layer._block_diagonal())
+        scores = tf.einsum("bijp,rp->bijr", hidden, layer._block_diagonal())
         return scores * (inside[:, :, None] * inside[:, None])[..., None]
 
     def gradients(function):
