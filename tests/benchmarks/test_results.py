@@ -1,7 +1,5 @@
 import json
 
-import pytest
-
 from benchmarks.results import page, spread
 from cman_tf import config as configs
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length
@@ -43,10 +41,27 @@ def test_no_run_no_table(tmp_path):
     assert "##" not in page(tmp_path, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["training_step", "inference"])
-def test_benchmark_rows_become_a_table(tmp_path, name):
-    rows = [{"Build": "project", "Speed": 3.1}, {"Build": "plain", "Speed": 1.0}]
-    (tmp_path / f"{name}.json").write_text(json.dumps({"about": "Ratios of one run.", "rows": rows}))
+def test_speed_says_which_bars_are_not_reached(tmp_path):
+    build = {"sentences_per_second": 80.0, "first_step_seconds": 9.0}
+    figures = {
+        "environment": {},
+        "modes": {mode: {"project": build, "plain": build} for mode in ("without", "with")},
+        "bars": [
+            {"name": "share", "value": value, "at": "at least", "bar": 0.5, "reached": value >= 0.5}
+            for value in (0.61, 0.4)
+        ],
+    }
+    (tmp_path / "training_step.json").write_text(json.dumps(figures))
+    assert "| share | at least 0.5 | 0.61 | 0.40 (not reached) |" in page(tmp_path / "none", tmp_path)
+
+
+def test_prediction_speed(tmp_path):
+    figures = {
+        "sentences": 288,
+        "sentences_per_second": {"1": 171.2, "32": 300.0},
+        "milliseconds_per_call": {"p50": 5.51, "p99": 11.0},
+    }
+    (tmp_path / "inference.json").write_text(json.dumps(figures))
     text = page(tmp_path / "none", tmp_path)
-    assert "| project | 3.1 |" in text
-    assert "Ratios of one run." in text
+    assert "| 1 | 171 | 5.5 | 11.0 |" in text
+    assert "| 32 | 300 | | |" in text
