@@ -15,7 +15,8 @@ def atomic_write(path, mode="w"):
     """Open a file that appears under `path` only when the block ends without an error.
 
     Until then it has a temporary name in the same folder; a process that is killed leaves at most that behind, and a
-    file that was there before stays as it was.
+    file that was there before stays as it was. A link stays a link; a device or pipe such as /dev/stdout, which
+    nothing should replace, is written directly.
 
     Args:
         path: str or path. Folders that are not there are made.
@@ -28,8 +29,19 @@ def atomic_write(path, mode="w"):
         InputError: the file cannot be written: no permission, a folder of that name, disk full, and so on.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp") if path.name else path
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        try:
+            with open(path, mode, **text) as file:
+                yield file
+        except OSError as error:
+            if error.filename in (None, os.fspath(path)):
+                raise _refusal(path, error) from None
+            raise
+        return
+    if os.path.islink(path):
+        path = Path(os.path.realpath(path))
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp") if path.name else path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Not tempfile: its files can be read by their owner alone, and would stay so under their final name.

@@ -6,10 +6,8 @@ markup that the browser lays out only when they come into view (`content-visibil
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from html import escape
-from pathlib import Path
 from string import Template
 
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length
@@ -26,6 +24,7 @@ from cman_tf.evaluation.markup import (
 )
 from cman_tf.evaluation.scorer import check_same_sentences
 from cman_tf.evaluation.tables import bars_html, html_tables, percent
+from cman_tf.files import atomic_write
 
 
 def write_report(path, gold, predicted, metrics, *, title, history=None):
@@ -41,8 +40,7 @@ def write_report(path, gold, predicted, metrics, *, title, history=None):
             curves.
 
     Raises:
-        InputError: gold and prediction do not hold the same sentences.
-        OSError: the file cannot be written.
+        InputError: gold and prediction do not hold the same sentences, or the file cannot be written.
     """
     check_same_sentences(gold, predicted)
     hues = type_hues([*gold, *predicted])
@@ -78,7 +76,7 @@ def write_extraction_page(path, documents, *, title):
         title: str. Heading of the page, plain text.
 
     Raises:
-        OSError: the file cannot be written.
+        InputError: the file cannot be written.
     """
     hues = type_hues(documents)
     entity_types = list(hues)
@@ -140,12 +138,6 @@ def _write(path, title, summary, filters, counts, rows):
         total=len(rows),
         rows="\n".join(rows),
     )
-    path = Path(path)
-    unfinished = path.with_name(path.name + ".tmp")
-    try:
+    with atomic_write(path, "wb") as file:
         # A lone surrogate has no UTF-8 form; as a character reference it shows as the replacement character.
-        unfinished.write_bytes(page.encode("utf-8", errors="xmlcharrefreplace"))
-        os.replace(unfinished, path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
+        file.write(page.encode("utf-8", errors="xmlcharrefreplace"))

@@ -74,3 +74,27 @@ def test_an_error_of_another_file_keeps_its_name(tmp_path):
     with pytest.raises(FileNotFoundError, match="missing"), atomic_write(tmp_path / "a"):
         (tmp_path / "missing").read_text()
     assert os.listdir(tmp_path) == []
+
+
+def test_a_device_is_written_and_stays(tmp_path):
+    with pytest.raises(InputError, match=r"/dev/full \(No space left on device\)"), atomic_write("/dev/full") as file:
+        file.write("a")
+    assert not os.path.isfile("/dev/full")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with atomic_write(pipe) as file:
+        file.write("é")
+    assert os.read(reader, 10) == "é".encode()
+    os.close(reader)
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "a").symlink_to(tmp_path / "folder" / "b")
+    with atomic_write(tmp_path / "a") as file:
+        file.write("new")
+    assert (tmp_path / "a").is_symlink()
+    assert (tmp_path / "folder" / "b").read_text() == "new"
+    assert os.listdir(tmp_path / "folder") == ["b"]

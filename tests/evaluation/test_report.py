@@ -208,7 +208,7 @@ def test_other_sentences_are_refused(tmp_path):
 def test_nothing_is_left_where_the_page_cannot_be_written(tmp_path):
     (tmp_path / "report.html").mkdir()
     gold, predicted = by_hand()
-    with pytest.raises(OSError, match="report.html"):
+    with pytest.raises(InputError, match="report.html"):
         report(tmp_path, gold, predicted)
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
