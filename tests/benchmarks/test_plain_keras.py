@@ -136,12 +136,11 @@ class ScorerOf:
 
 
 def bilstm_weights(layer):
-    """Gates i, f, o, c of both directions in one matrix -> Keras: i, f, c, o, one direction after the other."""
-
-    def reorder(array):
-        i, f, o, c = np.split(array, 4, axis=-1)
-        return np.concatenate([i, f, c, o], axis=-1)
-
-    directions = (layer.forward_kernel, layer.backward_kernel)
-    inputs = zip(np.split(layer.kernel.numpy(), 2, axis=1), directions, np.split(layer.bias.numpy(), 2))
-    return [reorder(array) for kernel, recurrent, bias in inputs for array in (kernel, recurrent.numpy(), bias)]
+    """Each direction's input and recurrent rows in one matrix, gates as Keras orders them -> Keras: two matrices."""
+    weights = []
+    for kernel, bias in (
+        (layer.forward_kernel.numpy(), layer.forward_bias.numpy()),
+        (layer.backward_kernel.numpy(), layer.backward_bias.numpy()),
+    ):
+        weights += [kernel[: -layer.units], kernel[-layer.units :], bias]
+    return weights
