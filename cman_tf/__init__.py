@@ -1,5 +1,6 @@
 """CMAN-TF: joint entity and relation extraction with the Cross-Modal Attention Network, in Keras/TensorFlow."""
 
+import logging
 import os
 import sys
 
@@ -10,7 +11,9 @@ if not (3, 9) <= sys.version_info[:2] <= (3, 11):
     )
 
 # TensorFlow's start-up lines would bury our own output; -v, or TF_CPP_MIN_LOG_LEVEL=0, brings them back.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 __version__ = "0.1.0"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import sys
 
@@ -94,6 +95,7 @@ def parse(parser, argv):
         raise InputError(_unknown_option(parser, unknown[0]))
     if args.verbose:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+        logging.getLogger("tensorflow").setLevel(logging.INFO)
     return args
 
 
