@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from cman_tf.data import formats
+from cman_tf.data.formats.reading import read_text, reason
 from cman_tf.errors import InputError
 
 
@@ -24,33 +27,51 @@ def read_sentences(texts, path, tokenize):
         list of `Document`, one for each sentence or line, in order.
 
     Raises:
-        InputError: both `texts` and `path` are given, or the file cannot be read.
+        InputError: both `texts` and `path` are given, or the file cannot be read, is empty, or is no UTF-8.
     """
     if texts and path:
         raise InputError(f"Sentences must come as arguments or from --input, not both. Received: both, --input {path}")
     if texts:
         return tokenize(texts)
-    with _file(path) as name:
+    with _file(path) as name, _named(name, path):
         if formats.recognise(name) is not None:
             return formats.read(name, tokenize=tokenize)
-        try:
-            text = Path(name).read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"An input file must be UTF-8 text. Received: {path or 'standard input'} ({error})"
-            ) from None
+        return tokenize(_lines(name))
+
+
+def _lines(path):
+    """The lines of a text file. Blank ones are sentences too, so a file of them is no empty file."""
+    data = Path(path).read_bytes()
+    text = data.decode("ascii") if data and not data.strip() else read_text(path)
+    # Not splitlines: a sentence may hold U+2028 and its like.
     lines = text.split("\n")
-    return tokenize([line.rstrip("\r") for line in (lines[:-1] if lines[-1] == "" else lines)])
+    return [line[:-1] if line.endswith("\r") else line for line in (lines[:-1] if lines[-1] == "" else lines)]
 
 
 @contextlib.contextmanager
 def _file(path):
-    if path not in (None, "-"):
-        if not Path(path).is_file():
-            raise InputError(f"An input file must exist. Received: {path}")
+    """Yield the name of a regular file with the input's content, for it is read twice."""
+    if path not in (None, "-") and os.path.isfile(path):
         yield path
         return
     with tempfile.NamedTemporaryFile() as file:
-        file.write(sys.stdin.buffer.read())
+        if path not in (None, "-"):
+            try:  # a pipe, such as <(command) of a shell
+                with open(path, "rb") as source:
+                    shutil.copyfileobj(source, file)
+            except (OSError, ValueError) as error:
+                raise InputError(f"An input file must be readable. Received: {path} ({reason(error)})") from None
+        elif sys.stdin is not None:
+            shutil.copyfileobj(sys.stdin.buffer, file)
         file.flush()
         yield file.name
+
+
+@contextlib.contextmanager
+def _named(name, path):
+    """Let errors name what the person gave, not the copy of it."""
+    try:
+        yield
+    except InputError as error:
+        shown = "standard input" if path in (None, "-") else path
+        raise InputError(str(error).replace(name, shown)) from None

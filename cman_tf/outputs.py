@@ -38,7 +38,9 @@ def write_predictions(documents, format, path=None):
     with tempfile.TemporaryDirectory() as folder:
         name = Path(folder) / "predictions"
         _write(documents, format, name)
-        sys.stdout.write(name.read_text(encoding="utf-8"))
+        # UTF-8 whatever the terminal's encoding is.
+        sys.stdout.flush()
+        sys.stdout.buffer.write(name.read_bytes())
 
 
 def _write(documents, format, path):

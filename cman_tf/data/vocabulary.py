@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -77,12 +78,19 @@ class Vocabulary:
 
     @classmethod
     def read(cls, folder):
-        """The inverse of `save`."""
+        """The inverse of `save`.
+
+        Raises:
+            InputError: a file is missing or is not what `save` wrote.
+        """
         folder = Path(folder)
-        words = (folder / "words.txt").read_text(encoding="utf-8").split("\n")[:-1]
-        characters = (folder / "characters.txt").read_text(encoding="utf-8").split()
-        settings = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
-        return cls(words, settings["num_trained"], map(int, characters), settings["lowercase"])
+        try:
+            words = (folder / "words.txt").read_bytes().decode("utf-8").split("\n")[:-1]
+            characters = [int(line) for line in (folder / "characters.txt").read_text(encoding="utf-8").split()]
+            settings = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+            return cls(words, settings["num_trained"], characters, settings["lowercase"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"A vocabulary must be as it was saved. Received: {folder} ({error})") from None
 
 
 def read_vectors(path):
@@ -92,17 +100,20 @@ def read_vectors(path):
         `(words, vectors)`: list of str, float32 `(words, size)`.
 
     Raises:
-        InputError: no such file, no UTF-8, no vector, or a row of another width, with its line.
+        InputError: no such file, no UTF-8, no vector, or a row of another width or with no finite number, with its
+            line.
     """
     words, rows, width = [], [], None
     try:
-        with open(path, encoding="utf-8", newline="\n") as file:
+        with open(os.path.expanduser(path), encoding="utf-8", newline="\n") as file:
             for number, line in enumerate(file, 1):
                 word, _, numbers = line.rstrip("\r\n").rstrip(" ").partition(" ")
                 if number == 1 and word.isdigit() and numbers.isdigit():
                     continue
                 try:
                     row = np.array(numbers.split(" "), dtype=np.float32)
+                    if not np.isfinite(row).all():
+                        raise ValueError
                 except ValueError:
                     raise InputError(
                         f"A vector file must have a word and numbers on each line. Received: {line[:60]!r} in "

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import cman_tf
 from cman_tf import config as configs
 from cman_tf.data.featurizer import Featurizer
+from cman_tf.data.formats.reading import located
 from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
@@ -44,6 +46,15 @@ class Run:
         self.report = self.path / "report.html"
         self.predictions = self.path / "predictions"
 
+    @staticmethod
+    def check_new(path):
+        """Raise `InputError` unless `path` is free for a new run: before long work, and when it is begun."""
+        path = Path(path)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise InputError(
+                f"A new run needs a new or empty folder; continue the one that is there with --resume. Received: {path}"
+            )
+
     @classmethod
     def create(cls, path, config, schema, vocabulary, fingerprint):
         """Begin a run in a new or empty folder.
@@ -51,21 +62,31 @@ class Run:
         Raises:
             InputError: the folder has content, or cannot be written.
         """
+        cls.check_new(path)
         run = cls(path)
-        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
-            raise InputError(
-                f"A new run needs a new or empty folder; continue the one that is there with --resume. Received: {path}"
-            )
-        vocabulary.save(run.path / "vocabulary")
-        with atomic_write(run.path / "labels.json") as file:
+        existed = run.path.exists()
+        try:
+            run._begin(config, schema, vocabulary, fingerprint)
+        except BaseException as error:
+            # Half a run could neither be resumed nor begun again.
+            shutil.rmtree(run.path, ignore_errors=True)
+            if existed:
+                run.path.mkdir(exist_ok=True)
+            if isinstance(error, OSError):
+                raise InputError(f"A run folder must be writable. Received: {path} ({error.strerror})") from None
+            raise
+        return run
+
+    def _begin(self, config, schema, vocabulary, fingerprint):
+        vocabulary.save(self.path / "vocabulary")
+        with atomic_write(self.path / "labels.json") as file:
             file.write(schema.to_json())
-        configs.save(config, run.path / "config.yaml")
+        configs.save(config, self.path / "config.yaml")
         # Written last: a folder that has it has the rest.
-        with atomic_write(run.path / "environment.json") as file:
+        with atomic_write(self.path / "environment.json") as file:
             json.dump(
                 {"format": FORMAT, "seed": config.seed, "corpus_sha256": fingerprint, **_environment()}, file, indent=2
             )
-        return run
 
     @classmethod
     def open(cls, path, trained=True):
@@ -81,7 +102,8 @@ class Run:
         run = cls(path)
         if not run.path.is_dir():
             raise InputError(f"A run must be a folder written by cman_tf.fit. Received: {path}, which is no folder")
-        needed = ["environment.json", "config.yaml", "labels.json", "vocabulary/vocabulary.json"]
+        needed = ["environment.json", "config.yaml", "labels.json"]
+        needed += [f"vocabulary/{name}" for name in ("vocabulary.json", "words.txt", "characters.txt")]
         needed += ["weights.h5"] if trained else []
         missing = [name for name in needed if not (run.path / name).is_file()]
         if missing:
@@ -96,7 +118,11 @@ class Run:
 
     def environment(self):
         """Versions, machine, seed and corpus of the run, a dict."""
-        return _read_json(self.path / "environment.json")
+        path = self.path / "environment.json"
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"A run's file must be a readable JSON object. Received: {path} ({error})") from None
 
     def config(self, overrides=None):
         """The run's `Config`, with some fields changed."""
@@ -104,7 +130,9 @@ class Run:
 
     def schema(self):
         """The run's `Schema`."""
-        return Schema(**_read_json(self.path / "labels.json"))
+        path = self.path / "labels.json"
+        with located(str(path)):
+            return Schema.from_json(path.read_text(encoding="utf-8"))
 
     def vocabulary(self):
         """The run's `Vocabulary`."""
@@ -137,7 +165,7 @@ class Run:
         except (OSError, ValueError, KeyError) as error:
             raise InputError(
                 f"The weights of a run must be those of its configuration. Received: {self.weights} "
-                f"({str(error).splitlines()[0]})"
+                f"({' '.join(str(error).split())})"
             ) from None
         return Predictor(model, featurizer, self.schema(), config)
 
@@ -206,13 +234,6 @@ def _git_commit():
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
-
-
-def _read_json(path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"A run's file must be readable JSON. Received: {path} ({error})") from None
 
 
 def start_vectors(model, vocabulary, vectors):

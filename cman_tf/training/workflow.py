@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+from cman_tf.config import change
 from cman_tf.data import corpora
+from cman_tf.data.formats.reading import located
 from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
@@ -38,11 +40,14 @@ def begin(config, path):
         `(run, model, featurizer, train, dev)`, ready for `Trainer`.
     """
     _check_slot(config)
-    train, dev = _training_data(config)
+    Run.check_new(path)
+    corpus = load_corpus(config, splits=("train",))
+    train, dev = _training_data(config, corpus)
+    schema = _schema(train, corpus)
     vocabulary, vectors = Vocabulary.of(train, config.words)
     if vectors is not None:
-        config = _with_word_size(config, vectors.shape[1])
-    run = Run.create(path, config, Schema.of(train), vocabulary, fingerprint(train, dev))
+        config = change(config, {"words.size": vectors.shape[1]})
+    run = Run.create(path, config, schema, vocabulary, fingerprint(train, dev))
     model, featurizer = run.build()
     if vectors is not None:
         start_vectors(model, vocabulary, vectors)
@@ -56,8 +61,9 @@ def resume(path):
         InputError: the corpus is no longer the one that the run began with.
     """
     run = Run.open(path, trained=False)
-    train, dev = _training_data(run.config())
-    if fingerprint(train, dev) != run.environment()["corpus_sha256"]:
+    config = run.config()
+    train, dev = _training_data(config, load_corpus(config, splits=("train",)))
+    if fingerprint(train, dev) != run.environment().get("corpus_sha256"):
         raise InputError(
             f"A run must be resumed on the corpus it began with. Received: {path}, whose train or dev sentences changed"
         )
@@ -110,9 +116,8 @@ def evaluate_on_test(run, config, train, dev):
     return metrics, predictions
 
 
-def _training_data(config):
+def _training_data(config, corpus):
     """Training and dev sentences under the configuration's protocol."""
-    corpus = load_corpus(config, splits=("train",))
     train, dev = list(corpus.splits["train"]), list(corpus.splits.get("dev", ()))
     if config.protocol == "train+dev":
         return train + dev, []
@@ -124,10 +129,17 @@ def _training_data(config):
     return train, dev
 
 
-def _with_word_size(config, size):
-    from cman_tf.config import change
-
-    return change(config, {"words.size": size})
+def _schema(train, corpus):
+    """The schema of the training sentences, once it is known to be that of the other splits, which are scored."""
+    with located(f"the training sentences of {corpus.name}"):
+        schema = Schema.of(train)
+        if not schema.relation_types:
+            raise InputError("A schema must have at least one relation type. Received: none")
+    for split, documents in corpus.splits.items():
+        with located(f"{split} of {corpus.name}"):
+            for document in documents:
+                schema.check(document)
+    return schema
 
 
 def _check_slot(config):
