@@ -2,14 +2,18 @@
 
 import tensorflow as tf
 
+# Pairs of tokens that are scored at once; each takes a few kilobytes.
+PAIRS = 16384
+
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
 class HeadSelection(tf.keras.layers.Layer):
     """Relation scores, eq. 9: `s(i, j, k) = V_k tanh(U_k x_i + W_k x_j + b_k)`.
 
     Row i is the subject (the paper's head), column j the object. Pairs are scored one sentence at a time, without its
-    padding, and their hidden layer is computed again for the gradient: the hidden layer of a batch, `(batch, tokens,
-    tokens, relations, hidden)`, would be hundreds of megabytes, and slower to move than to compute.
+    padding (a very long one in blocks), and their hidden layer is computed again for the gradient: the hidden layer of
+    a batch, `(batch, tokens, tokens, relations, hidden)`, would be hundreds of megabytes, and slower to move than to
+    compute.
 
     Args:
         num_relations: int. Number of relation types.
@@ -80,45 +84,66 @@ class HeadSelection(tf.keras.layers.Layer):
 @tf.custom_gradient
 def _score_pairs(heads, tails, scorer, lengths):
     """`(batch, n, n, relations)` from `heads`, `tails` `(batch, n, width)` and `scorer` `(relations, width)`."""
-    batch, tokens = tf.unstack(tf.shape(heads)[:2])
+    tokens = tf.shape(heads)[1]
     relations, width = scorer.shape
+    sentence, first, rows = _blocks(lengths)
+    count = tf.shape(sentence)[0]
 
-    def hidden(row):
-        n = lengths[row]
-        return n, tf.reshape(tf.tanh(heads[row, :n, None] + tails[row, None, :n]), [-1, width])
+    def hidden(block):
+        row, start, n = sentence[block], first[block], lengths[sentence[block]]
+        layer = tf.tanh(heads[row, start : start + rows[block], None] + tails[row, None, :n])
+        return row, start, n, tf.reshape(layer, [-1, width])
 
-    def score(row, scores):
-        n, layer = hidden(row)
+    def score(block, scores):
+        _, _, n, layer = hidden(block)
         # The few relations come first: a product with a handful of columns takes twice as long.
-        score = tf.matmul(scorer, layer, transpose_b=True)
-        score = tf.reshape(tf.transpose(score), [n, n, relations])
-        return row + 1, scores.write(row, tf.pad(score, [[0, tokens - n], [0, tokens - n], [0, 0]]))
+        score = tf.transpose(tf.matmul(scorer, layer, transpose_b=True))
+        score = tf.reshape(score, [rows[block], n, relations])
+        return block + 1, scores.write(block, tf.pad(score, [[0, 0], [0, tokens - n], [0, 0]]))
 
-    _, scores = tf.while_loop(
-        lambda row, _: row < batch,
-        score,
-        (0, tf.TensorArray(tf.float32, size=batch, element_shape=[None, None, relations])),
-    )
+    _, scores = tf.while_loop(lambda block, _: block < count, score, (0, _array(count, None, relations)))
 
     def gradient(d_scores):
-        def step(row, d_heads, d_tails, d_scorer):
-            n, layer = hidden(row)
-            d_score = tf.reshape(d_scores[row, :n, :n], [-1, relations])
+        def step(block, d_heads, d_tails, d_scorer):
+            row, start, n, layer = hidden(block)
+            d_score = tf.reshape(d_scores[row, start : start + rows[block], :n], [-1, relations])
             d_layer = tf.raw_ops.TanhGrad(y=layer, dy=tf.matmul(d_score, scorer))
-            d_layer = tf.reshape(d_layer, [n, n, width])
-            pad = [[0, tokens - n], [0, 0]]
+            d_layer = tf.reshape(d_layer, [rows[block], n, width])
+            d_tail = tf.pad(tf.reduce_sum(d_layer, axis=0), [[0, tokens - n], [0, 0]])
             return (
-                row + 1,
-                d_heads.write(row, tf.pad(tf.reduce_sum(d_layer, axis=1), pad)),
-                d_tails.write(row, tf.pad(tf.reduce_sum(d_layer, axis=0), pad)),
+                block + 1,
+                d_heads.write(block, tf.reduce_sum(d_layer, axis=1)),
+                d_tails.write(block, d_tail),
                 d_scorer + tf.matmul(d_score, layer, transpose_a=True),
             )
 
-        # Two arrays: outside of a graph, one that is passed twice would be written twice.
-        arrays = [tf.TensorArray(tf.float32, size=batch, element_shape=[None, width]) for _ in range(2)]
         _, d_heads, d_tails, d_scorer = tf.while_loop(
-            lambda row, *_: row < batch, step, (0, *arrays, tf.zeros_like(scorer))
+            lambda block, *_: block < count,
+            step,
+            (0, _array(count, width), _array(count, width), tf.zeros_like(scorer)),
         )
-        return d_heads.stack(), d_tails.stack(), d_scorer, None
+        d_tails = tf.math.segment_sum(d_tails.stack(), sentence)
+        return _padded(d_heads.concat(), lengths, tokens), d_tails, d_scorer, None
 
-    return scores.stack(), gradient
+    return _padded(scores.concat(), lengths, tokens), gradient
+
+
+def _blocks(lengths):
+    """Sentence, first row and number of rows of each block: a sentence, or as many of its rows as `PAIRS` allows."""
+    size = tf.maximum(PAIRS // tf.maximum(lengths, 1), 1)
+    blocks = tf.maximum(-(-lengths // size), 1)
+    sentence = tf.repeat(tf.range(tf.shape(lengths)[0]), blocks)
+    number = tf.range(tf.shape(sentence)[0]) - tf.gather(tf.cumsum(blocks, exclusive=True), sentence)
+    size, lengths = tf.gather(size, sentence), tf.gather(lengths, sentence)
+    return sentence, number * size, tf.minimum(size, lengths - number * size)
+
+
+def _padded(rows, lengths, tokens):
+    """Rows of all sentences, one after the other, to `(batch, tokens, ...)`."""
+    return tf.RaggedTensor.from_row_lengths(rows, lengths, validate=False).to_tensor(
+        shape=[None, tokens, *[None] * (rows.shape.rank - 1)]
+    )
+
+
+def _array(count, *shape):
+    return tf.TensorArray(tf.float32, size=count, element_shape=[None, *shape], infer_shape=False)

@@ -74,6 +74,29 @@ def test_gradients_are_those_of_automatic_differentiation(inputs, projection):
         np.testing.assert_allclose(our, expected, atol=1e-4)
 
 
+def test_blocks_change_nothing(inputs, monkeypatch):
+    from cman_tf.layers import head_selection
+
+    layer, lengths = HeadSelection(4, 3), tf.constant(LENGTHS)
+
+    def answers():
+        with tf.GradientTape() as tape:
+            tokens = tf.constant(inputs)
+            tape.watch(tokens)
+            scores = layer(tokens, lengths=lengths)
+            loss = tf.reduce_sum(scores**3)
+        return [scores, *tape.gradient(loss, [tokens, *layer.trainable_weights])]
+
+    expected = answers()
+    monkeypatch.setattr(head_selection, "PAIRS", 7)  # 2 rows of the sentence of 3 tokens, 1 of that of 5
+    for found, value in zip(answers(), expected):
+        np.testing.assert_allclose(found, value, atol=1e-5)
+
+
+def test_empty_sentences_have_no_scores(inputs):
+    assert not HeadSelection(4, 3)(inputs, lengths=tf.constant([0, 0, 0])).numpy().any()
+
+
 def test_projection_must_be_known():
     with pytest.raises(ValueError, match="'both'"):
         HeadSelection(4, 3, "both")
