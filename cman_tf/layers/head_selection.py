@@ -60,7 +60,8 @@ class HeadSelection(tf.keras.layers.Layer):
     def call(self, inputs, lengths):
         heads = tf.matmul(inputs, self.head_kernel)
         tails = tf.matmul(inputs, self.tail_kernel) + self.bias
-        return _score_pairs(heads, tails, self._block_diagonal(), lengths)
+        scores = _score_pairs(heads, tails, self._block_diagonal(), lengths)
+        return tf.ensure_shape(scores, [None, None, None, self.num_relations])
 
     def _block_diagonal(self):
         """V as one matrix `(relations, groups * hidden)`: each relation reads its own group's hidden layer."""
@@ -140,9 +141,9 @@ def _blocks(lengths):
 
 def _padded(rows, lengths, tokens):
     """Rows of all sentences, one after the other, to `(batch, tokens, ...)`."""
-    return tf.RaggedTensor.from_row_lengths(rows, lengths, validate=False).to_tensor(
-        shape=[None, tokens, *[None] * (rows.shape.rank - 1)]
-    )
+    places = tf.where(tf.sequence_mask(lengths, tokens))
+    shape = tf.concat([[tf.shape(lengths)[0], tokens], tf.shape(rows)[1:]], axis=0)
+    return tf.scatter_nd(tf.cast(places, tf.int32), rows, shape)
 
 
 def _array(count, *shape):

@@ -21,15 +21,27 @@ def check_layer(layer, inputs, output_shape, *, lengths=None, lengths_as=None, t
     call = call or {}
 
     def run(layer, inputs, lengths):
-        named = {name: tf.constant(value) for name, value in inputs.items() if name != "inputs"}
+        named = {name: tf.convert_to_tensor(value) for name, value in inputs.items()}
         if lengths_as == "mask":
-            named["mask"] = tf.sequence_mask(lengths, inputs["inputs"].shape[1])
+            named["mask"] = tf.sequence_mask(lengths, tf.shape(named["inputs"])[1])
         elif lengths_as == "lengths":
-            named["lengths"] = tf.constant(lengths)
-        return layer(tf.constant(inputs["inputs"]), **named, **call)
+            named["lengths"] = tf.convert_to_tensor(lengths)
+        return layer(named.pop("inputs"), **named, **call)
 
     output = run(layer, inputs, lengths)
     assert tuple(output.shape) == output_shape
+
+    # In a graph that knows no sizes but the features'.
+    specs = {
+        name: tf.TensorSpec(
+            [None] * (value.ndim - 1) + [value.shape[-1] if value.dtype.kind == "f" else None], value.dtype
+        )
+        for name, value in inputs.items()
+    }
+    graph = tf.function(
+        lambda arrays, lengths: run(layer, arrays, lengths), input_signature=[specs, tf.TensorSpec([None], tf.int32)]
+    )
+    np.testing.assert_allclose(graph(inputs, lengths or [0]), output, atol=1e-5)
 
     # Serialisation: the configuration makes the same layer, and with its weights the same answer.
     copy = type(layer).from_config(layer.get_config())
