@@ -24,8 +24,55 @@ def text_table(metrics):
     Returns:
         str: three tables, lines of at most 100 characters, without colours. Rates are percent.
     """
+    excluded = metrics.get("exclude_types")
+    note = f"Without entities of type {', '.join(excluded)}." if excluded else ""
+    return _text([_summary(metrics), *_types(metrics)], note)
+
+
+def evaluation_text(metrics):
+    """All that `evaluate` measured, for a terminal: the tables of `text_table`, what differs from them, the breakdowns.
+
+    Args:
+        metrics: dict, as from `evaluate`; `against` too, as from `compare_runs`, if it is there.
+
+    Returns:
+        str.
+    """
+    rows = []
+    for key, name in (
+        ("without_repeated", "without repeated"),
+        ("without_types", ""),
+        ("gold_labels", "gold labels fed"),
+    ):
+        if key in metrics:
+            found = metrics[key]
+            rates = [percent(found["strict"]["micro"][item][rate]) for item in ITEMS for rate in _RATES]
+            rows.append([name or "without " + ", ".join(found["exclude_types"]), *rates])
+    tables = [(["Strict micro", *_summary(metrics)[0][1:]], rows)] if rows else []
+    for key, heading in (("by_sentence_length", "Tokens of sentence"), ("by_entity_distance", "Characters between")):
+        groups = metrics.get(key, {}).items()
+        headings = [heading, "Entities F1", "gold", "Relations F1", "gold"]
+        rows = [
+            [name, *(cell for item in ITEMS for cell in (percent(group[item]["f1"]), str(group[item]["gold"])))]
+            for name, group in groups
+        ]
+        tables += [(headings, rows)] if rows else []
+    note = ""
+    if "against" in metrics:
+        against = metrics["against"]
+        note = f"Against {against['run']}, strict micro F1, paired bootstrap:\n"
+        for item in ITEMS:
+            low, high = against[item]["interval"]
+            note += (
+                f"  {item}: {100 * against[item]['difference']:+.2f} (95 %: {100 * low:+.2f} to {100 * high:+.2f}), "
+                f"p = {against[item]['p_value']:.4f}\n"
+            )
+    return text_table(metrics) + (f"\n{_text(tables, note)}" if tables or note else "")
+
+
+def _text(tables, note):
     console = Console(file=StringIO(), width=100, color_system=None)
-    for headings, rows in (_summary(metrics), *_types(metrics)):
+    for headings, rows in tables:
         table = Table(box=SIMPLE, pad_edge=False)
         for position, heading in enumerate(headings):
             table.add_column(heading, justify="right" if position else "left", no_wrap=True)
@@ -33,9 +80,8 @@ def text_table(metrics):
             # A type's name is data: rich must not read "[bold]" in it as an order.
             table.add_row(first.replace("[", r"\["), *cells)
         console.print(table)
-    excluded = metrics.get("exclude_types")
-    if excluded:
-        console.print(f"Without entities of type {', '.join(excluded)}.", markup=False, highlight=False)
+    if note:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
     lines = console.file.getvalue().splitlines()
     return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
 

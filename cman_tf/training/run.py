@@ -176,6 +176,7 @@ class Run:
             model.save_weights(temporary, save_format="h5")
             os.replace(temporary, self.weights)
         except OSError as error:
+            temporary.unlink(missing_ok=True)
             raise InputError(f"A run folder must be writable. Received: {self.path} ({error})") from None
 
     def history(self):

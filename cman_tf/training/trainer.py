@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 
@@ -65,6 +66,7 @@ class Trainer:
         self.epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
         self.best = tf.Variable(-1.0, trainable=False)
         self.history = []
+        self.summaries = None
         self.checkpoints = tf.train.CheckpointManager(
             tf.train.Checkpoint(model=model, optimizer=self.optimizer, epoch=self.epoch, best=self.best, **state),
             str(run.checkpoints),
@@ -81,11 +83,13 @@ class Trainer:
             list of dicts, the rows of `history.csv`.
 
         Raises:
-            InputError: the loss is no longer a number.
+            InputError: the loss is no longer a number, or the run folder cannot be written or read.
         """
         self._restore()
         first, last = int(self.epoch), self.config.training.epochs
         if first < last:
+            with self._files():
+                self.summaries = tf.summary.create_file_writer(str(self.run.logs))
             dataset, steps = training_batches(
                 self.train,
                 self.run.schema(),
@@ -95,23 +99,39 @@ class Trainer:
                 first_epoch=first,
                 contextual=self.contextual,
             )
-            with tf.summary.create_file_writer(str(self.run.logs)).as_default():
-                self.model.fit(
-                    dataset,
-                    initial_epoch=first,
-                    epochs=last,
-                    steps_per_epoch=steps,
-                    verbose=0,
-                    callbacks=[_EpochEnd(self), *callbacks],
-                )
+            self.model.fit(
+                dataset,
+                initial_epoch=first,
+                epochs=last,
+                steps_per_epoch=steps,
+                verbose=0,
+                callbacks=[_EpochEnd(self), *callbacks],
+            )
         shutil.rmtree(self.run.checkpoints, ignore_errors=True)
         return self.history
 
     def _restore(self):
+        history = self.run.history()
         if self.checkpoints.latest_checkpoint:
-            self.checkpoints.restore_or_initialize()
+            with self._files():
+                self.checkpoints.restore_or_initialize()
             # The history may be one epoch ahead of the checkpoint that a kill prevented; that epoch is done again.
-            self.history = self.run.history()[: int(self.epoch)]
+            self.history = history[: int(self.epoch)]
+        elif len(history) == self.config.training.epochs and self.run.weights.is_file():
+            # Checkpoints are removed when the last epoch is done.
+            self.epoch.assign(len(history))
+            self.history = history
+
+    @contextlib.contextmanager
+    def _files(self):
+        """Let TensorFlow's errors of files say which rule they break."""
+        try:
+            yield
+        except (tf.errors.OpError, IndexError) as error:  # IndexError: a checkpoint that ends too early
+            raise InputError(
+                f"A run folder must be writable, and its checkpoints whole. Received: {self.run.path} "
+                f"({getattr(error, 'message', error)})"
+            ) from None
 
     def end_epoch(self, epoch, logs, seconds):
         """Score, record and save one finished epoch; adds dev scores to `logs`."""
@@ -138,11 +158,13 @@ class Trainer:
         if self.average:
             self.average.swap()
         self.run.save_history(self.history)
-        for name, value in row.items():
-            if value is not None and name != "epoch":
-                tf.summary.scalar(name, value, step=epoch + 1)
         self.epoch.assign(epoch + 1)
-        self.checkpoints.save()
+        with self._files():
+            with self.summaries.as_default():
+                for name, value in row.items():
+                    if value is not None and name != "epoch":
+                        tf.summary.scalar(name, value, step=epoch + 1)
+            self.checkpoints.save()
         return row, is_best
 
 

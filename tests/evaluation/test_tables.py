@@ -1,5 +1,7 @@
-from cman_tf.evaluation.scorer import score
-from cman_tf.evaluation.tables import percent, text_table
+from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length
+from cman_tf.evaluation.scorer import ITEMS, score
+from cman_tf.evaluation.significance import paired_bootstrap
+from cman_tf.evaluation.tables import evaluation_text, percent, text_table
 from tests.evaluation.examples import by_hand, sentence
 
 
@@ -29,6 +31,29 @@ def test_a_type_is_data_not_markup():
     table = text_table(score(gold, gold))
     assert "[bold]" in table
     assert "\x1b" not in table
+
+
+def test_everything_that_was_measured():
+    gold, predicted = by_hand()
+    metrics = score(gold, predicted)
+    assert evaluation_text(metrics) == text_table(metrics)
+    metrics["by_sentence_length"] = by_sentence_length(gold, predicted)
+    metrics["by_entity_distance"] = by_entity_distance(gold, predicted)
+    metrics["without_types"] = score(gold, predicted, exclude_types=["Org"])
+    metrics["gold_labels"] = score(gold, gold)
+    metrics["against"] = {
+        "run": "runs/[b]", **{item: paired_bootstrap(gold, predicted, gold, metric=item, samples=50) for item in ITEMS}
+    }  # fmt: skip
+    text = evaluation_text(metrics)
+    assert text.startswith(text_table(metrics))
+    rows = cells(text)
+    without = metrics["without_types"]["strict"]["micro"]["entities"]
+    assert rows["without Org"][:3] == [percent(without[rate]) for rate in ("precision", "recall", "f1")]
+    assert rows["gold labels fed"] == ["100.00"] * 6
+    assert "Tokens of sentence" in text
+    assert "Characters between" in text
+    assert "Against runs/[b], strict micro F1" in text
+    assert "entities: +40.00 (95 %: " in text
 
 
 def test_percent():
