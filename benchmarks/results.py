@@ -126,8 +126,7 @@ def training_speed(figures):
         "",
         "`python -m benchmarks.training_step --json benchmarks/results/training_step.json`: the training step at the "
         "paper's size beside a plain Keras build of the same network, in one run "
-        f"({machine.get('processor', 'unknown processor')}, {machine.get('processors', '?')} processors). Compare within a "
-        "row.",
+        f"({machine.get('processor', 'unknown processor')}, {machine.get('processors', '?')} processors).",
         "",
         "| | Bar | Without adversarial training | With |",
         "|---|---:|---:|---:|",
