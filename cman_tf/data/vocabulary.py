@@ -110,15 +110,14 @@ def read_vectors(path):
                 word, _, numbers = line.rstrip("\r\n").rstrip(" ").partition(" ")
                 if number == 1 and word.isdigit() and numbers.isdigit():
                     continue
-                try:
-                    row = np.array(numbers.split(" "), dtype=np.float32)
-                    if not np.isfinite(row).all():
-                        raise ValueError
-                except ValueError:
+                row = _row(numbers.split(" "))
+                if row is None and width and _row(numbers.split(" ")[-width:]) is not None:
+                    continue  # GloVe 840B has words with blanks in them, which no token is
+                if row is None:
                     raise InputError(
                         f"A vector file must have a word and numbers on each line. Received: {line[:60]!r} in "
                         f"{path}, line {number}"
-                    ) from None
+                    )
                 width = width or len(row)
                 if len(row) != width:
                     raise InputError(
@@ -134,3 +133,13 @@ def read_vectors(path):
     if not rows:
         raise InputError(f"A vector file must have at least one vector. Received: none in {path}")
     return words, np.stack(rows)
+
+
+def _row(fields):
+    """The numbers that `fields` are, or None if one of them is no finite number."""
+    try:
+        with np.errstate(over="ignore"):
+            row = np.array(fields, dtype=np.float32)
+    except ValueError:
+        return None
+    return row if np.isfinite(row).all() else None
