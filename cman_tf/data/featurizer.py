@@ -22,8 +22,9 @@ class Featurizer(tf.Module):
         super().__init__(name="featurizer")
         self.lowercase = vocabulary.lowercase
         self.max_characters = max_characters
-        self.words = _table(vocabulary.words, tf.string)
-        self.characters = _table(vocabulary.characters, tf.int64)
+        # A table must have a key: one that is never looked up, if all words are too rare.
+        self.words = _table(vocabulary.words or [""], tf.string)
+        self.characters = _table(vocabulary.characters or [-1], tf.int64)
 
     @property
     def num_characters(self):

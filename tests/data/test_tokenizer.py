@@ -1,0 +1,102 @@
+import pytest
+import tensorflow as tf
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from cman_tf.data import corpora
+from cman_tf.data.tokenizer import tokenize
+
+_tokenize = tf.function(tokenize, input_signature=[tf.TensorSpec([None], tf.string)])
+
+
+def tokens(text):
+    parts = _tokenize(tf.constant([text.encode("utf-8", "replace")], tf.string))
+    return [token.decode() for token in parts[0][0].numpy()]
+
+
+def agreement(documents):
+    """Share of gold tokens, their blanks-joined text split again, that come out with the same boundaries."""
+    documents = list(documents)
+    _, starts, ends = _tokenize(tf.constant([document.text for document in documents]))
+    kept = total = 0
+    for document, first, last in zip(documents, starts.to_list(), ends.to_list()):
+        kept += len(set(document.offsets) & set(zip(first, last)))
+        total += len(document)
+    return kept / total
+
+
+@pytest.mark.parametrize(("name", "least"), [("conll04", 0.985), ("ade", 0.995)])
+def test_splits_as_the_public_corpora_do(public_data, name, least):
+    corpus = corpora.load(name, data_dir=public_data, overlap="keep_outer", splits=("train",))
+    assert agreement(corpus.splits["train"]) >= least
+
+
+def test_splits_as_the_sample_corpus_does():
+    splits = corpora.load("sample").splits
+    assert agreement(document for documents in splits.values() for document in documents) >= 0.99
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        (" \t\n\u00a0\u3000", ""),
+        ("Ana Lima lives in Oslo.", "Ana Lima lives in Oslo ."),
+        ("The U.S. and Mr. O'Brien's self-propelled car", "The U.S. and Mr. O'Brien 's self-propelled car"),
+        ('"No," he said (twice)...', '" No , " he said ( twice ) ...'),
+        ("$62.50 -- 3.5", "$62.50 -- 3.5"),
+        ("J. Doe left at 5:30.", "J. Doe left at 5 : 30 ."),
+        ("Łódź, São Tomé", "Łódź , São Tomé"),
+        ("a\x01b\x00c\x1fd", "a b c d"),
+        ("🎈🎉", "🎈 🎉"),
+        ("שלום עולם.", "שלום עולם ."),
+        ("東京は", "東京は"),
+    ],
+)
+def test_by_hand(text, expected):
+    assert " ".join(tokens(text)) == expected
+
+
+TEXTS = st.text(st.characters(), max_size=60) | st.text("aB1.'’-$ \t\x01\u200d\u05e9🎈\ud83d$&/", max_size=40)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(TEXTS, min_size=1, max_size=8))
+@example(["\ud83c\udf88 \udc00", "\x00", "\x01\x01a", "👩‍👩‍👧", "e\u0301", "\u202eabc", "\ufeffa", "\U0010ffff"])
+def test_offsets_give_the_tokens(texts):
+    parts = [part.to_list() for part in _tokenize(tf.constant([text.encode("utf-8", "replace") for text in texts]))]
+    for text, found, starts, ends in zip(texts, *parts):
+        # A lone surrogate is one code point, and so is the question mark in its place.
+        text = text.encode("utf-8", "replace").decode()
+        position = 0
+        for token, start, end in zip(found, starts, ends):
+            assert position <= start < end <= len(text)
+            assert text[start:end] == token.decode()
+            assert not any(character.isspace() for character in token.decode())
+            position = end
+        covered = {place for start, end in zip(starts, ends) for place in range(start, end)}
+        assert all(place in covered for place, character in enumerate(text) if character.isalnum())
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.from_regex(r"[A-Za-z]{2,8}|[0-9]{1,4}|[,;:!?()]", fullmatch=True), max_size=12))
+def test_what_is_split_already_stays(words):
+    assert tokens(" ".join(words)) == words
+
+
+def test_a_sentence_does_not_depend_on_the_others():
+    texts = ["Ana, 5.", "", "x" * 500, "U.S. 🎈"]
+    together = [row.to_list() for row in _tokenize(tf.constant(texts))]
+    for position, text in enumerate(texts):
+        assert [part.to_list()[0] for part in _tokenize(tf.constant([text]))] == [part[position] for part in together]
+
+
+def test_invalid_bytes_become_replacement_characters():
+    found, starts, ends = _tokenize(tf.constant([b"a \xff\xfe b"]))
+    assert found.to_list()[0][0] == b"a"
+    assert "\ufffd" in b"".join(found.to_list()[0]).decode()
+    assert starts.to_list()[0][-1] == ends.to_list()[0][-1] - 1
+
+
+def test_no_text_at_all():
+    assert [part.to_list() for part in _tokenize(tf.constant([], tf.string))] == [[], [], []]
