@@ -105,7 +105,7 @@ def test_adversarial_step_is_the_sum_of_both_losses(make):
         embeddings = model.token_embedding({name: features[name] for name in model.token_embedding.input_names})
         tape.watch(embeddings)
         clean = sum(model.joint_loss(embeddings, *arguments, training=True))
-    eta = perturbation(tape.gradient(clean, embeddings), 0.05, features["lengths"])
+    eta = perturbation(tape.gradient(clean, embeddings), 0.005, features["lengths"])
     moved = sum(model.joint_loss(embeddings + eta, *arguments, training=True))
     assert moved > clean
 
@@ -118,7 +118,7 @@ def test_adversarial_step_is_the_sum_of_both_losses(make):
         weight - 0.001 * tf.convert_to_tensor(gradient)
         for weight, gradient in zip(model.trainable_weights, tape.gradient(total, model.trainable_weights))
     ]
-    model.compile(tf.keras.optimizers.SGD(0.001), adversarial_alpha=0.05)
+    model.compile(tf.keras.optimizers.SGD(0.001), adversarial_alpha=0.005)
     found = model.train_step((features, targets))
     np.testing.assert_allclose(found["loss"], clean + moved, rtol=1e-5)
     for weight, value in zip(model.trainable_weights, expected):
