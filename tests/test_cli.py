@@ -39,7 +39,11 @@ def corpus(tmp_path_factory, documents):
 @pytest.fixture(scope="module")
 def trained_with_predictor(tmp_path_factory, corpus):
     """A run folder, trained once, and the predictor that scored it: building graphs is what takes time."""
-    values = {**TINY, "corpus": {"name": str(corpus)}, "training": {"epochs": 1, "batch_size": 4}}
+    values = {
+        **TINY,
+        "corpus": {"name": str(corpus)},
+        "training": {"epochs": 1, "batch_size": 4, "adversarial_alpha": 0.0},
+    }
     path = tmp_path_factory.mktemp("runs") / "run"
     made, build = [], Run.predictor
     with pytest.MonkeyPatch.context() as patch:
