@@ -332,7 +332,7 @@ class FullDisk:
     latest_checkpoint = None
 
     def save(self):
-        raise tf.errors.ResourceExhaustedError(None, None, "ckpt-1; No space left on device")
+        raise tf.errors.ResourceExhaustedError(None, None, "{{node Save}} ckpt-1; No space left on device [Op:SaveV2]")
 
 
 def test_a_disk_that_fills_while_training(trained, tmp_path, documents, monkeypatch):
@@ -363,18 +363,22 @@ def test_a_checkpoint_that_ends_too_early(trained, tmp_path):
             trainer()._restore()
 
 
-def test_weights_on_a_full_disk(tmp_path):
-    class Model:
-        def save_weights(self, path, save_format):
-            path.write_bytes(b"half")
-            raise OSError(errno.ENOSPC, "No space left on device")
-
+def test_weights_on_a_full_disk(tmp_path, monkeypatch):
+    inputs = tf.keras.Input([3])
+    model = tf.keras.Model(inputs, tf.keras.layers.Dense(2)(inputs))
     run = Run(tmp_path)
-    run.weights.write_bytes(b"old")
-    with pytest.raises(InputError, match="No space left on device"):
-        run.save_weights(Model())
+    run.save_weights(model)
+    before = run.weights.read_bytes()
+
+    def full(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    model.set_weights([weight + 1 for weight in model.get_weights()])
+    with pytest.raises(InputError, match=r"weights.h5 \(No space left on device\)"):
+        run.save_weights(model)
     assert files(tmp_path) == ["weights.h5"]
-    assert run.weights.read_bytes() == b"old"
+    assert run.weights.read_bytes() == before
 
 
 # Run folders.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import os
 import platform
@@ -12,7 +13,9 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+import h5py
 import numpy as np
+from keras.src.saving.legacy.hdf5_format import save_weights_to_hdf5_group
 
 import cman_tf
 from cman_tf import config as configs
@@ -171,13 +174,12 @@ class Run:
 
     def save_weights(self, model):
         """Replace `weights.h5` in one move."""
-        temporary = self.path / ".weights.partial.h5"
-        try:
-            model.save_weights(temporary, save_format="h5")
-            os.replace(temporary, self.weights)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise InputError(f"A run folder must be writable. Received: {self.path} ({error})") from None
+        # In memory first, for HDF5 does not survive a disk that fills while it writes.
+        data = io.BytesIO()
+        with h5py.File(data, "w") as file:
+            save_weights_to_hdf5_group(file, model)
+        with atomic_write(self.weights, "wb") as file:
+            file.write(data.getbuffer())
 
     def history(self):
         """Rows of `history.csv`, a list of dicts of numbers; what was not measured is None."""

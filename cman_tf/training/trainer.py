@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import time
 
@@ -128,9 +129,10 @@ class Trainer:
         try:
             yield
         except (tf.errors.OpError, IndexError) as error:  # IndexError: a checkpoint that ends too early
+            # Without the name of the operation around the reason.
+            reason = re.sub(r"^\{\{.*?\}\} | \[Op:.*", "", getattr(error, "message", str(error)))
             raise InputError(
-                f"A run folder must be writable, and its checkpoints whole. Received: {self.run.path} "
-                f"({getattr(error, 'message', error)})"
+                f"A run folder must be writable, and its checkpoints whole. Received: {self.run.path} ({reason})"
             ) from None
 
     def end_epoch(self, epoch, logs, seconds):
