@@ -88,7 +88,7 @@ class BiLSTM(tf.keras.layers.Layer):
         return tf.reshape(states, [batch, time, 2 * self.units])
 
     def _fused(self, inputs, lengths):
-        """The whole loop in one kernel, which multiplies its input step by step: the fastest for few sequences."""
+        """`call` with the whole loop in one kernel, which has no gradient and multiplies its input step by step."""
         forward = tf.transpose(inputs, [1, 0, 2])
         backward = tf.reverse_sequence(forward, lengths, seq_axis=0, batch_axis=1)
         backward = tf.reverse_sequence(
@@ -137,7 +137,7 @@ def _block_lstm(inputs, kernel, bias):
 @tf.custom_gradient
 def _without_gradient(states):
     def gradient(_):
-        # TensorFlow 2.15's own gradient of BlockLSTMV2 is wrong: it differs from finite differences.
+        # TensorFlow 2.15's own gradient of BlockLSTMV2 did not agree with that of the stock Keras LSTM.
         raise ValueError("A BiLSTM called with training=False has no gradient; call it with training=True")
 
     return tf.identity(states), gradient

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 with warnings.catch_warnings():  # its end-of-life banner is about maintenance, not about a person's run
     warnings.simplefilter("ignore")
-    from tensorflow_addons.text import crf_decode, crf_log_likelihood, crf_log_norm
+    from tensorflow_addons.text import crf_decode, crf_log_likelihood
 
 FORBIDDEN = -1e4
 
@@ -24,7 +24,7 @@ class CRF(tf.keras.layers.Layer):
         `call`: `(batch, tokens, features)` -> emissions `(batch, tokens, num_tags)`.
         `log_likelihood(emissions, tags, lengths)`: -> `(batch,)`, natural logarithm of `Pr(Y|X)`.
         `decode(emissions, lengths)`: -> the best tags, int32 `(batch, tokens)`, 0 at padding.
-        `log_alphas`, `log_betas`, `log_norm`: what marginals are made of, see each.
+        `forward_backward(emissions, lengths)`: what marginals are made of, see there.
         `lengths` is int32 `(batch,)`: the tokens of each sentence; what follows is padding and changes nothing.
 
     Example:
@@ -60,36 +60,28 @@ class CRF(tf.keras.layers.Layer):
         tags, _ = crf_decode(emissions, self.transitions + between, lengths)
         return tags * tf.sequence_mask(lengths, tf.shape(emissions)[1], tags.dtype)
 
-    def log_norm(self, emissions, lengths):
-        """Logarithm of the sum over all tag sequences of their exponentiated scores, `(batch,)`."""
-        return crf_log_norm(emissions, lengths, self.transitions)
+    def forward_backward(self, emissions, lengths):
+        """What marginals are made of: `(alphas, betas, log_norm)`.
 
-    def log_alphas(self, emissions, lengths):
-        """Log scores of all beginnings up to a token, its emission included: `(batch, tokens, num_tags)`."""
+        Returns:
+            `alphas` `(batch, tokens, num_tags)`, log scores of all beginnings up to a token, its emission included;
+            `betas` `(batch, tokens, num_tags)`, of all continuations after a token, its emission excluded; `log_norm`
+            `(batch,)`, of all tag sequences. What stands at padding means nothing.
+        """
+        # From right to left the recurrence is the same with the transitions turned round: one loop does both.
+        backward = tf.reverse_sequence(emissions, lengths, seq_axis=1, batch_axis=0)
+        inputs = tf.transpose(tf.stack([emissions, backward]), [2, 0, 1, 3])
+        transitions = tf.stack([self.transitions, tf.transpose(self.transitions)])[:, None]
 
-        def step(alphas, token):
+        def step(scores, token):
             emission, first = token
-            ahead = tf.reduce_logsumexp(alphas[:, :, None] + self.transitions, axis=1) + emission
-            return tf.where(first, emission, ahead)
+            return tf.where(first, emission, tf.reduce_logsumexp(scores[..., None] + transitions, axis=2) + emission)
 
-        first = tf.range(tf.shape(emissions)[1]) == 0
-        alphas = tf.scan(step, (tf.transpose(emissions, [1, 0, 2]), first), tf.zeros_like(emissions[:, 0]))
-        return tf.transpose(alphas, [1, 0, 2])
-
-    def log_betas(self, emissions, lengths):
-        """Log scores of all continuations after a token, its emission excluded: `(batch, tokens, num_tags)`."""
-
-        def step(betas, following):
-            emission, inside = following
-            ahead = tf.reduce_logsumexp(self.transitions + (emission + betas)[:, None, :], axis=2)
-            return tf.where(inside, ahead, 0.0)
-
-        # What follows each token; nothing follows the last.
-        inside = tf.pad(tf.sequence_mask(lengths, tf.shape(emissions)[1])[:, 1:], [[0, 0], [0, 1]])
-        emissions = tf.pad(emissions[:, 1:], [[0, 0], [0, 1], [0, 0]])
-        following = (tf.transpose(emissions, [1, 0, 2]), tf.transpose(inside)[:, :, None])
-        betas = tf.scan(step, following, tf.zeros_like(emissions[:, 0]), reverse=True)
-        return tf.transpose(betas, [1, 0, 2])
+        scores = tf.scan(step, (inputs, tf.range(tf.shape(inputs)[0]) == 0), tf.zeros_like(inputs[0]))
+        alphas, backward = tf.unstack(tf.transpose(scores, [1, 2, 0, 3]))
+        betas = tf.reverse_sequence(backward, lengths, seq_axis=1, batch_axis=0) - emissions
+        last = tf.gather(alphas, tf.maximum(lengths - 1, 0), batch_dims=1)
+        return alphas, betas, tf.reduce_logsumexp(last, axis=1)
 
     def _penalties(self):
         start, between = [0.0] * self.num_tags, [[0.0] * self.num_tags for _ in range(self.num_tags)]

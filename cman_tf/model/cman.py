@@ -44,8 +44,8 @@ def build_cman(config, schema, *, num_trained_words, num_fixed_words, num_charac
     inputs["tags"] = tf.keras.Input([None], dtype=tf.int32, name="tags")
     embeddings = embedding({name: inputs[name] for name in embedding.input_names})
     entities = entity_network({"embeddings": embeddings, "lengths": inputs["lengths"]})
-    scores = relation_network({"tokens": entities["tokens"], "tags": inputs["tags"], "lengths": inputs["lengths"]})
-    return Cman(inputs, {"emissions": entities["emissions"], "relation_scores": scores})
+    pairs = relation_network({"tokens": entities["tokens"], "tags": inputs["tags"], "lengths": inputs["lengths"]})
+    return Cman(inputs, {"emissions": entities["emissions"], "relation_scores": pairs["scores"]})
 
 
 # -- functional models ------------------------------------------------------------------------------------------------
@@ -116,7 +116,11 @@ def _relation_network(config, schema, seeds):
     scores = HeadSelection(
         len(schema.relation_types), model.relation_size, model.relation_projection, name="head_selection"
     )(fused, lengths=lengths)
-    return tf.keras.Model({"tokens": tokens, "tags": tags, "lengths": lengths}, scores, name="relation_network")
+    return tf.keras.Model(
+        {"tokens": tokens, "tags": tags, "lengths": lengths},
+        {"tokens": fused, "scores": scores},
+        name="relation_network",
+    )
 
 
 def forbidden_transitions(num_tags):
@@ -144,6 +148,7 @@ class Cman(tf.keras.Model):
     Attributes:
         token_embedding, entity_network, relation_network: the three functional models, see `build_cman`.
         crf: the `CRF` layer, for likelihood and decoding.
+        head_selection: the `HeadSelection` layer, which scores pairs of the relation network's tokens.
 
     Reference:
         Zhao et al. (2020), "Modeling Dense Cross-Modal Interactions for Joint Entity-Relation Extraction", IJCAI.
@@ -171,6 +176,10 @@ class Cman(tf.keras.Model):
     def crf(self):
         return self.entity_network.get_layer("crf")
 
+    @property
+    def head_selection(self):
+        return self.relation_network.get_layer("head_selection")
+
     def compile(self, optimizer, adversarial_alpha=0.0, clip_norm=0.0, **kwargs):
         """Set up training.
 
@@ -192,11 +201,11 @@ class Cman(tf.keras.Model):
     def joint_loss(self, embeddings, tags, relations, lengths, training):
         """`(L_ner, L_re)`, eq. 11 to 13: float32 scalars, sums over sentences averaged over the batch."""
         entities = self.entity_network({"embeddings": embeddings, "lengths": lengths}, training=training)
-        scores = self.relation_network(
+        pairs = self.relation_network(
             {"tokens": entities["tokens"], "tags": tags, "lengths": lengths}, training=training
         )
         ner = -tf.reduce_mean(self.crf.log_likelihood(entities["emissions"], tags, lengths))
-        return ner, tf.reduce_mean(relation_loss(scores, relations, lengths))
+        return ner, tf.reduce_mean(relation_loss(pairs["scores"], relations, lengths))
 
     def _joint_gradients(self):
         """The traced function `(embeddings, tags, relations, lengths) -> losses, embeddings' gradient, gradients`."""
@@ -239,7 +248,9 @@ class Cman(tf.keras.Model):
         joint_gradients = self._joint
         tags, relations, lengths = targets["tags"], targets["relations"], features["lengths"]
         with tf.GradientTape() as tape:
-            embeddings = self.token_embedding({name: features[name] for name in self.token_embedding.input_names})
+            embeddings = self.token_embedding(
+                {name: features[name] for name in self.token_embedding.input_names}, training=True
+            )
         ner, re, upstream, gradients = joint_gradients(embeddings, tags, relations, lengths)
         if self.adversarial_alpha:
             moved = embeddings + perturbation(upstream, self.adversarial_alpha, lengths)

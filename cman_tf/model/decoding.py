@@ -30,11 +30,16 @@ def decode_entities(tags, lengths):
     }
 
 
+def last_tokens(values, entities):
+    """What stands at the last token of each entity: `(batch, tokens, ...)` -> `(batch, entities, ...)`."""
+    return tf.gather(values, tf.maximum(entities["entity_end"] - 1, 0), batch_dims=1)
+
+
 def decode_relations(scores, entities, threshold, allowed=None):
-    """Relations between decoded entities: cells of their last tokens whose probability is above `threshold`.
+    """Relations between decoded entities: pairs whose probability is above `threshold`.
 
     Args:
-        scores: float32 `(batch, tokens, tokens, relation types)`, logits.
+        scores: float32 `(batch, entities, entities, relation types)`, logits of the entities' last tokens.
         entities: dict, the result of `decode_entities`.
         threshold: float.
         allowed: bool `(entity types, entity types, relation types)` of head, tail and relation, or None for all.
@@ -43,9 +48,7 @@ def decode_relations(scores, entities, threshold, allowed=None):
         dict of `(batch, relations)`, padded: `relation_head`, `relation_tail` (indices of entities) and
         `relation_type` int32, `relation_score` float32 (probability), `relation_mask` bool.
     """
-    last = tf.maximum(entities["entity_end"] - 1, 0)
-    scores = tf.gather(scores, last, axis=1, batch_dims=1)
-    scores = tf.sigmoid(tf.gather(scores, last, axis=2, batch_dims=1))
+    scores = tf.sigmoid(scores)
     mask = entities["entity_mask"]
     keep = (scores > threshold) & (mask[:, :, None] & mask[:, None, :])[..., None]
     keep &= ~tf.eye(tf.shape(mask)[1], dtype=tf.bool)[None, :, :, None]
@@ -82,8 +85,8 @@ def entity_scores(crf, emissions, tags, entities, lengths):
         float32 `(batch, entities)`, 0 where `entity_mask` is False.
     """
     inside = tf.sequence_mask(lengths, tf.shape(tags)[1])
-    alphas = tf.gather(crf.log_alphas(emissions, lengths), tags, batch_dims=2)
-    betas = crf.log_betas(emissions, lengths)
+    alphas, betas, log_norm = crf.forward_backward(emissions, lengths)
+    alphas = tf.gather(alphas, tags, batch_dims=2)
     before = _shift(tags, 1, 0)
     steps = tf.gather_nd(crf.transitions, tf.stack([before, tags], axis=2))
     path = tf.cumsum(steps + tf.gather(emissions, tags, batch_dims=2), axis=1)
@@ -100,8 +103,7 @@ def entity_scores(crf, emissions, tags, entities, lengths):
         return tf.gather(values, positions, batch_dims=1)
 
     score = at(alphas, start) + at(path, last) - at(path, start) + at(leave, last)
-    score -= crf.log_norm(emissions, lengths)[:, None]
-    return tf.where(entities["entity_mask"], tf.minimum(tf.exp(score), 1.0), 0.0)
+    return tf.where(entities["entity_mask"], tf.minimum(tf.exp(score - log_norm[:, None]), 1.0), 0.0)
 
 
 def _shift(values, by, fill):

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from cman_tf.data.tokenizer import tokenize
-from cman_tf.model.decoding import decode_entities, decode_relations, entity_scores
+from cman_tf.model.decoding import decode_entities, decode_relations, entity_scores, last_tokens
 
 
 class Extractor(tf.Module):
@@ -43,15 +43,18 @@ class Extractor(tf.Module):
     def from_features(self, features, gold_tags=None):
         lengths = features["lengths"]
         embedding = self.model.token_embedding
-        embeddings = embedding({name: features[name] for name in embedding.input_names})
+        embeddings = embedding({name: features[name] for name in embedding.input_names}, training=False)
         found = self.model.entity_network({"embeddings": embeddings, "lengths": lengths}, training=False)
         emissions = found["emissions"]
         tags = self.model.crf.decode(emissions, lengths)
         fed = tags if gold_tags is None else gold_tags
-        scores = self.model.relation_network(
-            {"tokens": found["tokens"], "tags": fed, "lengths": lengths}, training=False
-        )
         entities = decode_entities(tags, lengths)
+        tokens = self.model.relation_network(
+            {"tokens": found["tokens"], "tags": fed, "lengths": lengths}, training=False
+        )["tokens"]
+        # Only the last tokens of entities can be related, and they are few.
+        count = tf.reduce_sum(tf.cast(entities["entity_mask"], tf.int32), axis=1)
+        scores = self.model.head_selection(last_tokens(tokens, entities), lengths=count)
         entities["entity_score"] = entity_scores(self.model.crf, emissions, tags, entities, lengths)
         return {"tags": tags, **entities, **decode_relations(scores, entities, self.threshold, self.allowed)}
 

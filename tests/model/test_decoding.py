@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from cman_tf.layers.crf import CRF
 from cman_tf.model.cman import forbidden_transitions
-from cman_tf.model.decoding import decode_entities, decode_relations, entity_scores
+from cman_tf.model.decoding import decode_entities, decode_relations, entity_scores, last_tokens
 from cman_tf.model.extraction import allowed_types
 
 # O, B-0, I-0, B-1, I-1
@@ -51,6 +51,8 @@ def scores_of(cells, tokens=4, relations=2):
 
 def found_relations(scores, tags, **options):
     entities = decode_entities(tf.constant([tags]), tf.constant([len(tags)]))
+    columns = tf.transpose(last_tokens(scores, entities), [0, 2, 1, 3])
+    scores = tf.transpose(last_tokens(columns, entities), [0, 2, 1, 3])
     found = decode_relations(scores, entities, options.pop("threshold", 0.5), **options)
     kept = found["relation_mask"][0]
     return list(zip(*(found[f"relation_{name}"][0][kept].numpy().tolist() for name in ("head", "tail", "type"))))
