@@ -1,0 +1,1 @@
+"""From a trained run to a model that is served: export, check, server, client."""

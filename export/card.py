@@ -1,0 +1,109 @@
+"""What an export says about itself: `assets.extra/model_card.json`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+import cman_tf
+from cman_tf.errors import InputError
+
+# Beside the warm-up requests: `assets` is for what the graph itself reads.
+CARD = Path("assets.extra") / "model_card.json"
+
+
+def write_card(path, run, schema, config, **about):
+    """Write the card of a version; last, for it holds the checksums of the other files.
+
+    Args:
+        path: str or path. The version's folder.
+        run: `Run`.
+        schema: `Schema`.
+        config: `Config`.
+        about: further entries.
+    """
+    words = {"size": config.words.size, "vectors": config.words.vectors and os.path.basename(config.words.vectors)}
+    environment = run.environment()
+    card = {
+        "model": "CMAN (Zhao et al., IJCAI 2020): joint entity and relation extraction",
+        "entity_types": schema.entity_types,
+        "relation_types": schema.relation_types,
+        "tags": schema.tags,
+        "corpus": {
+            "name": os.path.basename(os.path.normpath(config.corpus.name)),
+            "variant": config.corpus.variant if config.corpus.name == "conll04" else None,
+            "protocol": config.protocol,
+            "sha256": environment.get("corpus_sha256"),
+        },
+        "encoder": {
+            "words": words,
+            "characters": config.characters.hidden_size,
+            "contextual_layers": config.contextual.layers,
+            "sequence": config.model.encoder,
+        },
+        "decoding": {
+            "threshold": config.decoding.threshold,
+            "bio_constrained": config.decoding.bio_constrained,
+            "type_constrained": config.decoding.type_constrained,
+        },
+        "metrics": _metrics(run),
+        "licence": "Apache-2.0 for the code; the training corpus and word vectors keep their own",
+        "versions": {
+            "cman_tf": cman_tf.__version__,
+            "tensorflow": tf.__version__,
+            "trained_with": {name: environment.get(name) for name in ("cman_tf", "tensorflow", "git_commit")},
+        },
+        **about,
+        "files": checksums(path),
+    }
+    (Path(path) / CARD).parent.mkdir(exist_ok=True)
+    (Path(path) / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def read_card(path):
+    """The card of a version, a dict.
+
+    Raises:
+        InputError: there is none, or it is no JSON object.
+    """
+    try:
+        return dict(json.loads((Path(path) / CARD).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"An export must have a readable model card. Received: {path} ({error})") from None
+
+
+def checksums(path):
+    """SHA-256 of each file of a version but the card, as a dict of relative names."""
+    path = Path(path)
+    names = sorted(file.relative_to(path) for file in path.rglob("*") if file.is_file())
+    return {name.as_posix(): hashlib.sha256((path / name).read_bytes()).hexdigest() for name in names if name != CARD}
+
+
+def weights_fingerprint(weights):
+    """SHA-256 of the values of a run's weights, in the order of the model.
+
+    Args:
+        weights: sequence of `tf.Variable`.
+    """
+    digest = hashlib.sha256()
+    for weight in weights:
+        value = np.ascontiguousarray(weight.numpy())
+        digest.update(f"{weight.name} {value.dtype} {value.shape}\n".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()
+
+
+def _metrics(run):
+    """Strict scores of `metrics.json`, or None for a run that was not measured."""
+    try:
+        metrics = json.loads(run.metrics.read_text(encoding="utf-8"))
+        return {name: metrics[name] for name in ("split", "strict", "counts")}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"A run's metrics must be those of cman_tf.fit. Received: {run.metrics} ({error})") from None

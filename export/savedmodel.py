@@ -1,0 +1,135 @@
+"""`python -m export.savedmodel RUN MODEL_DIR`: a trained run as one SavedModel that takes sentences."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from cman_tf import cli
+from cman_tf.errors import InputError
+
+
+def command(argv):
+    parser = cli.parser(
+        "cman-export",
+        "Write a run as the next version of a model folder that TensorFlow Serving watches.",
+        "python -m export.savedmodel runs/sample models/sample",
+        usage="RUN MODEL_DIR [options]",
+    )
+    parser.add_argument("run", metavar="RUN", help="folder written by cman_tf.fit")
+    parser.add_argument("model_dir", metavar="MODEL_DIR", help="folder of the model's versions; made if needed")
+    parser.add_argument("--version", type=int, metavar="N", help="(default: the number after the last one)")
+    for name, default, what in (
+        ("entities", 64, "places for entities in an answer; the best-scored are kept"),
+        ("relations", 64, "places for relations in an answer; the best-scored are kept"),
+        ("tokens", 512, "tokens of a sentence that are read; memory grows with their square"),
+    ):
+        parser.add_argument(
+            f"--max-{name}", type=int, metavar="N", default=default, help=f"{what} (default: {default})"
+        )
+    parser.add_argument("--quantize", choices=("float16", "int8"), help="store the word vectors in fewer bits")
+    parser.add_argument(
+        "--max-f1-drop",
+        type=float,
+        metavar="X",
+        default=0.2,
+        help="refuse --quantize if it costs more points of F1 on the run's dev or test sentences (default: 0.2)",
+    )
+    cli.add_config_options(parser, sections=("decoding",))
+    args = cli.parse(parser, argv)
+    limits = {f"max_{name}": getattr(args, f"max_{name}") for name in ("entities", "relations", "tokens")}
+    for name, limit in limits.items():
+        if not 0 < limit < 2**20:
+            raise InputError(f"`--{name.replace('_', '-')}` must be from 1 to {2**20 - 1}. Received: {limit}")
+    if not 0 <= args.max_f1_drop <= 100:
+        raise InputError(f"`--max-f1-drop` must be from 0 to 100 points. Received: {args.max_f1_drop}")
+
+    from cman_tf.training.run import Run
+
+    run = Run.open(args.run)
+    path, text = export(
+        run,
+        args.model_dir,
+        version=args.version,
+        overrides=cli.overrides(args),
+        quantize=args.quantize,
+        max_f1_drop=args.max_f1_drop,
+        **limits,
+    )
+    print(path)
+    print(f"operations beyond core TensorFlow: {', '.join(text) or 'none'}")
+
+
+def export(run, model_dir, *, version=None, overrides=None, quantize=None, max_f1_drop=0.2, **limits):
+    """Write a run as a version of a model folder.
+
+    Args:
+        run: `Run`, trained.
+        model_dir: str or path.
+        version: int or None. Default: the number after the last one.
+        overrides: dict of dotted config fields, for other decoding.
+        quantize: `"float16"`, `"int8"` or None, see `export.quantize`.
+        max_f1_drop: float. Points of F1 that this may cost.
+        limits: `max_entities`, `max_relations`, `max_tokens` of `Signatures`.
+
+    Returns:
+        `(path, operations)`: the version's folder, and the names of operations beyond core TensorFlow.
+
+    Raises:
+        InputError: the version is taken, the folder cannot be written, an operation is one that a stock server cannot
+            run, or quantising costs too much.
+    """
+    import tensorflow as tf
+
+    from export.card import weights_fingerprint, write_card
+    from export.operations import beyond_core, operations
+    from export.signatures import Signatures
+    from export.versions import new_version
+    from export.warmup import write_warmup
+
+    with new_version(model_dir, version) as made:
+        predictor = run.predictor(overrides)
+        about = {"limits": limits, "weights_sha256": weights_fingerprint(predictor.model.weights)}
+        if quantize:
+            from export.quantize import measured
+
+            about["quantize"] = measured(run, predictor, quantize, max_f1_drop)
+        signatures = Signatures(predictor.extractor, predictor.schema, **limits)
+        try:
+            save(signatures, made.folder)
+        except tf.errors.OpError as error:  # TensorFlow's own, for a full disk say
+            raise InputError(f"A model folder must be writable. Received: {model_dir} ({error.message})") from None
+        names = operations(made.folder)
+        text = beyond_core(names)
+        write_warmup(made.folder, Path(model_dir).resolve().name)
+        about["operations"] = {"count": len(names), "beyond_core": text}
+        write_card(made.folder, run, predictor.schema, predictor.config, **about)
+    return made.path, text
+
+
+def save(signatures, path):
+    """Write signatures, and what they read, as a SavedModel.
+
+    Args:
+        signatures: `Signatures`.
+        path: str or path. An empty folder.
+    """
+    import tensorflow as tf
+
+    from export.quantize import stored_weights
+
+    module = tf.Module()
+    # Not the Keras model itself, which would bring every layer's own functions along.
+    module.weights = stored_weights(signatures.extractor.model)
+    module.tables = [signatures.extractor.featurizer.words, signatures.extractor.featurizer.characters]
+    functions = {name: function.get_concrete_function() for name, function in signatures.functions().items()}
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(path), signatures=functions, options=options)
+
+
+def main():
+    sys.exit(cli.run("cman-export", command))
+
+
+if __name__ == "__main__":
+    main()

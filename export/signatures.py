@@ -1,0 +1,190 @@
+"""What a client of the server sees: signatures with dense, padded, named outputs, the batch first in all of them."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from cman_tf.data.schema import Schema
+
+
+class Signatures:
+    """The functions of an export; they share one network.
+
+    `serving_default` takes `text`, string `(batch,)`; `tokens` takes `tokens`, string `(batch, tokens)` padded with
+    `""`. Both answer:
+
+    - `tokens` string, `token_start`, `token_end` int32, `tags` string (`B-Loc`), all `(batch, tokens)`. Starts and
+      ends are Unicode code points of the text, end exclusive; in signature `tokens`, of the tokens joined by single
+      blanks. Empty tokens between others are passed over: what the answer counts is its own `tokens`.
+    - `entity_start`, `entity_end` (tokens), `entity_char_start`, `entity_char_end` (code points) int32, `entity_type`
+      string, `entity_score` float32, `entity_mask` bool, all `(batch, max_entities)`.
+    - `relation_head`, `relation_tail` int32 (indices into the row's entities), `relation_type` string,
+      `relation_score` float32, `relation_mask` bool, all `(batch, max_relations)`.
+    - `entity_overflow`, `relation_overflow`, `token_overflow` int32 `(batch,)`: how many were found, or given, that
+      have no place. Kept are the best-scored entities and relations, in the order of the sentence, and the first
+      `max_tokens` tokens, for memory grows with their square. A relation goes with its entity.
+
+    `scores` takes `tokens` too and answers `tokens`, `emissions` `(batch, tokens, tags)`, `transitions`
+    `(batch, tags, tags)`, the same in each row, as the server joins and splits batches along dimension 0, and
+    `relation_logits` `(batch, tokens, tokens, relation types)`, all float32.
+
+    Args:
+        extractor: `Extractor`.
+        schema: `Schema`.
+        max_entities, max_relations, max_tokens: int. Places in a row.
+    """
+
+    def __init__(self, extractor, schema: Schema, max_entities=64, max_relations=64, max_tokens=512):
+        self.extractor = extractor
+        self.max_entities = max_entities
+        self.max_relations = max_relations
+        self.max_tokens = max_tokens
+        # Constants of the graph, looked up by the ids of the decoder.
+        self.tags = list(schema.tags)
+        self.entity_types = list(schema.entity_types)
+        self.relation_types = list(schema.relation_types)
+        tokens, offsets = tf.TensorSpec([None, None], tf.string), tf.TensorSpec([None, None], tf.int32)
+        # A function of its own, so that the graph holds the network once for both signatures.
+        self._answer = tf.function(self._from_offsets, input_signature=[tokens, offsets, offsets])
+
+    def functions(self):
+        """dict of signature names to `tf.function`."""
+        text, tokens = tf.TensorSpec([None], tf.string, name="text"), tf.TensorSpec([None, None], tf.string, "tokens")
+        return {
+            "serving_default": tf.function(lambda text: self.from_text(text), input_signature=[text]),
+            "tokens": tf.function(lambda tokens: self.from_tokens(tokens), input_signature=[tokens]),
+            "scores": tf.function(lambda tokens: self.scores(tokens), input_signature=[tokens]),
+        }
+
+    def from_text(self, text):
+        """Body of `serving_default`."""
+        text, rows = _one_row_at_least(text)
+        parts = self.extractor.split(text)
+        return _rows(self._answer(parts["tokens"], parts["token_start"], parts["token_end"]), rows)
+
+    def from_tokens(self, tokens):
+        """Body of `tokens`."""
+        tokens, rows = _one_row_at_least(_readable(tokens))
+        lengths = tf.strings.length(tokens, unit="UTF8_CHAR")
+        ends = tf.cumsum(lengths + 1, axis=1) - 1
+        present = tf.cast(tokens != "", tf.int32)
+        return _rows(self._answer(tokens, (ends - lengths) * present, ends * present), rows)
+
+    def scores(self, tokens):
+        """Body of `scores`."""
+        tokens, rows = _one_row_at_least(_readable(tokens))
+        tokens = _one_column_at_least(tokens, "")[:, : self.max_tokens]
+        features = self.extractor.featurizer(tokens)
+        model, lengths = self.extractor.model, features["lengths"]
+        embedded = {name: features[name] for name in model.token_embedding.input_names}
+        embeddings = model.token_embedding(embedded, training=False)
+        found = model.entity_network({"embeddings": embeddings, "lengths": lengths}, training=False)
+        emissions = found["emissions"]
+        read = {"tokens": found["tokens"], "tags": model.crf.decode(emissions, lengths), "lengths": lengths}
+        logits = model.relation_network(read, training=False)["scores"]
+        transitions = tf.repeat(model.crf.transitions[None], tf.shape(tokens)[0], axis=0)
+        result = {"tokens": tokens, "emissions": emissions, "transitions": transitions, "relation_logits": logits}
+        return _rows(result, rows)
+
+    def _from_offsets(self, tokens, starts, ends):
+        tokens, starts, ends = (
+            _one_column_at_least(values, fill) for values, fill in ((tokens, ""), (starts, 0), (ends, 0))
+        )
+        count = tf.reduce_sum(tf.cast(tokens != "", tf.int32), axis=1)
+        tokens, starts, ends = (values[:, : self.max_tokens] for values in (tokens, starts, ends))
+        present = tokens != ""
+        found = self.extractor.from_tokens(tokens)
+        return {
+            "tokens": tokens,
+            "token_start": starts,
+            "token_end": ends,
+            "token_overflow": count - tf.reduce_sum(tf.cast(present, tf.int32), axis=1),
+            "tags": tf.where(present, tf.gather(self.tags, found["tags"]), ""),
+            **self._fit(found, starts, ends),
+        }
+
+    def _fit(self, found, starts, ends):
+        """Entities and relations in their places."""
+        mask = found["entity_mask"]
+        place, kept = best(found["entity_score"], mask, self.max_entities)
+        start, end = (_take(found[f"entity_{name}"], place, kept) for name in ("start", "end"))
+        answer = {
+            "entity_start": start,
+            "entity_end": end,
+            "entity_char_start": _take(starts, start, kept),
+            "entity_char_end": _take(ends, tf.maximum(end - 1, 0), kept),
+            "entity_type": tf.where(kept, tf.gather(self.entity_types, _take(found["entity_type"], place, kept)), ""),
+            "entity_score": _take(found["entity_score"], place, kept),
+            "entity_mask": kept,
+            "entity_overflow": _count(mask) - _count(kept),
+        }
+        # Where each of the entities went; one more column, for a sentence without entities has none to look up.
+        places = tf.range(tf.shape(mask)[1] + 1)[None, :, None]
+        went = (place[:, None, :] == places) & kept[:, None, :]
+        stayed, position = tf.reduce_any(went, axis=2), tf.argmax(went, axis=2, output_type=tf.int32)
+
+        head, tail, mask = found["relation_head"], found["relation_tail"], found["relation_mask"]
+        both = mask & tf.gather(stayed, head, batch_dims=1) & tf.gather(stayed, tail, batch_dims=1)
+        place, kept = best(found["relation_score"], both, self.max_relations)
+        types = _take(found["relation_type"], place, kept)
+        return {
+            **answer,
+            "relation_head": _take(tf.gather(position, head, batch_dims=1), place, kept),
+            "relation_tail": _take(tf.gather(position, tail, batch_dims=1), place, kept),
+            "relation_type": tf.where(kept, tf.gather(self.relation_types, types), ""),
+            "relation_score": _take(found["relation_score"], place, kept),
+            "relation_mask": kept,
+            "relation_overflow": _count(mask) - _count(kept),
+        }
+
+
+def best(scores, mask, limit):
+    """The best-scored items of each row, in the order in which they stand.
+
+    Args:
+        scores: float32 `(batch, items)`, not negative.
+        mask: bool `(batch, items)`. Which items there are.
+        limit: int. How many are kept at most; the first of those that score the same.
+
+    Returns:
+        `(place, kept)`: int32 and bool `(batch, limit)`, indices of the kept items, and which of the places are taken:
+        the first ones. `place` is past the last item where none is.
+    """
+    width = tf.shape(scores)[1]
+    scores = tf.pad(tf.where(mask, scores, -1.0), [[0, 0], [0, limit]], constant_values=-1.0)
+    score, place = tf.math.top_k(scores, limit)
+    place = tf.sort(tf.where(score < 0, width, place), axis=1)
+    return place, place < width
+
+
+def _take(values, place, kept):
+    """`values` `(batch, items)` at `place`; 0 where nothing is kept."""
+    values = tf.pad(values, [[0, 0], [0, 1]])
+    return tf.gather(values, tf.where(kept, place, tf.shape(values)[1] - 1), batch_dims=1)
+
+
+def _count(mask):
+    return tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
+
+
+def _readable(tokens):
+    """Tokens with invalid UTF-8 replaced, as in text, and with what is empty at the end."""
+    tokens = tf.strings.unicode_transcode(tokens, "UTF-8", "UTF-8", errors="replace", replace_control_characters=False)
+    # A gap would end the sentence for the network, whose lengths are counts.
+    return tf.gather(tokens, tf.argsort(tf.cast(tokens == "", tf.int32), axis=1, stable=True), batch_dims=1)
+
+
+def _one_row_at_least(values):
+    """`(values, rows)`: recurrences have no answer for an empty batch, so it gets a row that is taken off again."""
+    rows = tf.shape(values)[0]
+    missing = tf.cast(rows == 0, tf.int32)
+    return tf.pad(values, [[0, missing]] + [[0, 0]] * (values.shape.rank - 1), constant_values=""), rows
+
+
+def _one_column_at_least(values, fill):
+    missing = tf.cast(tf.shape(values)[1] == 0, tf.int32)
+    return tf.pad(values, [[0, 0], [0, missing]], constant_values=fill)
+
+
+def _rows(result, rows):
+    return {name: values[:rows] for name, values in result.items()}

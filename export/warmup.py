@@ -1,0 +1,74 @@
+"""Requests that a server answers to itself before it reports ready, so that no client waits for the first calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from cman_tf.errors import InputError
+
+# Where TensorFlow Serving looks, under a version's folder.
+RECORDS = Path("assets.extra") / "tf_serving_warmup_requests"
+
+LENGTHS = (1, 8, 16, 32, 64, 128)
+BATCH_SIZES = (1, 8)
+
+_WORDS = "Ana Lima of Oslo met Bo Ek in Peru".split()
+
+
+def sentence(length):
+    """A text of `length` tokens, names among them, so that relations are looked for too."""
+    return " ".join(_WORDS[position % len(_WORDS)] for position in range(length))
+
+
+def write_warmup(path, model_name, lengths=LENGTHS, batch_sizes=BATCH_SIZES):
+    """Write requests of several lengths and batch sizes for signature `serving_default`.
+
+    Args:
+        path: str or path. A version's folder.
+        model_name: str. Name under which the model is served.
+        lengths: sequence of int, tokens of a sentence.
+        batch_sizes: sequence of int.
+    """
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    path = Path(path) / RECORDS
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as file:
+        for length in lengths:
+            for size in batch_sizes:
+                request = predict_pb2.PredictRequest()
+                request.model_spec.name = model_name
+                request.model_spec.signature_name = "serving_default"
+                request.inputs["text"].CopyFrom(tf.make_tensor_proto([sentence(length)] * size, tf.string))
+                log = prediction_log_pb2.PredictLog(request=request)
+                file.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
+
+
+def read_warmup(path):
+    """The requests of a version's warm-up file.
+
+    Args:
+        path: str or path. A version's folder.
+
+    Returns:
+        list of `(signature name, {input name: list})`, texts as str.
+
+    Raises:
+        InputError: the file is missing or no TFRecord of prediction logs.
+    """
+    from google.protobuf.message import DecodeError
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    path = Path(path) / RECORDS
+    requests = []
+    try:
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+            inputs = {name: [text.decode() for text in value.string_val] for name, value in request.inputs.items()}
+            requests.append((request.model_spec.signature_name, inputs))
+    except (tf.errors.OpError, DecodeError, ValueError) as error:
+        reason = " ".join(str(getattr(error, "message", error)).split())
+        raise InputError(f"A warm-up file must be a TFRecord of prediction logs. Received: {path} ({reason})") from None
+    return requests
