@@ -12,14 +12,16 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.9,<3.12",  # TensorFlow 2.15 has no wheels beyond
-    packages=find_packages(include=["cman_tf*"]),
-    package_data={"cman_tf": ["configs/*.yaml", "data/sample/*", "evaluation/page/*"]},
+    packages=find_packages(include=["cman_tf*", "export*"]),
+    package_data={"cman_tf": ["configs/*.yaml", "data/sample/*", "evaluation/page/*"], "export": ["deploy/*"]},
     install_requires=[
         "tensorflow>=2.15.1,<2.16",  # 2.16 moves to Keras 3, which tensorflow-addons cannot import
         "tensorflow-addons==0.23.0",  # the last one
         "tensorflow-hub>=0.16.1,<0.17",
         "keras-tuner>=1.4.7,<1.5",
         "tensorflow-serving-api>=2.15.1,<2.16",
+        "grpcio>=1.48.2,<2",
+        "grpcio-health-checking>=1.48.2,<1.63",  # later ones need protobuf 5
         "numpy>=1.23.5,<2",
         "protobuf>=4.21,<5",  # TensorFlow 2.15 cannot use later ones
         "platformdirs>=4,<5",
@@ -35,6 +37,10 @@ setup(
             "cman-fit=cman_tf.fit:main",
             "cman-evaluate=cman_tf.evaluate:main",
             "cman-predict=cman_tf.predict:main",
+            "cman-export=export.savedmodel:main",
+            "cman-export-check=export.check:main",
+            "cman-server=export.server:main",
+            "cman-client=export.client:main",
         ]
     },
 )

@@ -1,0 +1,74 @@
+"""`python -m export.client`: entities and relations of new sentences, from a server."""
+
+from __future__ import annotations
+
+import sys
+
+from cman_tf import cli
+
+
+def command(argv):
+    parser = cli.parser(
+        "cman-client",
+        "Find entities and relations in sentences by asking a server (export.server or TensorFlow Serving) over gRPC.",
+        'python -m export.client "Ana Lima lives in Oslo ." --address localhost:8500',
+        usage="[TEXT ...] [options]",
+    )
+    parser.add_argument("text", metavar="TEXT", nargs="*", help="a sentence (default: those of --input)")
+    parser.add_argument(
+        "--input",
+        metavar="FILE",
+        help="a sentence a line, or a file of any known format (its tokens are kept); - is standard input (default: -)",
+    )
+    parser.add_argument("--output", metavar="FILE", help="(default: standard output)")
+    parser.add_argument("--format", choices=("table", "jsonl", "html"), default="table", help="(default: table)")
+    _add_server_options(parser)
+    args = cli.parse(parser, argv)
+
+    from cman_tf.inputs import read_sentences
+    from cman_tf.outputs import write_predictions
+    from export.serving.remote import Remote, untokenized
+
+    documents = read_sentences(args.text, args.input, untokenized)
+    with Remote(
+        args.address,
+        model=args.model_name,
+        version=args.version,
+        label=args.label,
+        timeout=args.timeout,
+        patience=args.retry_seconds,
+        tls=args.tls or args.ca is not None,
+        ca=args.ca,
+    ) as remote:
+        with cli.progress(len(documents), "sentences") as advance:
+            found = remote.extract(documents, concurrency=args.concurrency, progress=advance)
+        write_predictions(found, args.format, args.output)
+        if remote.left_out:
+            print(
+                f"cman-client: the export has no room for all; {remote.left_out} tokens, entities and relations are "
+                "left out",
+                file=sys.stderr,
+            )
+
+
+def _add_server_options(parser):
+    from export.serving.options import positive, whole
+
+    add = parser.add_argument
+    add("--address", metavar="HOST:PORT", default="localhost:8500", help="(default: localhost:8500)")
+    add("--model-name", metavar="NAME", default="cman", help="(default: cman)")
+    add("--version", metavar="N", type=whole, help="(default: the newest)")
+    add("--label", metavar="NAME", help="a version's label, instead of --version")
+    add("--concurrency", metavar="N", type=positive(int), default=8, help="requests at a time (default: 8)")
+    add("--timeout", metavar="S", type=positive(float), default=30.0, help="deadline of a request (default: 30)")
+    add("--retry-seconds", metavar="S", type=positive(float), default=60.0, help="for a lost server (default: 60)")
+    add("--tls", action="store_true", help="encrypt, and check the server's certificate")
+    add("--ca", metavar="FILE", help="PEM of who signed it (default: the system's); implies --tls")
+
+
+def main():
+    sys.exit(cli.run("cman-client", command))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The embedded server: TensorFlow Serving's protocol on one SavedModel, for development, tests and small sites."""

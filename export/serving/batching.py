@@ -1,0 +1,223 @@
+"""Requests of several clients computed together: a bounded queue and a few threads that empty it in batches."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+import time
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+
+import grpc
+
+from export.serving import status, tensors
+from export.serving.status import ServingError, invalid
+
+
+@dataclass(frozen=True)
+class BatchingOptions:
+    """How requests are batched; the names are those of TensorFlow Serving's batching file.
+
+    Args:
+        enabled: bool. False computes each request alone.
+        max_batch_size: int. Rows of a batch, and of a request.
+        batch_timeout_micros: int. Longest wait of a request for others to join it. Only a request that follows a
+            batch of several waits: a lone client's never does.
+        max_enqueued_batches: int. The queue holds as many rows as these batches; more is refused.
+        num_batch_threads: int. Batches computed at the same time.
+        max_padded_bytes: int. Rows times the longest row, in bytes: what padding may make of a batch.
+    """
+
+    enabled: bool = True
+    max_batch_size: int = 32
+    batch_timeout_micros: int = 1000
+    max_enqueued_batches: int = 8
+    num_batch_threads: int = 1
+    max_padded_bytes: int = 65536
+
+    @property
+    def capacity(self):
+        return self.max_batch_size * self.max_enqueued_batches
+
+
+@dataclass(eq=False)
+class Task:
+    """A request in the queue.
+
+    Args:
+        key: tuple `(servable, signature, outputs)`. Only tasks with the same key are joined.
+        feeds: dict of input name to array.
+        rows: int. Size of dimension 0, or None where the inputs have no batch dimension.
+        deadline: float or None. In the clock of `time.monotonic`.
+    """
+
+    key: tuple
+    feeds: dict
+    rows: int | None
+    deadline: float | None = None
+    future: concurrent.futures.Future = field(default_factory=concurrent.futures.Future)
+    enqueued: float = 0.0
+
+    def __post_init__(self):
+        self.size = max(self.rows or 0, 1)  # a request without rows takes room in the queue as well
+        self.width = max((tensors.longest_row(array) for array in self.feeds.values()), default=0)
+
+
+class Batcher:
+    """Answers tasks in batches.
+
+    Args:
+        options: `BatchingOptions`.
+        on_batch: callable `(rows, seconds in queue of the oldest, seconds of computing)`.
+        on_expired: callable without arguments, for a task dropped because its deadline passed.
+    """
+
+    def __init__(self, options, on_batch=lambda *_: None, on_expired=lambda: None):
+        self.options = options
+        self.on_batch = on_batch
+        self.on_expired = on_expired
+        self._queues = OrderedDict()  # key -> deque of tasks
+        self._size = 0
+        self._recent = 1  # tasks of the latest batch: whether waiting for company pays
+        self._stopping = False
+        self._changed = threading.Condition()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"batch-{i}", daemon=True)
+            for i in range(options.num_batch_threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def size(self):
+        """Rows that wait."""
+        return self._size
+
+    def submit(self, task):
+        """Queue a task; its future gets the dict of output name to array.
+
+        Raises:
+            ServingError: RESOURCE_EXHAUSTED for a full queue, INVALID_ARGUMENT for more rows than a batch holds.
+        """
+        limit = self.options.max_batch_size
+        if self.options.enabled and task.size > limit:
+            raise invalid(f"Task size {task.size} is larger than maximum batch size {limit}")
+        key = task.key if self.options.enabled and task.rows is not None else (*task.key, task)
+        with self._changed:
+            if self._stopping:
+                raise ServingError(grpc.StatusCode.UNAVAILABLE, "The server is stopping")
+            if self._size and self._size + task.size > self.options.capacity:
+                raise ServingError(
+                    grpc.StatusCode.RESOURCE_EXHAUSTED,
+                    f"The batch scheduling queue to which this task was submitted is full. It holds {self._size} rows",
+                )
+            task.enqueued = time.monotonic()
+            self._queues.setdefault(key, deque()).append(task)
+            self._size += task.size
+            self._changed.notify()
+
+    def stop(self):
+        """Answer what is queued, then end."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self):
+        while True:
+            with self._changed:
+                tasks = self._take()
+                while tasks is None:
+                    if self._stopping and not self._queues:
+                        return
+                    self._changed.wait(self._seconds_to_wait())
+                    tasks = self._take()
+                if self._queues:
+                    self._changed.notify()
+            self._answer(tasks)
+
+    def _patience(self):
+        waits = self._recent > 1 and self.options.enabled and not self._stopping
+        return self.options.batch_timeout_micros / 1e6 if waits else 0
+
+    def _seconds_to_wait(self):
+        if not self._queues:
+            return None
+        oldest = min(queue[0].enqueued for queue in self._queues.values())
+        return max(oldest + self._patience() - time.monotonic(), 0)
+
+    def _take(self):
+        """The tasks of the next batch, or None if it is better to wait. Called with the lock held."""
+        ripe, now = None, time.monotonic() - self._patience()
+        for key, queue in self._queues.items():
+            full = sum(task.size for task in queue) >= self.options.max_batch_size
+            if (full or queue[0].enqueued <= now) and (
+                ripe is None or queue[0].enqueued < self._queues[ripe][0].enqueued
+            ):
+                ripe = key
+        if ripe is None:
+            return None
+        queue, tasks, size, width = self._queues[ripe], [], 0, 0
+        while queue and (not tasks or self._fits(size + queue[0].size, max(width, queue[0].width))):
+            task = queue.popleft()
+            tasks.append(task)
+            size, width = size + task.size, max(width, task.width)
+        if not queue:
+            del self._queues[ripe]
+        self._size -= size
+        self._recent = len(tasks)
+        return tasks
+
+    def _fits(self, size, width):
+        return size <= self.options.max_batch_size and size * width <= self.options.max_padded_bytes
+
+    def _answer(self, tasks):
+        now, live = time.monotonic(), []
+        for task in tasks:
+            if task.deadline is not None and task.deadline <= now:
+                self.on_expired()
+                if task.future.set_running_or_notify_cancel():
+                    task.future.set_exception(status.expired())
+            elif task.future.set_running_or_notify_cancel():
+                live.append(task)
+        if not live:
+            return
+        try:
+            results = _compute(live)
+        except Exception as error:
+            if len(live) == 1:
+                live[0].future.set_exception(status.of(error))
+                return
+            # One client's bad row must not fail the others.
+            results = [_alone(task) for task in live]
+        self.on_batch(sum(task.size for task in live), now - live[0].enqueued, time.monotonic() - now)
+        for task, result in zip(live, results):
+            if isinstance(result, Exception):
+                task.future.set_exception(result)
+            else:
+                task.future.set_result(result)
+
+
+def _alone(task):
+    try:
+        return _compute([task])[0]
+    except Exception as error:
+        return status.of(error)
+
+
+def _compute(tasks):
+    """A dict of output name to array for each task."""
+    servable, signature, outputs = tasks[0].key
+    if len(tasks) == 1:
+        return [servable.run(signature, outputs, tasks[0].feeds)]
+    feeds = {name: tensors.concatenate([task.feeds[name] for task in tasks]) for name in tasks[0].feeds}
+    found = servable.run(signature, outputs, feeds)
+    rows = sum(task.rows for task in tasks)
+    if any(getattr(array, "ndim", 0) == 0 or len(array) != rows for array in found.values()):
+        raise ValueError("An output has no batch dimension, so that it cannot be divided")
+    results, row = [], 0
+    for task in tasks:
+        results.append({name: array[row : row + task.rows] for name, array in found.items()})
+        row += task.rows
+    return results

@@ -1,0 +1,39 @@
+"""Log lines: one JSON object each, on standard error. Never the users' text, nor an error message that may quote it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+
+_logger = logging.getLogger("export.serving")
+
+
+class _Json(logging.Formatter):
+    def format(self, record):
+        line = {"time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03}Z"}
+        line.update(level=record.levelname.lower(), event=record.getMessage(), **getattr(record, "fields", {}))
+        return json.dumps(line)
+
+
+def start(level):
+    """Write lines of `level` (`"info"`, `"warning"` or `"error"`) and above."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Json())
+    _logger.handlers[:] = [handler]
+    _logger.propagate = False
+    _logger.setLevel(level.upper())
+    # Its loader, the one that TensorFlow Serving uses, calls itself deprecated; a log of JSON has no place for that.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def info(event, **fields):
+    _logger.info(event, extra={"fields": fields})
+
+
+def warning(event, **fields):
+    _logger.warning(event, extra={"fields": fields})
+
+
+def error(event, **fields):
+    _logger.error(event, extra={"fields": fields})

@@ -1,0 +1,34 @@
+"""Numbers on the command lines of this package."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def whole(text):
+    """A whole number, 0 or more."""
+    if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {text!r}")
+    return int(text)
+
+
+def port(text):
+    """A port, or 0 for any free one."""
+    if whole(text) > 65535:
+        raise argparse.ArgumentTypeError(f"must be 0 to 65535, not {text}")
+    return int(text)
+
+
+def positive(kind):
+    """A reader of positive numbers of a kind, int or float."""
+
+    def parse(text):
+        try:
+            number = kind(text)
+        except ValueError:
+            number = 0
+        if not 0 < number < float("inf"):
+            raise argparse.ArgumentTypeError(f"must be a positive number, not {text!r}")
+        return number
+
+    return parse

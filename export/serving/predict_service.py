@@ -1,0 +1,159 @@
+"""`PredictionService`: one way to an answer, for gRPC and for REST."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import time
+
+import grpc
+from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
+
+from export.serving import logs, status, tensors
+from export.serving.batching import Task
+from export.serving.status import ServingError, invalid
+
+_DAY = 86400.0
+
+
+class Predictor:
+    """Answers `PredictRequest`s.
+
+    Args:
+        versions: `Versions`.
+        batcher: `Batcher`.
+        metrics: `Metrics`.
+        max_row_bytes: int. Longest text, or sum of tokens, of a row: memory grows with its square.
+    """
+
+    def __init__(self, versions, batcher, metrics, max_row_bytes):
+        self.versions = versions
+        self.batcher = batcher
+        self.metrics = metrics
+        self.max_row_bytes = max_row_bytes
+
+    def predict(self, request, seconds=None, entrypoint="GRPC", on_cancel=lambda callback: None):
+        """Answer a request.
+
+        Args:
+            request: `PredictRequest`.
+            seconds: float or None. What is left until its deadline.
+            entrypoint: str. `"GRPC"` or `"REST"`, for the counters.
+            on_cancel: callable that takes what to call when the client goes away.
+
+        Returns:
+            `PredictResponse`.
+
+        Raises:
+            ServingError: it cannot be answered.
+        """
+        started, code, rows = time.monotonic(), grpc.StatusCode.OK, 0
+        # gRPC gives centuries where the client set no deadline, more than a lock can wait for.
+        deadline = started + seconds if seconds is not None and seconds < _DAY else None
+        try:
+            response, rows = self._predict(request, deadline, on_cancel)
+            return response
+        except Exception as error:
+            failure = status.of(error)
+            code = failure.code
+            raise failure from error
+        finally:
+            passed = time.monotonic() - started
+            # An unknown name comes from the client: as a label it would let anyone fill our memory.
+            model = self.versions.model if request.model_spec.name == self.versions.model else ""
+            self.metrics.request(model, code, passed, entrypoint)
+            logs.info("request", entrypoint=entrypoint, status=code.name, rows=rows, ms=round(passed * 1e3, 2))
+
+    def _predict(self, request, deadline, on_cancel):
+        if not request.HasField("model_spec"):
+            raise invalid("Missing ModelSpec")
+        with self.versions.use(request.model_spec) as (number, servable):
+            signature, outputs, feeds = servable.read(request)
+            task = Task((servable, signature, outputs), feeds, self._rows(servable, signature, feeds), deadline)
+            if task.width > self.max_row_bytes:
+                raise invalid(f"A row must have at most {self.max_row_bytes} bytes. Received: {task.width}")
+            if task.rows and task.rows * task.width > self.batcher.options.max_padded_bytes:
+                raise invalid(
+                    f"Rows times the longest row must be at most {self.batcher.options.max_padded_bytes} bytes. "
+                    f"Received: {task.rows} rows, the longest of {task.width}"
+                )
+            self.batcher.submit(task)
+            on_cancel(task.future.cancel)
+            found = _wait(task.future, deadline)
+        response = predict_pb2.PredictResponse()
+        response.model_spec.name = request.model_spec.name
+        response.model_spec.signature_name = signature
+        response.model_spec.version.value = number
+        for name, array in found.items():
+            response.outputs[name].CopyFrom(tensors.write(array))
+        return response, task.rows or 1
+
+    def _rows(self, servable, signature, feeds):
+        infos = servable.signatures[signature].inputs
+        shapes = [infos[name].tensor_shape for name in feeds]
+        if not feeds or any(shape.unknown_rank or not shape.dim or shape.dim[0].size != -1 for shape in shapes):
+            return None
+        sizes = {len(array) for array in feeds.values()}
+        if len(sizes) > 1:
+            raise invalid(f"Inputs must have the same size of dimension 0. Received: {sorted(sizes)}")
+        return sizes.pop()
+
+
+def _wait(future, deadline):
+    try:
+        return future.result(None if deadline is None else max(deadline - time.monotonic(), 0))
+    except concurrent.futures.TimeoutError:
+        future.cancel()
+        raise status.expired() from None
+    except concurrent.futures.CancelledError:
+        raise ServingError(grpc.StatusCode.CANCELLED, "The client cancelled the request") from None
+
+
+def metadata(versions, request):
+    """`GetModelMetadataResponse` for a `GetModelMetadataRequest`."""
+    if not request.HasField("model_spec"):
+        raise invalid("Missing ModelSpec")
+    if not request.metadata_field:
+        raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
+    for name in request.metadata_field:
+        if name != "signature_def":
+            raise invalid(f"Metadata field {name} is not supported")
+    response = get_model_metadata_pb2.GetModelMetadataResponse()
+    definitions = get_model_metadata_pb2.SignatureDefMap()
+    with versions.use(request.model_spec) as (number, servable):
+        for name, definition in servable.signatures.items():
+            definitions.signature_def[name].CopyFrom(definition)
+    response.model_spec.name = request.model_spec.name
+    response.model_spec.version.value = number
+    response.metadata["signature_def"].Pack(definitions)
+    return response
+
+
+def answer(context, compute):
+    """What `compute()` returns, or its `ServingError` as the RPC's status."""
+    try:
+        return compute()
+    except Exception as error:
+        failure = status.of(error)
+        if failure.code == grpc.StatusCode.INTERNAL:
+            logs.error("internal", kind=type(error.__cause__ or error).__name__)
+        return context.abort(failure.code, failure.message)
+
+
+class PredictService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """gRPC `PredictionService`: `Predict` and `GetModelMetadata`; the others answer UNIMPLEMENTED.
+
+    Args:
+        predictor: `Predictor`.
+    """
+
+    def __init__(self, predictor):
+        self.predictor = predictor
+
+    def Predict(self, request, context):
+        def compute():
+            return self.predictor.predict(request, context.time_remaining(), "GRPC", context.add_callback)
+
+        return answer(context, compute)
+
+    def GetModelMetadata(self, request, context):
+        return answer(context, lambda: metadata(self.predictor.versions, request))

@@ -1,0 +1,191 @@
+"""Sentences answered by a server: requests, retries, and documents from the responses."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import random
+import threading
+import time
+from pathlib import Path
+
+import grpc
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.errors import InputError
+
+_OUTPUTS = [
+    "tokens",
+    "token_start",
+    "token_end",
+    "token_overflow",
+    *(f"entity_{name}" for name in ("start", "end", "type", "score", "mask", "overflow")),
+    *(f"relation_{name}" for name in ("head", "tail", "type", "score", "mask", "overflow")),
+]
+_OF_TEXT = ("tokens", "token_start", "token_end")  # those who send tokens know them
+
+
+def untokenized(texts):
+    """Documents without tokens, which the server will find."""
+    return [Document((), text=text, offsets=()) for text in texts]
+
+
+class Remote:
+    """A model behind a server that speaks TensorFlow Serving's protocol.
+
+    Args:
+        address: str, `HOST:PORT`.
+        model: str.
+        version: int or None. Default: the newest.
+        label: str or None. Instead of `version`.
+        timeout: float. Seconds until a request's deadline.
+        patience: float. Seconds to go on trying while the server is away or its queue is full.
+        tls: bool.
+        ca: path or None. PEM of the authority; None is the system's.
+
+    Raises:
+        InputError: both `version` and `label` are given.
+
+    Example:
+    ```python
+    with Remote("localhost:8500") as remote:
+        remote.extract(untokenized(["Ana lives in Oslo ."]))
+    ```
+    """
+
+    def __init__(
+        self, address, model="cman", version=None, label=None, timeout=30.0, patience=60.0, tls=False, ca=None
+    ):
+        if version is not None and label is not None:
+            raise InputError("A version must be named by number or by label. Received: both")
+        self.address = address
+        self.model, self.version, self.label = model, version, label
+        self.timeout = timeout
+        self.patience = patience
+        self.left_out = 0
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        options = [
+            ("grpc.max_receive_message_length", -1),
+            # Its own waits grow to two minutes: a restarted server would be found late.
+            ("grpc.initial_reconnect_backoff_ms", 200),
+            ("grpc.max_reconnect_backoff_ms", 1000),
+        ]
+        if tls:
+            credentials = grpc.ssl_channel_credentials(Path(ca).read_bytes() if ca else None)
+            self._channel = grpc.secure_channel(address, credentials, options)
+        else:
+            self._channel = grpc.insecure_channel(address, options)
+        self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._channel.close()
+
+    def extract(self, documents, concurrency=8, progress=lambda count: None):
+        """The documents with what the server found, in order.
+
+        Args:
+            documents: list of `Document`; those without tokens are sent as text, the others as tokens.
+            concurrency: int. Requests at a time.
+            progress: callable, called with the number of documents just answered.
+
+        Raises:
+            InputError: the server refuses a sentence, or does not answer in time.
+        """
+        with concurrent.futures.ThreadPoolExecutor(concurrency) as pool:
+            tasks = [pool.submit(self._extract, document) for document in documents]
+            try:
+                for task in concurrent.futures.as_completed(tasks):
+                    task.result()
+                    progress(1)
+            except BaseException:  # an interrupted user, too, must not wait for all the others
+                self._stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return [task.result() for task in tasks]
+
+    def _extract(self, document):
+        response = self._predict(self._request(document))
+        try:
+            return self._document(
+                document, {name: tf.make_ndarray(proto).tolist() for name, proto in response.outputs.items()}
+            )
+        except (KeyError, IndexError) as error:
+            raise InputError(
+                f"The server's model must be an export of cman_tf. Received: an answer without {error}"
+            ) from None
+
+    def _request(self, document):
+        try:
+            document.text.encode()
+        except UnicodeEncodeError:  # bytes on the command line that are no UTF-8
+            raise InputError(f"A sentence must be Unicode text. Received: {document.text!r}") from None
+        request = predict_pb2.PredictRequest()
+        spec = request.model_spec
+        spec.name = self.model
+        if self.version is not None:
+            spec.version.value = self.version
+        if self.label is not None:
+            spec.version_label = self.label
+        if document.tokens:
+            spec.signature_name = "tokens"
+            request.inputs["tokens"].CopyFrom(tf.make_tensor_proto([document.tokens]))
+            request.output_filter.extend(name for name in _OUTPUTS if name not in _OF_TEXT)
+        else:
+            spec.signature_name = "serving_default"
+            request.inputs["text"].CopyFrom(tf.make_tensor_proto([document.text]))
+            request.output_filter.extend(_OUTPUTS)
+        return request
+
+    def _predict(self, request):
+        """The response, after as many tries as `patience` allows."""
+        give_up, wait = time.monotonic() + self.patience, 0.1
+        while True:
+            try:
+                return self._stub.Predict(request, timeout=self.timeout)
+            except grpc.RpcError as error:
+                if not _passing(error) or time.monotonic() + wait > give_up:
+                    raise InputError(
+                        f"The server must answer. Received: {error.code().name} from {self.address} ({error.details()})"
+                    ) from None
+            # Random, or all threads would come back at once.
+            self._stop.wait(wait * random.uniform(0.5, 1))
+            if self._stop.is_set():
+                raise InputError("The server must answer. Received: an end of the program before it did")
+            wait = min(wait * 2, 2.0)
+
+    def _document(self, document, found):
+        if not document.tokens:
+            tokens = [token.decode() for token in found["tokens"][0] if token]
+            offsets = list(zip(found["token_start"][0], found["token_end"][0]))[: len(tokens)]
+            document = dataclasses.replace(document, tokens=tokens, offsets=offsets)
+        entities = [
+            Entity(start, end, type.decode(), score)
+            for start, end, type, score in _rows(found, "entity", "start", "end", "type", "score")
+        ]
+        relations = [
+            Relation(head, tail, type.decode(), score)
+            for head, tail, type, score in _rows(found, "relation", "head", "tail", "type", "score")
+        ]
+        overflow = sum(found[f"{what}_overflow"][0] for what in ("token", "entity", "relation"))
+        with self._lock:
+            self.left_out += overflow
+        return document.with_annotation(entities, relations)
+
+
+def _passing(error):
+    """Whether trying again may help."""
+    if error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:  # a full queue; a message too large has the same code
+        return "larger than max" not in (error.details() or "")
+    return error.code() == grpc.StatusCode.UNAVAILABLE
+
+
+def _rows(found, what, *names):
+    columns = [found[f"{what}_{name}"][0] for name in names]
+    return [row for keep, *row in zip(found[f"{what}_mask"][0], *columns) if keep]

@@ -1,0 +1,196 @@
+"""JSON of the REST interface to protos and back: rows (`instances`) or columns (`inputs`), as TensorFlow Serving's."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+
+import tensorflow as tf
+from google.protobuf import json_format
+from tensorflow.core.framework import tensor_pb2, types_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2
+
+from export.serving.status import invalid
+
+
+def parse(body):
+    """The object of a request body.
+
+    Raises:
+        ServingError: it is no JSON object.
+    """
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        # Not the decoder's own words: they quote the text.
+        raise invalid(f"JSON Parse error: {type(error).__name__}") from None
+    if not isinstance(value, dict):
+        raise invalid("JSON Value Is not object")
+    if not isinstance(value.get("signature_name", ""), str):
+        raise invalid("JSON Value not formatted correctly. 'signature_name' key must be a string value.")
+    return value
+
+
+def fill(value, infos, request):
+    """Put the tensors of a parsed body into a `PredictRequest`.
+
+    Args:
+        value: dict from `parse`.
+        infos: dict of input name to `TensorInfo`.
+        request: `PredictRequest`.
+
+    Returns:
+        bool, whether the answer is to be given as rows.
+    """
+    if ("instances" in value) == ("inputs" in value):
+        if "inputs" not in value:
+            raise invalid("Missing 'inputs' or 'instances' key")
+        raise invalid("Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist")
+    rows = "instances" in value
+    columns = _columns_of_rows(value["instances"], infos) if rows else _columns(value["inputs"], infos)
+    for name, column in columns.items():
+        request.inputs[name].CopyFrom(_tensor(name, column, infos[name].dtype))
+    return rows
+
+
+def _columns(inputs, infos):
+    if not _named(inputs):
+        if len(infos) > 1:
+            raise invalid("inputs is a plain value/list, but expecting an object as multiple input tensors required")
+        return dict.fromkeys(infos, inputs)
+    for name in infos:
+        if name not in inputs:
+            raise invalid(f"Missing named input: {name} in 'inputs' object.")
+    return {name: inputs[name] for name in infos}
+
+
+def _columns_of_rows(rows, infos):
+    if not isinstance(rows, list):
+        raise invalid("Excepting 'instances' to be an list/array")
+    if not rows:
+        raise invalid("No values in 'instances' array")
+    named = _named(rows[0])
+    if not named and len(infos) > 1:
+        raise invalid("instances is a plain list, but expecting list of objects as multiple input tensors required")
+    for position, row in enumerate(rows):
+        if _named(row) != named:
+            wanted, got = ("object", "list") if named else ("value/list", "object")
+            raise invalid(f"Expecting {wanted} but got {got} at item {position} of input list")
+        if named and set(row) != set(infos):
+            raise invalid(
+                f"Failed to process element: {position} of 'instances' list. "
+                f"JSON object: keys must be equal to: {','.join(sorted(infos))}"
+            )
+    return {name: [row[name] if named else row for row in rows] for name in infos}
+
+
+def _named(value):
+    return isinstance(value, dict) and not _is_base64(value)
+
+
+def _is_base64(value):
+    return isinstance(value, dict) and set(value) == {"b64"} and isinstance(value["b64"], str)
+
+
+def _tensor(name, value, dtype):
+    shape, level = [], value
+    while isinstance(level, list):
+        shape.append(len(level))
+        if not level:
+            break
+        level = level[0]
+    flat = [value]
+    for size in shape:
+        if any(not isinstance(item, list) or len(item) != size for item in flat):
+            raise invalid(f"Input {name}: lists of one level must have the same size {size}")
+        flat = [item for items in flat for item in items]
+    proto = tensor_pb2.TensorProto(dtype=dtype)
+    for size in shape:
+        proto.tensor_shape.dim.add(size=size)
+    add, accepts = _KINDS.get(dtype, (None, None))
+    if add is None:
+        raise invalid(f"Input {name}: JSON cannot give a {tf.as_dtype(dtype).name}")
+    try:
+        if not all(accepts(item) for item in flat):
+            raise TypeError
+        getattr(proto, add).extend([_bytes(item) for item in flat] if add == "string_val" else flat)
+    except (TypeError, ValueError, binascii.Error):
+        raise invalid(f"Input {name}: a JSON value is not of expected type: {tf.as_dtype(dtype).name}") from None
+    return proto
+
+
+def _bytes(item):
+    return base64.b64decode(item["b64"], validate=True) if isinstance(item, dict) else item.encode()
+
+
+def _integer(item):
+    return isinstance(item, int) and not isinstance(item, bool)
+
+
+def _number(item):
+    return _integer(item) or isinstance(item, float)
+
+
+_KINDS = {
+    types_pb2.DT_STRING: ("string_val", lambda item: isinstance(item, str) or _is_base64(item)),
+    types_pb2.DT_BOOL: ("bool_val", lambda item: isinstance(item, bool)),
+    types_pb2.DT_FLOAT: ("float_val", _number),
+    types_pb2.DT_DOUBLE: ("double_val", _number),
+    types_pb2.DT_INT64: ("int64_val", _integer),
+    types_pb2.DT_UINT64: ("uint64_val", _integer),
+    types_pb2.DT_UINT32: ("uint32_val", _integer),
+    types_pb2.DT_INT32: ("int_val", _integer),
+    types_pb2.DT_INT16: ("int_val", _integer),
+    types_pb2.DT_INT8: ("int_val", _integer),
+    types_pb2.DT_UINT8: ("int_val", _integer),
+}
+
+
+def predictions(outputs, rows):
+    """The body of an answer: `predictions` for rows, `outputs` for columns; a lone output has no name."""
+    columns = {name: _lists(name, proto) for name, proto in sorted(outputs.items())}
+    if not rows:
+        return json.dumps({"outputs": columns if len(columns) > 1 else next(iter(columns.values()))})
+    sizes = {len(column) if isinstance(column, list) else None for column in columns.values()}
+    if len(sizes) > 1 or None in sizes:
+        raise invalid("Every output must have the same batch size to be given as rows; ask with 'inputs' instead")
+    if len(columns) == 1:
+        return json.dumps({"predictions": next(iter(columns.values()))})
+    items = [dict(zip(columns, row)) for row in zip(*columns.values())]
+    return json.dumps({"predictions": items})
+
+
+def _lists(name, proto):
+    array = tf.make_ndarray(proto)
+    if proto.dtype == types_pb2.DT_STRING:
+        if name.endswith("_bytes"):
+            return _map(array.tolist(), lambda value: {"b64": base64.b64encode(value).decode()})
+        return _map(array.tolist(), lambda value: value.decode(errors="replace"))
+    if proto.dtype == types_pb2.DT_FLOAT:
+        # 0.2, not 0.20000000298: the shortest decimal that is this float32.
+        return array.astype(str).astype("float64").tolist() if array.size else array.tolist()
+    return array.tolist()
+
+
+def _map(value, change):
+    return [_map(item, change) for item in value] if isinstance(value, list) else change(value)
+
+
+def status(response):
+    """The body for a `GetModelStatusResponse`."""
+    return json_format.MessageToJson(response, including_default_value_fields=True)
+
+
+def metadata(response):
+    """The body for a `GetModelMetadataResponse`."""
+    definitions = get_model_metadata_pb2.SignatureDefMap()
+    response.metadata["signature_def"].Unpack(definitions)
+    options = {"including_default_value_fields": True, "preserving_proto_field_name": True}
+    return json.dumps(
+        {
+            "model_spec": json_format.MessageToDict(response.model_spec, **options),
+            "metadata": {"signature_def": json_format.MessageToDict(definitions, **options)},
+        },
+        indent=1,
+    )

@@ -1,0 +1,134 @@
+"""One version of a model, loaded the way TensorFlow Serving loads it: a graph and a session, no Python of ours."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from pathlib import Path
+
+import grpc
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from export.serving import tensors
+from export.serving.status import ServingError, invalid
+
+WARMUP = Path("assets.extra", "tf_serving_warmup_requests")
+MAX_WARMUP_RECORDS = 1000  # TensorFlow Serving's limit
+
+
+class Servable:
+    """A loaded SavedModel.
+
+    Args:
+        path: str or path. Folder of the version.
+        threads: int or None. Threads within one operation. Default: TensorFlow's choice.
+
+    Raises:
+        tf.errors.OpError, OSError: the folder holds no SavedModel that this TensorFlow can load.
+    """
+
+    def __init__(self, path, threads=None):
+        self.path = Path(path)
+        self.threads = threads
+        try:
+            self._session, meta = self._load()
+        except (tf.errors.NotFoundError, KeyError, ValueError) as error:
+            # Its tokeniser ops are part of stock TensorFlow Serving, and are registered by importing it.
+            if "not registered" not in str(error) or not _import("tensorflow_text"):
+                raise
+            self._session, meta = self._load()
+        self.signatures = dict(meta.signature_def)
+        self._callable = functools.lru_cache(maxsize=64)(self._make_callable)
+
+    def _load(self):
+        config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=self.threads or 0)
+        session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
+        try:
+            with session.graph.as_default():
+                return session, tf.compat.v1.saved_model.load(session, ["serve"], str(self.path))
+        except BaseException:
+            session.close()
+            raise
+
+    def signature(self, name):
+        """The `SignatureDef` called `name`, or of that name's default where it is empty."""
+        name = name or "serving_default"
+        if name not in self.signatures or not self.signatures[name].outputs:
+            raise ServingError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
+        return self.signatures[name]
+
+    def read(self, request):
+        """What a `PredictRequest` asks for.
+
+        Returns:
+            `(signature name, outputs, feeds)`: str, sorted tuple of str, dict of name to array.
+
+        Raises:
+            ServingError: the signature is unknown, or inputs or outputs are not the signature's.
+        """
+        signature = self.signature(request.model_spec.signature_name)
+        sent, wanted = set(request.inputs), set(signature.inputs)
+        if sent != wanted:
+            raise invalid(
+                f"input size does not match signature: {len(sent)}!={len(wanted)} len({_set(sent)}) != "
+                f"len({_set(wanted)}). Sent extra: {_set(sent - wanted)}. Missing but required: {_set(wanted - sent)}."
+            )
+        for position, output in enumerate(request.output_filter):
+            if output not in signature.outputs:
+                raise invalid(
+                    f"output tensor alias not found in signature: {output} Outputs expected to be in the set "
+                    f"{_set(signature.outputs)}."
+                )
+            if output in request.output_filter[:position]:
+                raise invalid(f"duplicate output tensor alias: {output}")
+        feeds = {name: tensors.read(name, request.inputs[name], signature.inputs[name]) for name in sorted(wanted)}
+        outputs = tuple(sorted(request.output_filter or signature.outputs))
+        return request.model_spec.signature_name or "serving_default", outputs, feeds
+
+    def run(self, signature, outputs, feeds):
+        """Compute `outputs` (tuple of str) of `signature` for `feeds`; a dict of name to array."""
+        values = self._callable(signature, outputs, tuple(feeds))(*feeds.values())
+        return dict(zip(outputs, values))
+
+    def _make_callable(self, signature, outputs, inputs):
+        definition, graph = self.signatures[signature], self._session.graph
+        return self._session.make_callable(
+            [graph.get_tensor_by_name(definition.outputs[name].name) for name in outputs],
+            feed_list=[graph.get_tensor_by_name(definition.inputs[name].name) for name in inputs],
+        )
+
+    def warm_up(self):
+        """Replay the recorded requests; the number of them.
+
+        Raises:
+            ServingError, tf.errors.OpError: a record cannot be read or answered.
+        """
+        path = self.path / WARMUP
+        if not path.exists():
+            return 0
+        count = 0
+        for count, record in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), 1):
+            if count > MAX_WARMUP_RECORDS:
+                raise invalid(f"Number of warmup records exceeds the maximum ({MAX_WARMUP_RECORDS})")
+            log = prediction_log_pb2.PredictionLog.FromString(record)
+            if not log.HasField("predict_log"):
+                raise ServingError(grpc.StatusCode.UNIMPLEMENTED, "Warm-up records must be of Predict requests")
+            self.run(*self.read(log.predict_log.request))
+        return count
+
+    def close(self):
+        self._callable.cache_clear()
+        self._session.close()
+
+
+def _import(name):
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    return True
+
+
+def _set(names):
+    return "{" + ",".join(sorted(names)) + "}"

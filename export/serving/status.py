@@ -1,0 +1,62 @@
+"""Status codes: what went wrong with a request, as gRPC and as HTTP."""
+
+from __future__ import annotations
+
+import grpc
+
+_BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
+
+# TensorFlow Serving's own table; what is not here is 500.
+_HTTP = {
+    grpc.StatusCode.OK: 200,
+    grpc.StatusCode.CANCELLED: 499,
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.OUT_OF_RANGE: 400,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.ALREADY_EXISTS: 409,
+    grpc.StatusCode.ABORTED: 409,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.UNIMPLEMENTED: 501,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+}
+
+
+class ServingError(Exception):
+    """A request that is answered with a status other than OK.
+
+    Args:
+        code: `grpc.StatusCode`.
+        message: str. Sent to the client; never logged, for it may quote the client's text.
+    """
+
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def invalid(message):
+    """The `ServingError` of a malformed request."""
+    return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+def expired():
+    """The `ServingError` of a request whose deadline passed."""
+    return ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, "The deadline passed before the answer was computed")
+
+
+def of(error):
+    """`error` as a `ServingError`: TensorFlow's errors keep their code, any other is INTERNAL."""
+    if isinstance(error, ServingError):
+        return error
+    code = _BY_NUMBER.get(getattr(error, "error_code", None), grpc.StatusCode.INTERNAL)
+    return ServingError(code, getattr(error, "message", None) or f"{type(error).__name__}: {error}")
+
+
+def http(code):
+    """The HTTP status for a `grpc.StatusCode`."""
+    return _HTTP.get(code, 500)

@@ -1,0 +1,207 @@
+"""The versions of a model: a folder that is watched, what is loaded of it, and who is using it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
+
+from export.serving import logs
+from export.serving import status as statuses
+from export.serving.servable import Servable
+from export.serving.status import ServingError, invalid
+
+
+@dataclass
+class Version:
+    """What is known of one numbered folder; guarded by the lock of `Versions`."""
+
+    number: int
+    fingerprint: tuple = ()
+    state: int = ModelVersionStatus.START
+    error: ServingError | None = None
+    servable: Servable | None = None
+    users: int = field(default=0)
+
+
+class Versions:
+    """Loads the newest version of a folder, and those with a label, while requests go on.
+
+    A version replaces another only once it is loaded and warmed up; the last one is never unloaded. A folder that
+    cannot be loaded is tried again when its files change.
+
+    Args:
+        model: str. Name that requests give.
+        folder: path. Holds `1/`, `2/`, ...
+        labels: dict of str to int.
+        poll_seconds: float.
+        load: callable, path -> `Servable`.
+        changed: callable without arguments, called after a version became available or ceased to be.
+    """
+
+    def __init__(self, model, folder, labels=None, poll_seconds=1.0, load=Servable, changed=lambda: None):
+        self.model = model
+        self.folder = Path(folder)
+        self.labels = dict(labels or {})
+        self.poll_seconds = poll_seconds
+        self.load = load
+        self.changed = changed
+        self._versions = {}
+        self._seen = {}
+        self._lock = threading.Condition()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="versions", daemon=True)
+
+    def start(self):
+        """Load what there is, then watch the folder."""
+        self._seen = self._scan()
+        self.poll()
+        self._thread.start()
+
+    def stop(self):
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def available(self):
+        """Numbers of the versions that answer, ascending."""
+        with self._lock:
+            return self._available()
+
+    def status(self, spec):
+        """`ModelVersionStatus` of each version of a `ModelSpec`: all, or the one it names."""
+        if spec.name != self.model:
+            raise ServingError(grpc.StatusCode.NOT_FOUND, f"Could not find any versions of model {spec.name}")
+        number = self._number(spec)
+        with self._lock:
+            chosen = [v for n, v in sorted(self._versions.items(), reverse=True) if number in (None, n)]
+            if not chosen:
+                what = "any versions" if number is None else f"version {number}"
+                raise ServingError(grpc.StatusCode.NOT_FOUND, f"Could not find {what} of model {self.model}")
+            return [_status(version) for version in chosen]
+
+    @contextlib.contextmanager
+    def use(self, spec):
+        """Yield `(number, Servable)` for a `ModelSpec`; it stays loaded until the block ends."""
+        if not spec.name:
+            raise invalid("ModelSpec has no name specified.")
+        number = self._number(spec) if spec.name == self.model else None
+        with self._lock:
+            loaded = self._available() if spec.name == self.model else []
+            if not loaded or number not in (None, *loaded):
+                wanted = f"Latest({spec.name})" if number is None else f"Specific({spec.name}, {number})"
+                raise ServingError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {wanted}")
+            version = self._versions[loaded[-1] if number is None else number]
+            version.users += 1
+        try:
+            yield version.number, version.servable
+        finally:
+            with self._lock:
+                version.users -= 1
+                self._lock.notify_all()
+
+    def _number(self, spec):
+        choice = spec.WhichOneof("version_choice")
+        if choice == "version_label":
+            if spec.version_label not in self.labels:
+                raise invalid(f"Unrecognized servable version label: {spec.version_label}")
+            return self.labels[spec.version_label]
+        return spec.version.value if choice == "version" else None
+
+    def _available(self):
+        return sorted(n for n, v in self._versions.items() if v.state == ModelVersionStatus.AVAILABLE)
+
+    def _watch(self):
+        while not self._stop.wait(self.poll_seconds):
+            try:
+                self.poll()
+            except Exception as error:  # the watch must outlive any folder
+                logs.error("poll_failed", kind=type(error).__name__)
+
+    def poll(self):
+        """Look at the folder once: load what is new and wanted, then unload what is no longer."""
+        found = self._scan()
+        settled = {number for number in found if self._seen.get(number) == found[number]}
+        self._seen = found
+        newest = next((n for n in sorted(found, reverse=True) if self._ready(n, found[n], n in settled)), None)
+        labelled = {n for n in set(self.labels.values()) & set(found) if self._ready(n, found[n], n in settled)}
+        wanted = labelled | ({newest} - {None})
+        if newest is not None:
+            for number in set(self.available()) - wanted:
+                self._unload(number)
+        with self._lock:
+            for number in set(self._versions) - set(found):
+                if self._versions[number].error is not None:
+                    del self._versions[number]
+
+    def _scan(self):
+        """Fingerprints of the numbered folders, a dict of int to tuple."""
+        found = {}
+        with contextlib.suppress(OSError):
+            for path in self.folder.iterdir():
+                if path.name.isascii() and path.name.isdigit() and int(path.name) < 2**63 and path.is_dir():
+                    found[int(path.name)] = (str(path), _fingerprint(path))
+        return found
+
+    def _ready(self, number, fingerprint, settled):
+        """Whether a version answers, after loading it if that is worth a try."""
+        with self._lock:
+            version = self._versions.get(number)
+            if version is not None and version.state == ModelVersionStatus.AVAILABLE:
+                return True
+            failed_as_is = version is not None and version.error is not None and version.fingerprint == fingerprint
+            if failed_as_is or not settled:  # not settled: still being copied
+                return False
+            version = self._versions[number] = Version(number, fingerprint, ModelVersionStatus.LOADING)
+        return self._load(version)
+
+    def _load(self, version):
+        servable = None
+        try:
+            servable = self.load(Path(version.fingerprint[0]))
+            records = servable.warm_up()
+        except Exception as error:  # whatever a broken folder does to the loader
+            if servable is not None:
+                servable.close()
+            with self._lock:
+                version.state, version.error = ModelVersionStatus.END, statuses.of(error)
+            logs.error("load_failed", version=version.number, code=version.error.code.name)
+            return False
+        with self._lock:
+            version.state, version.servable = ModelVersionStatus.AVAILABLE, servable
+        logs.info("loaded", version=version.number, warmup_records=records)
+        self.changed()
+        return True
+
+    def _unload(self, number):
+        with self._lock:
+            version = self._versions[number]
+            version.state = ModelVersionStatus.UNLOADING
+            self._lock.wait_for(lambda: version.users == 0)
+            version.state, servable, version.servable = ModelVersionStatus.END, version.servable, None
+        servable.close()
+        logs.info("unloaded", version=number)
+        self.changed()
+
+
+def _fingerprint(path):
+    files = []
+    with contextlib.suppress(OSError):  # a file may vanish between the two calls
+        for file in sorted(path.rglob("*")):
+            stat = file.stat()
+            files.append((str(file.relative_to(path)), stat.st_size, stat.st_mtime_ns))
+    return tuple(files)
+
+
+def _status(version):
+    result = ModelVersionStatus(version=version.number, state=version.state)
+    if version.error is not None:
+        result.status.error_code = version.error.code.value[0]
+        result.status.error_message = version.error.message
+    else:
+        result.status.error_code = 0
+    return result

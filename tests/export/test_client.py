@@ -1,0 +1,189 @@
+"""The client: what it prints, what it sends, and how it takes a server that is slow, away or refusing."""
+
+import io
+import json
+import subprocess
+import sys
+import threading
+import time
+
+import grpc
+import pytest
+
+from cman_tf.data.document import Document
+from cman_tf.errors import InputError
+from export import client as command_line
+from export.serving.app import Server, ServerOptions
+from export.serving.remote import Remote, untokenized
+from tests.export.serving import ROOT, free_port
+from tests.export.tiny import Echo, Extractor
+
+TEXT = "Ána Lima lives in Oslo"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "cman"
+    Extractor().save(folder / "1")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    server = Server(ServerOptions(folder, port=0, rest_port=None))
+    server.start()
+    yield server
+    server.stop(5)
+
+
+@pytest.fixture
+def run(server, capsys, monkeypatch):
+    """The command line; `(exit code, standard output, standard error)`."""
+
+    def call(*arguments, address=f"127.0.0.1:{server.port}"):
+        monkeypatch.setattr("sys.argv", ["cman-client", *arguments, "--address", address])
+        with pytest.raises(SystemExit) as caught:
+            command_line.main()
+        captured = capsys.readouterr()
+        return caught.value.code, captured.out, captured.err
+
+    return call
+
+
+def test_table_is_printed_as_predict_prints_it(run):
+    code, out, err = run(TEXT)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        TEXT,
+        "  Peop         Ána  [0:3]  0.750",
+        "  Loc          Oslo  [18:22]  0.500",
+        "  Ána --Live_In--> Oslo  0.250",
+        "",
+    ]
+
+
+def test_jsonl_holds_every_line_in_order(run, tmp_path):
+    texts = [f"{'x' * (i % 7 + 1)} of {i}" if i % 5 else "" for i in range(60)]
+    (tmp_path / "in.txt").write_text("\n".join(texts) + "\n")
+    out = tmp_path / "out.jsonl"
+    code, *_ = run("--input", str(tmp_path / "in.txt"), "--format", "jsonl", "--output", str(out))
+    assert code == 0
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["text"] for line in lines] == texts
+    assert [len(line["relations"]) for line in lines] == [int(bool(text)) for text in texts]
+
+
+def test_html(run):
+    code, out, _ = run(TEXT, "--format", "html")
+    assert code == 0
+    assert "Oslo" in out
+    assert "<html" in out.lower()
+
+
+def test_tokens_of_a_known_format_are_kept(run, tmp_path):
+    document = {"tokens": ["New York", "is", "Ok"], "entities": [], "relations": [], "id": "d7"}
+    (tmp_path / "in.jsonl").write_text(json.dumps(document) + "\n")
+    code, out, _ = run("--input", str(tmp_path / "in.jsonl"), "--format", "jsonl")
+    line = json.loads(out)
+    assert code == 0
+    assert line["tokens"] == ["New York", "is", "Ok"]
+    assert line["id"] == "d7"
+    assert [entity["start"] for entity in line["entities"]] == [0, 2]
+
+
+def test_what_the_export_had_no_room_for_is_told(run):
+    _, _, err = run("a b c d e f")
+    assert "1 tokens, entities and relations are left out" in err
+
+
+def test_standard_input(run, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a b\nc d\n")))
+    assert run()[1].count("Live_In") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["a", "--input", "x"], "not both"),
+        (["--input", "nowhere"], "nowhere"),
+        (["a", "--model-name", "other"], "NOT_FOUND"),
+        (["a", "--version", "9"], "NOT_FOUND"),
+        (["a", "--label", "other"], "INVALID_ARGUMENT"),
+        (["a", "--label", "x", "--version", "1"], "both"),
+        (["a", "--version", "-1"], "whole number"),
+        (["a", "--concurrency", "0"], "positive"),
+        (["a", "--ca", "nowhere"], "nowhere"),
+        (["a\udcff"], "Unicode"),
+        (["a" * 9000], "INVALID_ARGUMENT"),
+    ],
+)
+def test_bad_input_is_one_sentence(run, arguments, words):
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_a_server_that_is_away_is_told_after_the_patience(run):
+    started = time.monotonic()
+    code, _, err = run("a", "--retry-seconds", "0.5", address=f"127.0.0.1:{free_port()}")
+    assert code == 2
+    assert "UNAVAILABLE" in err
+    assert time.monotonic() - started < 5
+
+
+def test_a_model_that_is_no_export_is_told(tmp_path):
+    Echo(1).save(tmp_path / "1")
+    server = Server(ServerOptions(tmp_path, port=0, rest_port=None))
+    server.start()
+    with Remote(f"127.0.0.1:{server.port}") as remote, pytest.raises(InputError, match="INVALID_ARGUMENT"):
+        remote.extract(untokenized(["a"]))
+    server.stop(5)
+
+
+def test_a_server_that_comes_back_is_asked_again(folder):
+    """Also the queue being full is no reason to give up."""
+    port = free_port()
+    found = []
+    with Remote(f"127.0.0.1:{port}", patience=30) as remote:
+        thread = threading.Thread(target=lambda: found.extend(remote.extract(untokenized([TEXT] * 50), 8)))
+        thread.start()
+        time.sleep(0.3)
+        for _ in range(2):
+            server = Server(ServerOptions(folder, port=port, rest_port=None))
+            server.versions.start()  # loaded before it listens, or NOT_FOUND would be a final answer
+            server.grpc.start()
+            if not found:
+                time.sleep(0.5)
+            server.stop(5)
+        thread.join(30)
+    assert [len(document.relations) for document in found] == [1] * 50
+
+
+def test_a_deadline_is_not_tried_again(tmp_path):
+    class Never:
+        def Predict(self, request, timeout):
+            raise Deadline
+
+    class Deadline(grpc.RpcError):
+        code = staticmethod(lambda: grpc.StatusCode.DEADLINE_EXCEEDED)
+        details = staticmethod(lambda: "too late")
+
+    with Remote("127.0.0.1:1") as remote:
+        remote._stub = Never()
+        with pytest.raises(InputError, match="DEADLINE_EXCEEDED"):
+            remote.extract([Document(("a",))])
+
+
+def test_progress_counts_every_document(server):
+    seen = []
+    with Remote(f"127.0.0.1:{server.port}") as remote:
+        remote.extract(untokenized(["a b"] * 9), 3, seen.append)
+    assert sum(seen) == 9
+
+
+def test_it_runs_as_a_module(server):
+    command = [sys.executable, "-m", "export.client", TEXT, "--address", f"127.0.0.1:{server.port}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Live_In" in done.stdout
