@@ -72,6 +72,7 @@ class Remote:
             # Its own waits grow to two minutes: a restarted server would be found late.
             ("grpc.initial_reconnect_backoff_ms", 200),
             ("grpc.max_reconnect_backoff_ms", 1000),
+            ("grpc.lb_policy_name", "round_robin"),  # with dns:///NAME:PORT, over all servers of that name
         ]
         if tls:
             credentials = grpc.ssl_channel_credentials(Path(ca).read_bytes() if ca else None)

@@ -1,0 +1,132 @@
+"""Every file of export/deploy against the schema of who reads it."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from google.protobuf import text_format
+from tensorflow_serving.config import model_server_config_pb2
+
+from export import server
+from export.serving import metrics, protoset
+from export.serving.schemas import BatchingParameters, MonitoringConfig
+
+DEPLOY = Path(server.__file__).parent / "deploy"
+MOUNTED = {"/config/models.config", "/config/batching.config", "/config/monitoring.config"}
+FLAGS = {  # of tensorflow_model_server
+    "model_config_file",
+    "model_config_file_poll_wait_seconds",
+    "allow_version_labels_for_unavailable_models",
+    "enable_batching",
+    "batching_parameters_file",
+    "monitoring_config_file",
+    "enable_grpc_healthcheck_service",
+}
+
+
+def _parse(name, message):
+    return text_format.Parse((DEPLOY / name).read_text(), message)
+
+
+def _yaml(name):
+    return list(yaml.safe_load_all((DEPLOY / name).read_text()))
+
+
+def test_models_config_labels_versions_that_are_loaded():
+    (model,) = _parse("models.config", model_server_config_pb2.ModelServerConfig()).model_config_list.config
+    assert (model.name, model.model_platform) == ("cman", "tensorflow")
+    assert dict(model.version_labels) == {"stable": 1, "canary": 2}
+    assert set(model.version_labels.values()) <= set(model.model_version_policy.specific.versions)
+
+
+def test_batching_config():
+    parameters = _parse("batching.config", BatchingParameters())
+    assert parameters.max_batch_size.value >= 1
+    assert parameters.pad_variable_length_inputs
+    sizes = list(parameters.allowed_batch_sizes)
+    assert sizes == sorted(sizes)
+    assert not sizes or sizes[-1] == parameters.max_batch_size.value
+
+
+def test_batching_config_is_taken_by_the_embedded_server():
+    options = server._batching(server_arguments("--batching-parameters-file", str(DEPLOY / "batching.config")))
+    assert (options.max_batch_size, options.max_enqueued_batches, options.num_batch_threads) == (32, 8, 2)
+    options = server._batching(
+        server_arguments("--batching-parameters-file", str(DEPLOY / "batching.config"), "--max-batch-size", "4")
+    )
+    assert options.max_batch_size == 4
+
+
+def server_arguments(*arguments):
+    from cman_tf import cli
+
+    parser = cli.parser("cman-server", "", "")
+    server._add_batching_options(parser)
+    return cli.parse(parser, list(arguments))
+
+
+@pytest.mark.parametrize(
+    ("message", "text"), [(BatchingParameters, "max_batch_sise { value: 1 }"), (MonitoringConfig, "enable: 1")]
+)
+def test_the_schemas_refuse_what_is_not_theirs(message, text):
+    with pytest.raises(text_format.ParseError):
+        text_format.Parse(text, message())
+
+
+def test_monitoring_config_and_prometheus_name_the_same_page():
+    monitoring = _parse("monitoring.config", MonitoringConfig()).prometheus_config
+    (prometheus,) = _yaml("prometheus.yml")
+    (job,) = prometheus["scrape_configs"]
+    assert monitoring.enable
+    assert monitoring.path == job["metrics_path"] == metrics.PATH
+    (target,) = job["static_configs"][0]["targets"]
+    assert target.split(":")[0] in _yaml("docker-compose.yml")[0]["services"]
+
+
+def _check_flags(arguments):
+    flags = dict(re.fullmatch(r"--(\w+)=(.+)", argument).groups() for argument in arguments)
+    assert set(flags) == FLAGS
+    assert {value for value in flags.values() if value.startswith("/")} == MOUNTED
+
+
+def test_docker_compose():
+    (compose,) = _yaml("docker-compose.yml")
+    serving = compose["services"]["serving"]
+    assert re.fullmatch(r"tensorflow/serving:\d+\.\d+\.\d+", serving["image"])
+    _check_flags(serving["command"])
+    for volume in [*serving["volumes"], *compose["services"]["prometheus"]["volumes"]]:
+        source = volume.rsplit(":", 2)[0]
+        assert source.startswith("${") or (DEPLOY / source).is_file()
+    assert all(port.startswith("127.0.0.1:") for port in serving["ports"])
+    assert serving["healthcheck"]["test"][0] == "CMD"
+
+
+def test_kubernetes():
+    deployment, service = _yaml("kubernetes.yaml")
+    pod = deployment["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    assert (deployment["kind"], service["kind"]) == ("Deployment", "Service")
+    labels = pod["metadata"]["labels"]
+    assert deployment["spec"]["selector"]["matchLabels"] == service["spec"]["selector"] == labels
+    _check_flags(container["args"])
+    assert {"cpu", "memory"} <= container["resources"]["limits"].keys()
+    assert {"startupProbe", "readinessProbe", "livenessProbe"} <= container.keys()
+    names = {port["name"] for port in container["ports"]}
+    assert {port["targetPort"] for port in service["spec"]["ports"]} <= names
+    volumes = {volume["name"] for volume in pod["spec"]["volumes"]}
+    assert {mount["name"] for mount in container["volumeMounts"]} == volumes
+
+
+def test_protoset_holds_every_service_and_its_dependencies():
+    files = protoset.protoset().file
+    services = {f"{file.package}.{service.name}" for file in files for service in file.service}
+    assert {
+        "tensorflow.serving.PredictionService",
+        "tensorflow.serving.ModelService",
+        "grpc.health.v1.Health",
+    } <= services
+    seen = set()
+    for file in files:
+        assert set(file.dependency) <= seen
+        seen.add(file.name)
