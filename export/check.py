@@ -225,6 +225,8 @@ def _shape_problems(answer, requests):
     sizes = [len(next(iter(inputs.values()))) for _, inputs in requests]
     if not requests or answer["warmup"] != sizes:
         problems.append(f"Warm-up requests must be answered. Received: {answer['warmup']} rows for {sizes}")
+    full = sorted({name for name, outputs in answer["empty"].items() if any(outputs.values())})
+    problems += [f"An empty batch must have an empty answer. Received: rows from {name}" for name in full]
     missing = {"serving_default", "tokens", "scores"} - set(answer["signatures"])
     problems += [f"A signature must be there. Received: none named {name}" for name in sorted(missing)]
     wrong = [name for name, value in answer["scores"].items() if not value["finite"]]
@@ -235,6 +237,8 @@ def _differing(signature, documents, answers):
     from export.parity import differences
 
     problems = []
+    if len(documents) != len(answers):
+        problems.append(f"{signature}: {len(documents)} sentences must have as many answers. Received: {len(answers)}")
     for document, answer in zip(documents, answers):
         wrong = differences(document, answer)
         if wrong:

@@ -33,8 +33,7 @@ def differences(document, answer, tolerance=TOLERANCE):
     spans = [(e.start, e.end, *document.char_span(e), e.type) for e in document.entities]
     known = [(*span, entity.score) for span, entity in zip(spans, document.entities)]
     result += _compare("entities", known, answer["entities"], overflow["entity"], tolerance)
-    covered = {position for start, end, *_ in spans for position in range(start, end)}
-    if [tag != "O" for tag in answer["tags"]] != [position in covered for position in range(len(answer["tags"]))]:
+    if len(answer["tags"]) != len(document) or not _fits(answer["tags"], document.entities):
         result.append("tags")
     # By what they link: an index counts the entities that were kept.
     known = [(spans[r.head], spans[r.tail], r.type, r.score) for r in document.relations]
@@ -44,6 +43,15 @@ def differences(document, answer, tolerance=TOLERANCE):
     except IndexError:
         return [*result, "relation heads and tails"]
     return result + _compare("relations", known, found, overflow["relation"], tolerance)
+
+
+def _fits(tags, entities):
+    """Whether a BIO tagging stands for these entities, which all begin where a tag says so."""
+    allowed = [{"O"} for _ in tags]
+    for entity in entities:
+        for position in range(entity.start, entity.end):
+            allowed[position] = {f"I-{entity.type}"} | ({f"B-{entity.type}"} if position == entity.start else set())
+    return all(tag in names for tag, names in zip(tags, allowed))
 
 
 def _compare(what, known, found, overflow, tolerance):

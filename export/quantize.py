@@ -75,23 +75,30 @@ def measured(run, predictor, kind, max_f1_drop):
     before = _score(run.predictor(), documents) if documents else None
     report["table_bytes"] = dict(zip(("before", "after"), quantize(predictor.model, kind)))
     if not documents:
-        print(f"{kind}: the run's corpus is not at hand, so the change in F1 was not measured")
         return report
     after = _score(predictor, documents)
     report["f1"] = {"before": before[0], "after": after[0]}
     report["sentences_per_second"] = {"before": before[1], "after": after[1]}
-    sizes = report["table_bytes"]
-    print(f"{kind}: word tables {sizes['before']:,} -> {sizes['after']:,} bytes")
-    for item in ("entities", "relations"):
-        old, new = before[0][item], after[0][item]
-        print(f"{kind}: {item} F1 on {split} {old:.2f} -> {new:.2f}")
+    for item, old in before[0].items():
+        new = after[0][item]
         if old - new > max_f1_drop:
             raise InputError(
                 f"--quantize {kind} must cost at most {max_f1_drop} points of F1. Received: {item} from {old:.2f} to "
                 f"{new:.2f} on {split}"
             )
-    print(f"{kind}: sentences/s {before[1]:.0f} -> {after[1]:.0f}")
     return report
+
+
+def summary(report):
+    """What `measured` returned, in words."""
+    kind, size = report["kind"], report["table_bytes"]
+    lines = [f"{kind}: word tables {size['before']:,} -> {size['after']:,} bytes"]
+    if report["split"] is None:
+        return "\n".join([*lines, f"{kind}: the run's corpus is not at hand, so the change in F1 was not measured"])
+    old, new = report["f1"]["before"], report["f1"]["after"]
+    lines += [f"{kind}: {item} F1 on {report['split']} {old[item]:.2f} -> {new[item]:.2f}" for item in old]
+    speed = report["sentences_per_second"]
+    return "\n".join([*lines, f"{kind}: sentences/s {speed['before']:.0f} -> {speed['after']:.0f}"])
 
 
 def _documents(run):

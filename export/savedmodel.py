@@ -47,7 +47,7 @@ def command(argv):
     from cman_tf.training.run import Run
 
     run = Run.open(args.run)
-    path, text = export(
+    path, about = export(
         run,
         args.model_dir,
         version=args.version,
@@ -57,7 +57,11 @@ def command(argv):
         **limits,
     )
     print(path)
-    print(f"operations beyond core TensorFlow: {', '.join(text) or 'none'}")
+    if args.quantize:
+        from export.quantize import summary
+
+        print(summary(about["quantize"]))
+    print(f"operations beyond core TensorFlow: {', '.join(about['operations']['beyond_core']) or 'none'}")
 
 
 def export(run, model_dir, *, version=None, overrides=None, quantize=None, max_f1_drop=0.2, **limits):
@@ -73,7 +77,7 @@ def export(run, model_dir, *, version=None, overrides=None, quantize=None, max_f
         limits: `max_entities`, `max_relations`, `max_tokens` of `Signatures`.
 
     Returns:
-        `(path, operations)`: the version's folder, and the names of operations beyond core TensorFlow.
+        `(path, about)`: the version's folder; `limits`, `weights_sha256`, `operations` and `quantize` of its card.
 
     Raises:
         InputError: the version is taken, the folder cannot be written, an operation is one that a stock server cannot
@@ -100,11 +104,10 @@ def export(run, model_dir, *, version=None, overrides=None, quantize=None, max_f
         except tf.errors.OpError as error:  # TensorFlow's own, for a full disk say
             raise InputError(f"A model folder must be writable. Received: {model_dir} ({error.message})") from None
         names = operations(made.folder)
-        text = beyond_core(names)
+        about["operations"] = {"count": len(names), "beyond_core": beyond_core(names)}
         write_warmup(made.folder, Path(model_dir).resolve().name)
-        about["operations"] = {"count": len(names), "beyond_core": text}
         write_card(made.folder, run, predictor.schema, predictor.config, **about)
-    return made.path, text
+    return made.path, about
 
 
 def save(signatures, path):

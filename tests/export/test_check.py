@@ -1,0 +1,210 @@
+"""The check says OK to a good export and FAILED to each of the ways in which one can be bad."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from cman_tf import cli
+from export import check as checking
+from export.card import CARD, weights_fingerprint
+from export.check import check, command, text
+from export.parity import differences
+from export.savedmodel import export
+from export.warmup import RECORDS
+from tests.export.conftest import rewrite_card
+
+
+@pytest.fixture(scope="module")
+def findings(exported, trained_run, run_predictor):
+    """What the check of the good export found, and what the fresh process answered it."""
+    answers, probe = [], checking.probe
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(trained_run), "predictor", lambda run, overrides=None: run_predictor)
+        patch.setattr(checking, "probe", lambda *args: answers.append(probe(*args)) or answers[-1])
+        return check(exported, trained_run.path), answers[0][0]
+
+
+@pytest.fixture
+def rechecked(monkeypatch, findings, quick, trained_run):
+    """Check a changed copy; the fresh process is asked again only if the model itself changed."""
+
+    def call(path, answer=None, again=False):
+        if not again:
+            monkeypatch.setattr(checking, "probe", lambda *args: (answer or findings[1], None))
+        return check(path, trained_run.path)["problems"]
+
+    return call
+
+
+def test_a_good_export_is_ok(findings):
+    found, answer = findings
+    assert found["problems"] == []
+    assert text(found).splitlines()[-1].startswith("OK: ")
+    assert found["compared"] == 2 * len(checking.TEXTS)
+    assert set(found["milliseconds"]) == {"1", "8", "32"}
+    assert sum(len(row["entities"]) for row in answer["text"]) > 10
+    assert set(found["signatures"]) == {"serving_default", "tokens", "scores"}
+
+
+def test_the_process_that_loads_it_cannot_import_this_project(exported, tmp_path):
+    probe = tmp_path / "probe.py"
+    source = Path(checking.__file__).with_name("probe.py").read_text()
+    assert source.count("    import tensorflow as tf\n") == 1
+    probe.write_text(source.replace("    import tensorflow as tf\n", "    import cman_tf\n"))
+    process = subprocess.run([sys.executable, "-I", probe], input="{}", capture_output=True, text=True)
+    assert "import of cman_tf halted" in process.stderr
+
+
+@pytest.mark.slow
+def test_weights_of_another_training_are_noticed_though_they_load(rechecked, tmp_path, trained_run, run_predictor):
+    bias = run_predictor.model.crf.bias
+    before = bias.numpy()
+    bias.assign(before[::-1])
+    try:
+        other, _ = export(trained_run, tmp_path / "other", max_entities=64, max_relations=64, max_tokens=512)
+    finally:
+        bias.assign(before)
+    rewrite_card(other, weights_sha256=weights_fingerprint(run_predictor.model.weights))
+    problems = rechecked(other, again=True)
+    assert problems
+    assert all("must be as the run's" in problem for problem in problems)
+
+
+def test_a_changed_file_is_noticed_without_a_run(monkeypatch, findings, moved):
+    monkeypatch.setattr(checking, "probe", lambda *args: (findings[1], None))
+    data = moved / "variables" / "variables.data-00000-of-00001"
+    content = bytearray(data.read_bytes())
+    content[len(content) // 2] ^= 1
+    data.write_bytes(content)
+    problems = check(moved)["problems"]
+    assert len(problems) == 1
+    assert "variables.data-00000-of-00001, changed" in problems[0]
+
+
+def test_a_half_copied_graph_is_noticed(rechecked, moved, capsys):
+    graph = moved / "saved_model.pb"
+    graph.write_bytes(graph.read_bytes()[:5000])
+    rewrite_card(moved)
+    assert any("cannot be loaded" in problem for problem in rechecked(moved, again=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda path: (path / CARD).unlink(), "readable model card"),
+        (lambda path: (path / CARD).write_text("[1"), "readable model card"),
+        (lambda path: (path / RECORDS).unlink(), "A warm-up file must be"),
+        (lambda path: (path / "extra").write_text(""), "Received: extra"),
+        (lambda path: rewrite_card(path, weights_sha256="0" * 64), "The weights must be those of the run"),
+        (lambda path: rewrite_card(path, files=None), "checksums"),
+    ],
+)
+def test_a_changed_folder_is_noticed(rechecked, moved, change, said):
+    change(moved)
+    assert any(said in problem for problem in rechecked(moved))
+
+
+def changed(answer, change):
+    answer = copy.deepcopy(answer)
+    change(answer)
+    return answer
+
+
+def row_with(answer, kind, signature="text"):
+    return next(row for row in answer[signature] if len(row[kind]) > 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a: row_with(a, "tokens")["tokens"].__setitem__(0, "other"),
+        lambda a: row_with(a, "tokens")["offsets"].__setitem__(0, [0, 1]),
+        lambda a: row_with(a, "tokens")["tags"].__setitem__(0, "?"),
+        lambda a: row_with(a, "entities")["entities"].pop(),
+        lambda a: row_with(a, "entities")["entities"].reverse(),
+        lambda a: row_with(a, "entities")["entities"][0].__setitem__(4, "Other"),
+        lambda a: row_with(a, "entities")["entities"][0].__setitem__(3, 99),
+        lambda a: row_with(a, "entities")["entities"][0].__setitem__(5, 0.123),
+        lambda a: row_with(a, "entities")["entities"][0].__setitem__(5, float("nan")),
+        lambda a: row_with(a, "entities")["overflow"].__setitem__("entity", 1),
+        lambda a: row_with(a, "relations")["relations"][0].__setitem__(2, "Kill"),
+        lambda a: row_with(a, "relations")["relations"][0].__setitem__(0, 63),
+        lambda a: row_with(a, "relations")["relations"][0].__setitem__(3, -1.0),
+        lambda a: row_with(a, "relations", "tokens")["relations"].pop(0),
+        lambda a: a["text"].pop(),
+        lambda a: a["rows_wrong"].append("tokens.tags"),
+        lambda a: a["signatures"].pop("scores"),
+        lambda a: a["warmup"].pop(),
+        lambda a: a["scores"]["emissions"].__setitem__("finite", False),
+        lambda a: a["empty"]["tokens"].__setitem__("tags", 1),
+    ],
+)
+def test_a_changed_answer_is_noticed(rechecked, exported, findings, change):
+    assert rechecked(exported, changed(findings[1], change))
+
+
+def test_an_overflow_is_no_difference_but_a_wrong_count_is(findings, run_predictor):
+    document = run_predictor("Ana and Bo live in Lima , Peru .")
+    assert len(document.entities) > 2
+    answer = {
+        "tokens": list(document.tokens),
+        "offsets": [list(offset) for offset in document.offsets],
+        "tags": [run_predictor.schema.tags[tag] for tag in run_predictor.schema.tag_ids(document)],
+        "entities": [[e.start, e.end, *document.char_span(e), e.type, e.score] for e in document.entities[1:]],
+        "relations": [],
+        "overflow": {"token": 0, "entity": 1, "relation": len(document.relations)},
+    }
+    assert differences(document, answer) == []
+    answer["overflow"]["entity"] = 2
+    assert differences(document, answer) == ["entities"]
+
+
+# The command.
+
+
+def test_the_verdict_is_the_exit_code(monkeypatch, findings, exported, moved, capsys):
+    monkeypatch.setattr(checking, "probe", lambda *args: (findings[1], None))
+    assert cli.run("cman-export-check", command, [str(exported.parent)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("OK: ")
+    (moved / "extra").write_text("")
+    with pytest.raises(SystemExit) as left:
+        cli.run("cman-export-check", command, [str(moved)])
+    assert left.value.code == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("FAILED: ")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["nowhere"], [".", "--version", "3"], ["{exported}", "--run", "nowhere"], ["{exported}", "--input", "nowhere"]],
+)
+def test_bad_input_is_one_sentence(monkeypatch, tmp_path, exported, capsys, options):
+    monkeypatch.chdir(tmp_path)
+    assert cli.run("cman-export-check", command, [option.format(exported=exported) for option in options]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("cman-export-check: ")
+    assert err.count("\n") == 1
+    assert ". Received: " in err
+
+
+@pytest.mark.slow
+def test_the_newest_tensorflow_answers_the_same(tmp_path_factory, exported, trained_run, quick):
+    """In an environment of its own; `CMAN_TF_NEW_TENSORFLOW` may name the Python of one that is there already."""
+    python = os.environ.get("CMAN_TF_NEW_TENSORFLOW")
+    if not python:
+        folder = tmp_path_factory.mktemp("newest")
+        venv.create(folder, with_pip=True)
+        python = str(folder / "bin" / "python")
+        install = [python, "-m", "pip", "install", "--quiet", "tensorflow"]
+        installed = subprocess.run(install, capture_output=True, text=True)
+        if installed.returncode:
+            pytest.skip(f"no newer TensorFlow installs here: {installed.stderr.strip().splitlines()[-1]}")
+    found = check(exported, trained_run.path, python=python)
+    print(json.dumps({"tensorflow": found.get("tensorflow")}))
+    assert found["problems"] == []
+    assert tuple(map(int, found["tensorflow"].split(".")[:2])) > (2, 15)

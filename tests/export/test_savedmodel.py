@@ -1,0 +1,199 @@
+"""An export answers as its run does."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cman_tf import cli
+from cman_tf.data.document import Document
+from cman_tf.training.run import Run
+from export import savedmodel, warmup
+from export.card import CARD, read_card
+from export.check import TEXTS
+from export.parity import differences
+from export.versions import versions
+
+HARD = [
+    *TEXTS,
+    "Ana lives in Oslo .",
+    "Ana and Bo live in Lima , Peru .",
+    "שלום Ana גר ב-Oslo.",
+    " ".join(["Ana lives in Oslo and Bo in Lima"] * 25 + ["."]),
+    "e\u0301 Ana\u200dBo Oslo\u2028Lima",
+    "\ufeffAna",
+]
+
+
+def test_text_is_answered_as_the_run_answers(served, run_predictor):
+    documents = run_predictor(HARD)
+    # Else nothing would be compared.
+    assert sum(len(document.entities) for document in documents) > 20
+    assert sum(len(document.relations) for document in documents) > 10
+    assert max(map(len, documents)) > 150
+    for document, answer in zip(documents, served.answers("serving_default", "text", HARD)):
+        assert differences(document, answer) == []
+        assert answer["overflow"]["token"] == 0
+
+
+def test_tokens_are_answered_as_the_run_answers(served, run_predictor):
+    documents = run_predictor.extract([Document(document.tokens) for document in run_predictor.tokenize(HARD)])
+    answers = served.answers("tokens", "tokens", [list(document.tokens) for document in documents])
+    assert [differences(document, answer) for document, answer in zip(documents, answers)] == [[]] * len(HARD)
+
+
+def test_one_sentence_by_itself_is_answered_as_in_a_batch(served):
+    together = served.answers("serving_default", "text", HARD)
+    alone = [served.answers("serving_default", "text", [text])[0] for text in HARD[:5]]
+    for one, other in zip(alone, together):
+        assert one["entities"] == [[*item[:-1], pytest.approx(item[-1], abs=1e-4)] for item in other["entities"]]
+
+
+def test_every_output_has_the_batch_first_and_the_width_that_was_asked_for(served):
+    found = served.call("serving_default", text=served.strings(HARD))
+    assert served.rows_wrong == []
+    for name, value in found.items():
+        if name.endswith("_overflow"):
+            assert value.shape == (len(HARD),), name
+        elif name.startswith(("entity_", "relation_")):
+            assert value.shape == (len(HARD), 64), name
+        else:
+            assert value.shape == found["tokens"].shape, name
+    for kind in ("entity", "relation"):
+        hidden = ~found[f"{kind}_mask"]
+        assert set(found[f"{kind}_type"][hidden]) == {b""}
+        assert not found[f"{kind}_score"][hidden].any()
+    assert set(found["tags"][found["tokens"] == b""]) == {b""}
+
+
+@pytest.mark.parametrize("name", ["serving_default", "tokens", "scores"])
+def test_an_empty_batch_has_an_empty_answer(served, name):
+    assert set(served.empty(name).values()) == {0}
+
+
+def test_sentences_without_tokens_have_an_answer_without_entities(served):
+    for answer in served.answers("tokens", "tokens", [[], []]) + served.answers("serving_default", "text", ["", " "]):
+        assert answer["tokens"] == answer["entities"] == answer["relations"] == []
+
+
+def test_a_gap_between_tokens_is_passed_over(served):
+    whole, gap = served.answers(
+        "tokens", "tokens", [["Ana", "lives", "in", "Oslo"], ["Ana", "", "lives", "in", "Oslo"]]
+    )
+    assert gap["tokens"] == whole["tokens"]
+    assert gap["offsets"] == whole["offsets"] == [[0, 3], [4, 9], [10, 12], [13, 17]]
+    assert [item[:-1] for item in gap["entities"]] == [item[:-1] for item in whole["entities"]]
+
+
+def test_bytes_that_are_no_text_are_answered(served):
+    bad = tf.constant([b"Ana \xff\xfe lives", b"\xc3(", b"\x80"])
+    found = served.call("serving_default", text=bad)
+    assert found["tokens"][0].tolist()[:2] == [b"Ana", "\ufffd".encode()]
+    assert served.call("tokens", tokens=bad[:, None])["tokens"][1, 0].decode() == "\ufffd("
+
+
+def test_scores_are_those_that_the_decoder_reads(served, run_predictor):
+    tokens = served.strings([["Ana", "lives", "in", "Oslo"], ["Rain", "."]])
+    found = served.call("scores", tokens=tokens)
+    model, features = run_predictor.model, run_predictor.extractor.featurizer(tokens)
+    tags = model.crf.decode(found["emissions"], features["lengths"])
+    expected = model({**features, "tags": tags}, training=False)
+    np.testing.assert_allclose(found["emissions"], expected["emissions"], atol=1e-4)
+    np.testing.assert_allclose(found["relation_logits"], expected["relation_scores"], atol=1e-4)
+    np.testing.assert_array_equal(found["transitions"], np.stack([model.crf.transitions.numpy()] * 2))
+    names = [b"O", *(f"{p}-{t}".encode() for t in run_predictor.schema.entity_types for p in "BI")]
+    answered = served.call("tokens", tokens=tokens)["tags"]
+    assert answered[0].tolist() == [names[tag] for tag in tags[0]]
+
+
+def test_the_card_says_what_it_is(exported, trained_run, run_predictor):
+    card = read_card(exported)
+    assert card["entity_types"] == ["Loc", "Peop"]
+    assert card["tags"] == ["O", "B-Loc", "I-Loc", "B-Peop", "I-Peop"]
+    assert card["corpus"]["name"] == "corpus"
+    assert card["metrics"]["strict"] == json.loads(trained_run.metrics.read_text())["strict"]
+    assert card["limits"] == {"max_entities": 64, "max_relations": 64, "max_tokens": 512}
+    assert card["operations"]["beyond_core"] == []
+    assert card["decoding"]["threshold"] == 0.4
+    assert "saved_model.pb" in card["files"]
+    assert str(trained_run.path) not in (exported / CARD).read_text()
+
+
+# The command.
+
+
+@pytest.fixture
+def refused(capsys):
+    def call(*argv):
+        assert cli.run("cman-export", savedmodel.command, [str(argument) for argument in argv]) == 2
+        out, err = capsys.readouterr()
+        assert err.startswith("cman-export: ")
+        assert err.count("\n") == 1
+        assert ". Received: " in err
+        return err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--max-entities", "0"], "--max-entities"),
+        (["--max-relations", "-1"], "--max-relations"),
+        (["--max-tokens", "0"], "--max-tokens"),
+        (["--max-entities", "many"], "many"),
+        (["--version", "0"], "--version"),
+        (["--version", "-3"], "--version"),
+        (["--max-f1-drop", "nan"], "--max-f1-drop"),
+        (["--quantize", "int4"], "int4"),
+        (["--quantise", "int8"], "--quantize"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_is_written(refused, trained_run, tmp_path, options, said):
+    assert said in refused(trained_run.path, tmp_path / "model", *options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_must_be_there(refused, tmp_path):
+    assert "nowhere" in refused(tmp_path / "nowhere", tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_version_must_be_new(refused, exported, trained_run):
+    assert "A version must be new" in refused(trained_run.path, exported.parent, "--version", 1)
+    assert versions(exported.parent) == [1]
+
+
+@pytest.mark.parametrize("place", ["file", "file/model"])
+def test_the_model_folder_must_be_writable(refused, trained_run, tmp_path, place):
+    (tmp_path / "file").write_text("")
+    assert "writable" in refused(trained_run.path, tmp_path / place)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_an_export_that_breaks_off_leaves_nothing(monkeypatch, quick, trained_run, tmp_path, error):
+    def fail(*args):
+        raise error
+
+    monkeypatch.setattr(savedmodel, "save", lambda signatures, path: (path / "saved_model.pb").write_bytes(b""))
+    monkeypatch.setattr(warmup, "write_warmup", fail)
+    with pytest.raises((RuntimeError, KeyboardInterrupt, ValueError)):
+        savedmodel.export(trained_run, tmp_path / "new" / "model", max_entities=1, max_relations=1, max_tokens=9)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_operation_that_calls_python_is_refused(monkeypatch, refused, quick, trained_run, tmp_path):
+    monkeypatch.setattr(Run, "open", lambda path: trained_run)
+
+    def save(signatures, path):
+        module = tf.Module()
+        module.f = tf.function(
+            lambda text: tf.numpy_function(lambda x: x, [text], tf.string), [tf.TensorSpec([None], tf.string)]
+        )
+        tf.saved_model.save(module, str(path), signatures=module.f.get_concrete_function())
+
+    monkeypatch.setattr(savedmodel, "save", save)
+    assert "PyFunc" in refused("run", tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
