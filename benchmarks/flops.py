@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def step_flops(config, lengths, spellings, *, tags, relations, characters, adversarial):
+def step_flops(config, lengths, spellings, *, tags, relations, characters, adversarial, contextual_width):
     """Operations that any implementation of a training step must do.
 
     Matrix products only, 2 operations for each multiply-add; a product's two gradients cost twice the product. So a
@@ -27,21 +27,22 @@ def step_flops(config, lengths, spellings, *, tags, relations, characters, adver
         tags, relations: int. T, R.
         characters: int. Rows of the character table.
         adversarial: bool. Whether the step has a second pass.
+        contextual_width: int. Width of the contextual vectors.
 
     Returns:
         int, floating-point operations.
     """
     h = config.characters.hidden_size
     embeddings = 2 * characters * config.characters.size * 8 * h + 2 * sum(spellings) * 2 * 4 * h * h
-    after = sum(_sentence(config, n, tags, relations) for n in lengths)
+    after = sum(_sentence(config, n, tags, relations, contextual_width) for n in lengths)
     return 3 * embeddings + (6 if adversarial else 3) * after
 
 
-def _sentence(config, n, tags, relations):
+def _sentence(config, n, tags, relations, contextual_width):
     model = config.model
     d, units = model.hidden_size, model.bsa_units
     width = config.words.size + 2 * config.characters.hidden_size
-    width += config.contextual.width if config.contextual.layers else 0
+    width += contextual_width
     inputs = [width] + (units - 1) * [2 * d] + 2 * [model.label_size] + [4 * d]
     lstms = sum(16 * n * d * (f + d) for f in inputs)
     attention = (units + 2) * (2 * n * 4 * (2 * d) ** 2 + 2 * 2 * n * n * 2 * d)

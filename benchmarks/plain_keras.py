@@ -29,7 +29,7 @@ def plain_inputs(features, targets, num_relations):
         `relations` float32 `(batch, tokens, tokens, num_relations)` of 0 and 1 in place of the list of cells.
     """
     characters = tf.gather(features["spellings"], features["spelling_index"])
-    kept = {name: features[name] for name in ("words", "contextual", "lengths")}
+    kept = {name: features[name] for name in ("words", "contextual_1", "lengths")}
     cells = targets["relations"]
     rows = tf.broadcast_to(tf.range(tf.shape(cells)[0])[:, None, None], tf.shape(cells[:, :, :1]))
     cells = tf.boolean_mask(tf.concat([rows, cells], axis=2), cells[:, :, 0] >= 0)
@@ -44,18 +44,19 @@ class PlainCman(tf.keras.Model):
     """CMAN of stock layers, with the default ("per_relation") projection and all units of the paper.
 
     Args:
-        config: `Config` with `contextual.layers` of at least 1.
+        config: `Config`.
         schema: `Schema`.
         num_words: int. Rows of the word table.
         num_characters: int. Rows of the character table.
+        contextual: `(layers, width)` of the contextual vectors.
 
     Inputs of `train_step`: what `plain_inputs` returns.
     """
 
-    def __init__(self, config, schema, num_words, num_characters):
+    def __init__(self, config, schema, num_words, num_characters, contextual):
         super().__init__(name="plain_cman")
         self.alpha = config.training.adversarial_alpha
-        self.embed = _embedding_model(config, num_words, num_characters)
+        self.embed = _embedding_model(config, num_words, num_characters, contextual)
         self.network = _joint_network(config, schema, self.embed.output_shape[-1])
         self.transitions = self.add_weight("transitions", [len(schema.tags)] * 2, initializer="glorot_uniform")
 
@@ -89,11 +90,11 @@ class PlainCman(tf.keras.Model):
         return self.alpha * gradient.shape[-1] ** 0.5 * tf.math.divide_no_nan(gradient, norm)
 
 
-def _embedding_model(config, num_words, num_characters):
+def _embedding_model(config, num_words, num_characters, contextual):
     """Word embedding, character BiLSTM over every token, and contextual vectors: `(batch, tokens, width)`."""
     words = tf.keras.Input([None], dtype=tf.int32, name="words")
     characters = tf.keras.Input([None, None], dtype=tf.int32, name="characters")
-    contextual = tf.keras.Input([None, config.contextual.layers, config.contextual.width], name="contextual")
+    vectors = tf.keras.Input([None, *contextual], name="contextual_1")
     embedded = layers.Embedding(num_characters, config.characters.size, mask_zero=True, name="characters_in")(
         characters
     )
@@ -101,9 +102,9 @@ def _embedding_model(config, num_words, num_characters):
     parts = [
         layers.Embedding(num_words, config.words.size, name="words_in")(words),
         layers.TimeDistributed(reader, name="character_bilstm")(embedded),
-        ScalarMix(name="scalar_mix")(contextual),  # two scalars; Keras has no such layer
+        ScalarMix(name="scalar_mix_1")(vectors),  # two scalars; Keras has no such layer
     ]
-    inputs = {"words": words, "characters": characters, "contextual": contextual}
+    inputs = {"words": words, "characters": characters, "contextual_1": vectors}
     return tf.keras.Model(inputs, layers.Concatenate()(parts), name="embed")
 
 

@@ -19,12 +19,13 @@ from cman_tf.model.cman import build_cman
 PAPER = {
     "words.size": 50,
     "characters.size": 128,
-    "contextual.layers": 1,
-    "contextual.width": 1024,
     "model.hidden_size": 128,
     "model.bsa_units": 2,
     "training.batch_size": 16,
 }
+
+# Layers and width of the paper's contextual vectors, mixed.
+CONTEXTUAL = (1, 1024)
 
 
 class Workload:
@@ -52,14 +53,14 @@ class Workload:
         self.vocabulary, _ = Vocabulary.of(documents, self.config.words)
         self.featurizer = Featurizer(self.vocabulary, self.config.characters.max_length)
         # Numbers of no meaning: speed does not depend on them.
-        pool = np.random.default_rng(0).standard_normal([max(map(len, documents)), 1, 1024]).astype(np.float32)
+        pool = np.random.default_rng(0).standard_normal([max(map(len, documents)), *CONTEXTUAL]).astype(np.float16)
         dataset, _ = training_batches(
             documents,
             self.schema,
             self.featurizer,
             self.config.training.batch_size,
             self.config.seed,
-            contextual=[pool[: len(document)] for document in documents],
+            contextual={"contextual_1": [pool[: len(document)] for document in documents]},
         )
         relations = len(self.schema.relation_types)
         self.steps, self.sentences, self.flops = steps, 0, 0
@@ -73,6 +74,7 @@ class Workload:
                 relations=relations,
                 characters=self.featurizer.num_characters,
                 adversarial=adversarial,
+                contextual_width=CONTEXTUAL[1],
             )
         if build == "plain":
             dataset = dataset.map(lambda features, targets: plain_inputs(features, targets, relations))
@@ -92,6 +94,7 @@ class Workload:
             num_trained_words=self.vocabulary.num_trained + 2,
             num_fixed_words=0,
             num_characters=self.featurizer.num_characters,
+            contextual=[CONTEXTUAL],
         )
         training = self.config.training
         # As `cman_tf.training.trainer` does.
@@ -100,7 +103,9 @@ class Workload:
         return model
 
     def _plain(self):
-        model = PlainCman(self.config, self.schema, self.vocabulary.num_trained + 2, self.featurizer.num_characters)
+        model = PlainCman(
+            self.config, self.schema, self.vocabulary.num_trained + 2, self.featurizer.num_characters, CONTEXTUAL
+        )
         training = self.config.training
         model.compile(tf.keras.optimizers.Adam(training.learning_rate, global_clipnorm=training.clip_norm))
         return model

@@ -111,7 +111,7 @@ def add_config_options(parser, sections=None):
     for name, kind, default, help in configs.fields():
         section = name.split(".")[0]
         if (sections is None or section in sections) and "." in name:
-            shown = "none" if default is None else str(default).lower() if kind is bool else default
+            shown = "none" if default in (None, ()) else str(default).lower() if kind is bool else default
             text = help if sections else f"{help} (default: {shown})"
             group.add_argument(f"--{name}", metavar=_metavar(kind), dest=name, help=text.replace("%", "%%"))
 
@@ -123,6 +123,8 @@ def overrides(args):
 
 
 def _value(text, kind):
+    if "tuple" in str(kind):
+        return [part.strip() for part in text.split(",") if part.strip()]
     # Only a number or a switch is YAML: a folder may be named 2024 or no.
     if kind not in (int, float, bool):
         return text
@@ -133,6 +135,8 @@ def _value(text, kind):
 
 
 def _metavar(kind):
+    if "tuple" in str(kind):
+        return "TEXT,..."
     choices = getattr(kind, "__args__", ())
     if choices and all(isinstance(choice, str) for choice in choices):
         return "|".join(choices)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import re
 from importlib import resources
 from pathlib import Path
@@ -63,11 +64,22 @@ class CharactersConfig:
 
 
 @dataclass(frozen=True, config=_STRICT)
-class ContextualConfig:
-    """The slot for frozen contextual vectors beside words and characters (the paper: ELMo, 1024 wide)."""
+class EncoderConfig:
+    """Pretrained contextual encoders beside words and characters (the paper: ELMo, frozen)."""
 
-    layers: int = _field(0, "layers of the encoder; 0 = no contextual vectors", ge=0)
-    width: int = _field(1024, "width of each layer (paper, 4.1)", ge=1)
+    modules: tuple[str, ...] = _field(
+        (), "addresses, folders or names of encoder modules, with commas between; their vectors stand side by side"
+    )
+    projection: int = _field(
+        0, "width that the contextual vectors are projected to, 0 = as they are, the paper's form", ge=0
+    )
+    trainable: bool = _field(False, "whether the encoders' own weights are trained (paper: frozen)")
+    learning_rate: float = _field(3e-5, "of the encoders' own weights, where they are trained; not in the paper", gt=0)
+    layer_decay: float = _field(0.9, "factor on that rate for each layer below the last; not in the paper", gt=0, le=1)
+    store: Optional[str] = _field(
+        None, "folder for the vectors of frozen encoders (default: CMAN_TF_STORE, or the user's cache folder)"
+    )
+    store_gb: float = _field(32.0, "largest size of the stored vectors of an encoder, in gigabytes", gt=0)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -98,6 +110,9 @@ class TrainingConfig:
 
     epochs: int = _field(180, "passes over the training sentences (paper, 4.1)", ge=1)
     batch_size: int = _field(16, "sentences in a step; not in the paper", ge=1)
+    micro_batch: int = _field(
+        0, "sentences whose gradient is computed at once, less memory for the same step; 0 = the whole batch", ge=0
+    )
     learning_rate: float = _field(5e-4, "of Adam (paper, 4.1)", gt=0)
     schedule: Literal["constant", "linear"] = _field("constant", "constant, or linear decay to 0; not in the paper")
     warmup_epochs: float = _field(0.0, "epochs over which the rate rises from 0; not in the paper", ge=0)
@@ -129,7 +144,7 @@ class Config:
     corpus: CorpusConfig = Field(default_factory=CorpusConfig)
     words: WordsConfig = Field(default_factory=WordsConfig)
     characters: CharactersConfig = Field(default_factory=CharactersConfig)
-    contextual: ContextualConfig = Field(default_factory=ContextualConfig)
+    encoder: EncoderConfig = Field(default_factory=EncoderConfig)
     model: ModelConfig = Field(default_factory=ModelConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     decoding: DecodingConfig = Field(default_factory=DecodingConfig)
@@ -267,7 +282,8 @@ def change(config, overrides, where="the command line"):
 
 def to_dict(config):
     """The configuration as nested plain dicts."""
-    return dataclasses.asdict(config)
+    # Lists, for what is read from YAML and JSON has no tuples.
+    return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
 def save(config, path):

@@ -18,6 +18,7 @@ class Predictor:
         featurizer: `Featurizer`.
         schema: `Schema`.
         config: `Config`.
+        encoders: `Encoders` or None.
         batch_size: int. Sentences in a batch at most. Default 32.
         batch_cells: int. Pairs of tokens in a batch at most (but for one sentence by itself), which bounds memory
             for long sentences. Default 500,000.
@@ -28,19 +29,28 @@ class Predictor:
         >>> [(document.entity_text(entity), entity.type) for entity in document.entities]
     """
 
-    def __init__(self, model, featurizer, schema, config, batch_size=32, batch_cells=500_000):
+    def __init__(self, model, featurizer, schema, config, encoders=None, batch_size=32, batch_cells=500_000):
         self.model = model
         self.schema = schema
         self.config = config
         self.batch_size = batch_size
         self.batch_cells = batch_cells
-        self.extractor = Extractor(model, featurizer, schema, config.decoding)
+        self.extractor = Extractor(model, featurizer, schema, config.decoding, encoders)
         tokens, tags = tf.TensorSpec([None, None], tf.string), tf.TensorSpec([None, None], tf.int32)
         self._split = tf.function(self.extractor.split, input_signature=[tf.TensorSpec([None], tf.string)])
         self._from_tokens = tf.function(self.extractor.from_tokens, input_signature=[tokens])
         self._from_gold_tags = tf.function(
-            lambda tokens, tags: self.extractor.from_features(featurizer(tokens), gold_tags=tags),
+            lambda tokens, tags: self.extractor.from_features(self.extractor.features(tokens), gold_tags=tags),
             input_signature=[tokens, tags],
+        )
+        vectors = {
+            item.name: tf.TensorSpec(item.shape, item.dtype)
+            for item in model.token_embedding.inputs
+            if item.name.startswith("contextual_")
+        }
+        self._from_vectors = tf.function(
+            lambda tokens, vectors: self.extractor.from_features({**featurizer(tokens), **vectors}),
+            input_signature=[tokens, vectors],
         )
 
     @classmethod
@@ -77,13 +87,15 @@ class Predictor:
                 documents.append(Document([text[s:e] for s, e in offsets], text=text, offsets=offsets))
         return documents
 
-    def extract(self, documents, label_source="predicted", progress=None):
+    def extract(self, documents, label_source="predicted", progress=None, contextual=None):
         """Find entities and relations.
 
         Args:
             documents: sequence of `Document`; their annotation is not looked at, unless `label_source` says so.
             label_source: `"predicted"`, or `"gold"` to feed the documents' own tags to the BLA units (Table 3).
             progress: callable or None. Called with the number of sentences done after each batch.
+            contextual: dict of names to sequences of arrays, stored vectors of the documents, as `training_batches`
+                takes them. Default: the encoders, if there are any, compute them.
 
         Returns:
             list of `Document` with what was found, each item with its score, in the order of the input.
@@ -96,6 +108,9 @@ class Predictor:
             if label_source == "gold":
                 tags = pad([np.array(self.schema.tag_ids(documents[row]), np.int32) for row in rows], 0)
                 found = self._from_gold_tags(tokens, tags)
+            elif contextual:
+                vectors = {name: tf.constant(pad([values[r] for r in rows], 0)) for name, values in contextual.items()}
+                found = self._from_vectors(tokens, vectors)
             else:
                 found = self._from_tokens(tokens)
             found = {name: value.numpy() for name, value in found.items()}

@@ -308,7 +308,6 @@ def test_corpora_that_fit_refuses(refused, tmp_path, documents):
     assert f"A vector file must be readable. Received: {missing}" in told(
         "--corpus", write_corpus(tmp_path / "e", train=documents, dev=documents), "--words.vectors", missing
     )
-    assert "`contextual.layers` must be 0" in told("--contextual.layers", 1)
 
 
 def test_a_run_folder_that_cannot_be_written(refused, tmp_path, corpus, monkeypatch):

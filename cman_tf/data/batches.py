@@ -28,7 +28,9 @@ def plan(lengths, batch_size, seed, epoch):
     return batches
 
 
-def training_batches(documents, schema, featurizer, batch_size, seed, first_epoch=0, contextual=None):
+def training_batches(
+    documents, schema, featurizer, batch_size, seed, first_epoch=0, contextual=None, keep_tokens=False
+):
     """Endless training data from `first_epoch` on.
 
     Args:
@@ -38,14 +40,17 @@ def training_batches(documents, schema, featurizer, batch_size, seed, first_epoc
         batch_size: int.
         seed: int. See `plan`.
         first_epoch: int. The epoch that comes first. Default 0.
-        contextual: sequence of float arrays `(tokens, layers, width)`, one for each document, or None.
+        contextual: dict of names to sequences of float arrays `(tokens, layers, width)`, one for each document, as
+            `contextual_1`. They are read when their batch is made. Default: none.
+        keep_tokens: bool. Whether features hold `tokens`, string `(batch, tokens)`, too. Default False.
 
     Returns:
         `(dataset, steps)`: `tf.data.Dataset` of `(features, targets)`, and the batches in an epoch. `features`: what
-        `Featurizer` gives, and `contextual` float32 `(batch, tokens, layers, width)` if given. `targets`: `tags` int32
+        `Featurizer` gives, and those of `contextual` `(batch, tokens, layers, width)`. `targets`: `tags` int32
         `(batch, tokens)`; `relations` int32 `(batch, relations, 3)`, rows of (head token, tail token, relation
         type), -1 for padding.
     """
+    contextual = contextual or {}
     tokens = [np.array([token.encode() for token in document.tokens], object) for document in documents]
     tags = [np.array(schema.tag_ids(document), np.int32) for document in documents]
     cells = [np.array(schema.relation_cells(document), np.int32).reshape(-1, 3) for document in documents]
@@ -60,9 +65,7 @@ def training_batches(documents, schema, featurizer, batch_size, seed, first_epoc
                     "tags": pad([tags[row] for row in rows], 0),
                     "relations": pad([cells[row] for row in rows], -1),
                 }
-                if contextual is not None:
-                    batch["contextual"] = pad([contextual[row] for row in rows], 0).astype(np.float32)
-                yield batch
+                yield batch | {name: pad([vectors[row] for row in rows], 0) for name, vectors in contextual.items()}
             epoch += 1
 
     signature = {
@@ -70,13 +73,13 @@ def training_batches(documents, schema, featurizer, batch_size, seed, first_epoc
         "tags": tf.TensorSpec([None, None], tf.int32),
         "relations": tf.TensorSpec([None, None, 3], tf.int32),
     }
-    if contextual is not None:
-        signature["contextual"] = tf.TensorSpec([None, None, *contextual[0].shape[1:]], tf.float32)
+    for name, vectors in contextual.items():
+        signature[name] = tf.TensorSpec([None, None, *vectors[0].shape[1:]], vectors[0].dtype)
 
     def featurize(batch):
-        features = featurizer(batch["tokens"])
-        if contextual is not None:
-            features["contextual"] = batch["contextual"]
+        features = {**featurizer(batch["tokens"]), **{name: batch[name] for name in contextual}}
+        if keep_tokens:
+            features["tokens"] = batch["tokens"]
         return features, {"tags": batch["tags"], "relations": batch["relations"]}
 
     dataset = tf.data.Dataset.from_generator(generate, output_signature=signature).map(featurize)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cman_tf.encoders.places import find
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
@@ -49,7 +50,7 @@ class Vocabulary:
             for token in document.tokens:
                 counts[token.lower() if config.lowercase else token] += 1
                 characters.update(map(ord, token))
-        file_words, table = read_vectors(config.vectors) if config.vectors else ([], None)
+        file_words, table = read_vectors(find(config.vectors)) if config.vectors else ([], None)
         rows = {}
         for row, word in enumerate(file_words):
             rows.setdefault(word.lower() if config.lowercase else word, row)

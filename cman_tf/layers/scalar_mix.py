@@ -24,7 +24,7 @@ class ScalarMix(tf.keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs):
-        return self.gamma * tf.einsum("btlw,l->btw", inputs, tf.nn.softmax(self.weight))
+        return tf.linalg.matvec(inputs, self.gamma * tf.nn.softmax(self.weight), transpose_a=True)
 
     def compute_output_shape(self, input_shape):
         batch, tokens, _, width = input_shape

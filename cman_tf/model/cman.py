@@ -16,7 +16,7 @@ from cman_tf.model.adversarial import perturbation
 from cman_tf.model.losses import relation_loss
 
 
-def build_cman(config, schema, *, num_trained_words, num_fixed_words, num_characters):
+def build_cman(config, schema, *, num_trained_words, num_fixed_words, num_characters, contextual=()):
     """Assemble the network of a configuration.
 
     Three functional models in a row make the whole: token embeddings (paper, 3.1), entity network (BSA units and CRF
@@ -28,14 +28,15 @@ def build_cman(config, schema, *, num_trained_words, num_fixed_words, num_charac
         schema: `Schema`.
         num_trained_words, num_fixed_words: int. Rows of the two word tables (`WordEmbedding`).
         num_characters: int. Rows of the character table.
+        contextual: sequence of `(layers, width)`, one for each contextual encoder. Default: none.
 
     Returns:
-        `Cman` with inputs `words`, `spellings`, `spelling_index`, `lengths`, (`contextual`,) `tags` and outputs
+        `Cman` with inputs `words`, `spellings`, `spelling_index`, `lengths`, `contextual_1`, ..., `tags` and outputs
         `emissions` `(batch, tokens, tags)`, `relation_scores` `(batch, tokens, tokens, relations)`.
     """
     tf.keras.utils.set_random_seed(config.seed)
     seeds = iter(range(config.seed * 1000, config.seed * 1000 + 1000))
-    embedding = _token_embedding(config, num_trained_words, num_fixed_words, num_characters)
+    embedding = _token_embedding(config, num_trained_words, num_fixed_words, num_characters, contextual)
     entity_network = _entity_network(config, schema, embedding.output_shape[-1], seeds)
     relation_network = _relation_network(config, schema, seeds)
 
@@ -51,7 +52,7 @@ def build_cman(config, schema, *, num_trained_words, num_fixed_words, num_charac
 # -- functional models ------------------------------------------------------------------------------------------------
 
 
-def _token_embedding(config, num_trained_words, num_fixed_words, num_characters):
+def _token_embedding(config, num_trained_words, num_fixed_words, num_characters, contextual):
     words = tf.keras.Input([None], dtype=tf.int32, name="words")
     spellings = tf.keras.Input([None], dtype=tf.int32, name="spellings")
     index = tf.keras.Input([None], dtype=tf.int32, name="spelling_index")
@@ -64,10 +65,16 @@ def _token_embedding(config, num_trained_words, num_fixed_words, num_characters)
             num_characters, config.characters.size, config.characters.hidden_size, name="character_encoder"
         )(spellings, index),
     ]
-    if config.contextual.layers:
-        contextual = tf.keras.Input([None, config.contextual.layers, config.contextual.width], name="contextual")
-        inputs.append(contextual)
-        parts.append(ScalarMix(name="scalar_mix")(contextual))
+    # Stored vectors are in half precision; a gradient that goes on into the encoder needs more.
+    dtype = "float32" if config.encoder.trainable else "float16"
+    mixed = []
+    for number, shape in enumerate(contextual, 1):
+        inputs.append(tf.keras.Input([None, *shape], dtype=dtype, name=f"contextual_{number}"))
+        mixed.append(ScalarMix(name=f"scalar_mix_{number}")(inputs[-1]))
+    if mixed and config.encoder.projection:
+        wide = tf.keras.layers.Concatenate(name="contextual")(mixed) if len(mixed) > 1 else mixed[0]
+        mixed = [tf.keras.layers.Dense(config.encoder.projection, name="contextual_projection")(wide)]
+    parts += mixed
     embeddings = tf.keras.layers.Concatenate(name="embeddings")(parts)
     return tf.keras.Model({item.name: item for item in inputs}, embeddings, name="token_embedding")
 
@@ -180,17 +187,21 @@ class Cman(tf.keras.Model):
     def head_selection(self):
         return self.relation_network.get_layer("head_selection")
 
-    def compile(self, optimizer, adversarial_alpha=0.0, clip_norm=0.0, **kwargs):
+    def compile(self, optimizer, adversarial_alpha=0.0, clip_norm=0.0, micro_batch=0, fine_tuning=None, **kwargs):
         """Set up training.
 
         Args:
             optimizer: Keras optimizer.
             adversarial_alpha: float. Size of the perturbation, 0 for training without it.
             clip_norm: float. Largest global norm of the gradient, 0 for no limit.
+            micro_batch: int. Sentences whose gradient is computed at once, 0 for the whole batch.
+            fine_tuning: `FineTuning` or None. Encoders whose weights are trained too; features must hold `tokens`.
         """
         super().compile(optimizer=optimizer, **kwargs)
         self.adversarial_alpha = adversarial_alpha
         self.clip_norm = clip_norm
+        self.micro_batch = micro_batch
+        self.fine_tuning = fine_tuning
         self.trackers = {name: tf.keras.metrics.Mean(name) for name in ("loss", "ner_loss", "re_loss")}
         self._joint = None
 
@@ -245,23 +256,63 @@ class Cman(tf.keras.Model):
         features, targets = data
         if self._joint is None:
             self._joint = self._joint_gradients()
-        joint_gradients = self._joint
-        tags, relations, lengths = targets["tags"], targets["relations"], features["lengths"]
-        with tf.GradientTape() as tape:
-            embeddings = self.token_embedding(
-                {name: features[name] for name in self.token_embedding.input_names}, training=True
-            )
-        ner, re, upstream, gradients = joint_gradients(embeddings, tags, relations, lengths)
-        if self.adversarial_alpha:
-            moved = embeddings + perturbation(upstream, self.adversarial_alpha, lengths)
-            moved_ner, moved_re, moved_upstream, moved_gradients = joint_gradients(moved, tags, relations, lengths)
-            ner, re, upstream = ner + moved_ner, re + moved_re, upstream + moved_upstream
-            gradients = [first + second for first, second in zip(gradients, moved_gradients)]
-        inner = self.token_embedding.trainable_weights
-        gradients += tape.gradient(embeddings, inner, output_gradients=upstream)
+        (ner, re), gradients = self._accumulated(features, targets)
         if self.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
-        self.optimizer.apply_gradients(zip(gradients, self._interaction_weights() + inner))
+        weights = self._interaction_weights() + self.token_embedding.trainable_weights
+        self.optimizer.apply_gradients(zip(gradients, weights))
+        if self.fine_tuning:
+            self.fine_tuning.apply_gradients(gradients[len(weights) :])
         for name, value in (("loss", ner + re), ("ner_loss", ner), ("re_loss", re)):
             self.trackers[name].update_state(value)
         return {name: tracker.result() for name, tracker in self.trackers.items()}
+
+    def _gradients(self, features, targets):
+        """`((L_ner, L_re), gradients)` of a batch, both passes together; gradients of the networks' weights first, then
+        of the embeddings', then of the encoders'."""
+        tags, relations, lengths = targets["tags"], targets["relations"], features["lengths"]
+        names = self.token_embedding.input_names
+        with tf.GradientTape() as tape:
+            if self.fine_tuning:
+                features = {**features, **self.fine_tuning.encode(features["tokens"])}
+            embeddings = self.token_embedding({name: features[name] for name in names}, training=True)
+        ner, re, upstream, gradients = self._joint(embeddings, tags, relations, lengths)
+        if self.adversarial_alpha:
+            moved = embeddings + perturbation(upstream, self.adversarial_alpha, lengths)
+            moved_ner, moved_re, moved_upstream, moved_gradients = self._joint(moved, tags, relations, lengths)
+            ner, re, upstream = ner + moved_ner, re + moved_re, upstream + moved_upstream
+            gradients = [first + second for first, second in zip(gradients, moved_gradients)]
+        inner = self.token_embedding.trainable_weights
+        if self.fine_tuning:
+            inner = inner + self.fine_tuning.variables
+        gradients += tape.gradient(
+            embeddings, inner, output_gradients=upstream, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        return (ner, re), gradients
+
+    def _accumulated(self, features, targets):
+        """The same as `_gradients`, one micro-batch after the other."""
+        if not self.micro_batch:
+            return self._gradients(features, targets)
+        rows = tf.shape(features["lengths"])[0]
+
+        def part(values, start):
+            # `spellings` has a row for each distinct word, not for each sentence.
+            return {
+                name: value if name == "spellings" else value[start : start + self.micro_batch]
+                for name, value in values.items()
+            }
+
+        def step(start, ner, re, *sums):
+            inside = part(features, start)
+            (part_ner, part_re), gradients = self._gradients(inside, part(targets, start))
+            share = tf.cast(tf.shape(inside["lengths"])[0], tf.float32) / tf.cast(rows, tf.float32)
+            sums = [total + share * tf.convert_to_tensor(gradient) for total, gradient in zip(sums, gradients)]
+            return (start + self.micro_batch, ner + share * part_ner, re + share * part_re, *sums)
+
+        weights = self._interaction_weights() + self.token_embedding.trainable_weights
+        weights += self.fine_tuning.variables if self.fine_tuning else []
+        _, ner, re, *gradients = tf.while_loop(
+            lambda start, *_: start < rows, step, (0, 0.0, 0.0, *[tf.zeros(weight.shape) for weight in weights])
+        )
+        return (ner, re), gradients

@@ -14,20 +14,22 @@ class Extractor(tf.Module):
         featurizer: `Featurizer`.
         schema: `Schema`.
         decoding: `DecodingConfig`.
+        encoders: `Encoders` or None.
 
     Methods:
         from_tokens: string `(batch, tokens)` padded with `""` -> dict, dense and padded, batch first: `tags` int32
             `(batch, tokens)`; `entity_start`, `entity_end` (tokens, exclusive), `entity_type` int32, `entity_score`
             float32, `entity_mask` bool `(batch, entities)`; `relation_head`, `relation_tail` (indices of entities),
             `relation_type` int32, `relation_score` float32, `relation_mask` bool `(batch, relations)`.
-        from_features: the same from the featuriser's output, for contextual vectors and given tags.
+        from_features: the same from the featuriser's output and contextual vectors, and with given tags.
         split: string `(batch,)` -> `tokens` string, `token_start`, `token_end` int32 (code points) `(batch, tokens)`.
     """
 
-    def __init__(self, model, featurizer, schema, decoding):
+    def __init__(self, model, featurizer, schema, decoding, encoders=None):
         super().__init__(name="extractor")
         self.model = model
         self.featurizer = featurizer
+        self.encoders = encoders
         self.threshold = decoding.threshold
         self.allowed = allowed_types(schema) if decoding.type_constrained else None
 
@@ -38,7 +40,11 @@ class Extractor(tf.Module):
     def from_tokens(self, tokens):
         # One column at least: the CRF has no answer for a batch in which every sentence is empty.
         tokens = tf.pad(tokens, [[0, 0], [0, tf.cast(tf.shape(tokens)[1] == 0, tf.int32)]], constant_values="")
-        return self.from_features(self.featurizer(tokens))
+        return self.from_features(self.features(tokens))
+
+    def features(self, tokens):
+        """What the network reads of string `(batch, tokens)`: a dict."""
+        return {**self.featurizer(tokens), **(self.encoders(tokens) if self.encoders else {})}
 
     def from_features(self, features, gold_tags=None):
         lengths = features["lengths"]

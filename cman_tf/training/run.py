@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -34,7 +35,9 @@ FORMAT = 1
 
 class Run:
     """A folder with `config.yaml`, `labels.json`, `vocabulary/`, `environment.json`, `weights.h5`, `history.csv`,
-    `metrics.json`, `logs/` (TensorBoard), `predictions/` and `report.html`. It works wherever it is moved.
+    `metrics.json`, `logs/` (TensorBoard), `predictions/` and `report.html`; with contextual encoders also
+    `encoders.json`, which ones. Where their weights were trained, `weights.h5` holds those too. It works wherever it is
+    moved.
 
     Args:
         path: str or path.
@@ -59,8 +62,16 @@ class Run:
             )
 
     @classmethod
-    def create(cls, path, config, schema, vocabulary, fingerprint):
+    def create(cls, path, config, schema, vocabulary, fingerprint, encoders=()):
         """Begin a run in a new or empty folder.
+
+        Args:
+            path: str or path.
+            config: `Config`.
+            schema: `Schema`.
+            vocabulary: `Vocabulary`.
+            fingerprint: str. Of the training data, see `fingerprint`.
+            encoders: list of dicts, `Encoders.about`. Default: none.
 
         Raises:
             InputError: the folder has content, or cannot be written.
@@ -69,7 +80,7 @@ class Run:
         run = cls(path)
         existed = run.path.exists()
         try:
-            run._begin(config, schema, vocabulary, fingerprint)
+            run._begin(config, schema, vocabulary, fingerprint, encoders)
         except BaseException as error:
             # Half a run could neither be resumed nor begun again.
             shutil.rmtree(run.path, ignore_errors=True)
@@ -80,11 +91,14 @@ class Run:
             raise
         return run
 
-    def _begin(self, config, schema, vocabulary, fingerprint):
+    def _begin(self, config, schema, vocabulary, fingerprint, encoders):
         vocabulary.save(self.path / "vocabulary")
         with atomic_write(self.path / "labels.json") as file:
             file.write(schema.to_json())
         configs.save(config, self.path / "config.yaml")
+        if encoders:
+            with atomic_write(self.path / "encoders.json") as file:
+                json.dump(list(encoders), file, indent=2)
         # Written last: a folder that has it has the rest.
         with atomic_write(self.path / "environment.json") as file:
             json.dump(
@@ -121,11 +135,21 @@ class Run:
 
     def environment(self):
         """Versions, machine, seed and corpus of the run, a dict."""
-        path = self.path / "environment.json"
+        return dict(self._json("environment.json", dict))
+
+    def about_encoders(self):
+        """Name, layers, width, casing, licence and fingerprint of each contextual encoder, a list of dicts."""
+        return self._json("encoders.json", list) if (self.path / "encoders.json").exists() else []
+
+    def _json(self, name, kind):
+        path = self.path / name
         try:
-            return dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"A run's file must be a readable JSON object. Received: {path} ({error})") from None
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"A run's file must be readable JSON. Received: {path} ({error})") from None
+        if not isinstance(value, kind):
+            raise InputError(f"A run's file must hold a JSON {kind.__name__}. Received: {path}")
+        return value
 
     def config(self, overrides=None):
         """The run's `Config`, with some fields changed."""
@@ -152,8 +176,29 @@ class Run:
             num_trained_words=vocabulary.num_trained + 2,
             num_fixed_words=len(vocabulary.words) - vocabulary.num_trained,
             num_characters=featurizer.num_characters,
+            contextual=[(item["layers"], item["width"]) for item in self.about_encoders()],
         )
         return model, featurizer
+
+    def encoders(self, config=None):
+        """The run's contextual encoders, with the weights it gave them: `Encoders`, or None if it has none.
+
+        Raises:
+            InputError: one cannot be loaded, or is another than the run was trained with.
+        """
+        config = config or self.config()
+        if not config.encoder.modules:
+            return None
+        # tensorflow-hub and tensorflow-text take seconds to import.
+        from cman_tf.encoders.combined import Encoders
+
+        encoders = Encoders(config.encoder.modules)
+        encoders.check(self.about_encoders(), self.path)
+        if config.encoder.trainable and self.weights.is_file():
+            with self._loading(self.weights), h5py.File(self.weights) as file:
+                for number, variable in enumerate(encoders.trainable_variables):
+                    variable.assign(file[f"encoders/{number}"][()])
+        return encoders
 
     def predictor(self, overrides=None):
         """The trained model, ready to extract.
@@ -163,21 +208,28 @@ class Run:
         """
         config = self.config(overrides)
         model, featurizer = self.build(config)
-        try:
+        with self._loading(self.weights):
             model.load_weights(self.weights)
+        return Predictor(model, featurizer, self.schema(), config, self.encoders(config))
+
+    @contextlib.contextmanager
+    def _loading(self, path):
+        try:
+            yield
         except (OSError, ValueError, KeyError) as error:
             raise InputError(
-                f"The weights of a run must be those of its configuration. Received: {self.weights} "
+                f"The weights of a run must be those of its configuration. Received: {path} "
                 f"({' '.join(str(error).split())})"
             ) from None
-        return Predictor(model, featurizer, self.schema(), config)
 
-    def save_weights(self, model):
-        """Replace `weights.h5` in one move."""
+    def save_weights(self, model, encoder_variables=()):
+        """Replace `weights.h5` in one move; with it the variables of encoders that are trained."""
         # In memory first, for HDF5 does not survive a disk that fills while it writes.
         data = io.BytesIO()
         with h5py.File(data, "w") as file:
             save_weights_to_hdf5_group(file, model)
+            for number, variable in enumerate(encoder_variables):
+                file[f"encoders/{number}"] = variable.numpy()
         with atomic_write(self.weights, "wb") as file:
             file.write(data.getbuffer())
 

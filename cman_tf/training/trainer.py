@@ -10,10 +10,12 @@ import time
 import tensorflow as tf
 
 from cman_tf.data.batches import training_batches
+from cman_tf.encoders.places import input_names
 from cman_tf.errors import InputError
 from cman_tf.evaluation.scorer import score
 from cman_tf.predictor import Predictor
 from cman_tf.training.averaging import WeightAverage
+from cman_tf.training.fine_tuning import FineTuning
 from cman_tf.training.schedule import Schedule
 
 COLUMNS = ("epoch", "loss", "ner_loss", "re_loss", "dev_ner_f1", "dev_re_f1", "sentences_per_second")
@@ -35,10 +37,11 @@ class Trainer:
         train: sequence of `Document`.
         dev: sequence of `Document`, empty for none.
         progress: object with `step(steps)` and `epoch(row, best, seconds_left)`, called during training, or None.
-        contextual: one float array `(tokens, layers, width)` for each training document, or None.
+        encoders: `Encoders` or None. Frozen ones fill the feature store before the first step; those that are to be
+            trained are part of each step.
     """
 
-    def __init__(self, run, config, model, featurizer, train, dev, progress=None, contextual=None):
+    def __init__(self, run, config, model, featurizer, train, dev, progress=None, encoders=None):
         self.run = run
         self.config = config
         self.model = model
@@ -46,7 +49,7 @@ class Trainer:
         self.dev = dev
         self.progress = progress
         self.featurizer = featurizer
-        self.contextual = contextual
+        self.encoders = encoders
         training = config.training
         self.steps = -(-len(train) // training.batch_size)
         # The legacy optimizer updates a weight in one fused kernel; the newer one takes a dozen operations for each.
@@ -58,12 +61,23 @@ class Trainer:
                 decay=training.schedule == "linear",
             )
         )
-        model.compile(self.optimizer, adversarial_alpha=training.adversarial_alpha, clip_norm=training.clip_norm)
         state = {}
+        self.fine_tuning = FineTuning(encoders, config, self.steps) if encoders and config.encoder.trainable else None
+        self.encoder_variables = self.fine_tuning.variables if self.fine_tuning else []
+        if self.fine_tuning:
+            state = {"encoders": self.encoder_variables, "encoder_optimizers": self.fine_tuning.optimizers}
+        model.compile(
+            self.optimizer,
+            adversarial_alpha=training.adversarial_alpha,
+            clip_norm=training.clip_norm,
+            micro_batch=training.micro_batch,
+            fine_tuning=self.fine_tuning,
+        )
         if training.average_decay:
-            state["average"] = WeightAverage(model.trainable_weights, training.average_decay)
+            weights = model.trainable_weights + self.encoder_variables
+            state["average"] = WeightAverage(weights, training.average_decay)
         self.average = state.get("average")
-        self.predictor = Predictor(model, featurizer, run.schema(), config)
+        self.predictor = Predictor(model, featurizer, run.schema(), config, encoders)
         self.epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
         self.best = tf.Variable(-1.0, trainable=False)
         self.history = []
@@ -98,8 +112,10 @@ class Trainer:
                 self.config.training.batch_size,
                 self.config.seed,
                 first_epoch=first,
-                contextual=self.contextual,
+                contextual=self._stored(self.train),
+                keep_tokens=bool(self.fine_tuning),
             )
+            self.dev_vectors = self._stored(self.dev)
             self.model.fit(
                 dataset,
                 initial_epoch=first,
@@ -110,6 +126,19 @@ class Trainer:
             )
         shutil.rmtree(self.run.checkpoints, ignore_errors=True)
         return self.history
+
+    def _stored(self, documents):
+        """Stored vectors of frozen encoders by the name of their input, None without such encoders."""
+        if not self.encoders or self.fine_tuning or not documents:
+            return None
+        from cman_tf.encoders.feature_store import FeatureStore, console_progress
+
+        sentences, options = [document.tokens for document in documents], self.config.encoder
+        stores = [FeatureStore(encoder, options.store, options.store_gb) for encoder in self.encoders.encoders]
+        return {
+            name: store.vectors(sentences, console_progress(store.encoder.name))
+            for name, store in zip(input_names(stores), stores)
+        }
 
     def _restore(self):
         history = self.run.history()
@@ -147,7 +176,7 @@ class Trainer:
         row = {"epoch": epoch + 1, **{name: float(logs[name]) for name in ("loss", "ner_loss", "re_loss")}}
         row["dev_ner_f1"] = row["dev_re_f1"] = None
         if self.dev:
-            scores = score(self.dev, self.predictor.extract(self.dev))["strict"]["micro"]
+            scores = score(self.dev, self.predictor.extract(self.dev, contextual=self.dev_vectors))["strict"]["micro"]
             row["dev_ner_f1"], row["dev_re_f1"] = scores["entities"]["f1"], scores["relations"]["f1"]
             logs["val_ner_f1"], logs["val_re_f1"] = row["dev_ner_f1"], row["dev_re_f1"]
             logs["val_f1"] = (row["dev_ner_f1"] + row["dev_re_f1"]) / 2
@@ -155,7 +184,7 @@ class Trainer:
         self.history.append(row)
         is_best = logs["val_f1"] > float(self.best) if self.dev else epoch + 1 == self.config.training.epochs
         if is_best:
-            self.run.save_weights(self.model)
+            self.run.save_weights(self.model, self.encoder_variables)
             self.best.assign(logs.get("val_f1", 0.0))
         if self.average:
             self.average.swap()

@@ -39,7 +39,6 @@ def begin(config, path):
     Returns:
         `(run, model, featurizer, train, dev)`, ready for `Trainer`.
     """
-    _check_slot(config)
     Run.check_new(path)
     corpus = load_corpus(config, splits=("train",))
     train, dev = _training_data(config, corpus)
@@ -47,7 +46,12 @@ def begin(config, path):
     vocabulary, vectors = Vocabulary.of(train, config.words)
     if vectors is not None:
         config = change(config, {"words.size": vectors.shape[1]})
-    run = Run.create(path, config, schema, vocabulary, fingerprint(train, dev))
+    about = ()
+    if config.encoder.modules:
+        from cman_tf.encoders.combined import Encoders
+
+        about = Encoders(config.encoder.modules).about
+    run = Run.create(path, config, schema, vocabulary, fingerprint(train, dev), about)
     model, featurizer = run.build()
     if vectors is not None:
         start_vectors(model, vocabulary, vectors)
@@ -87,9 +91,9 @@ def train(config, path, resuming=False, progress=None):
     config = run.config()
     if progress:
         with progress(config.training.epochs) as shown:
-            Trainer(run, config, model, featurizer, train, dev, shown).fit()
+            Trainer(run, config, model, featurizer, train, dev, shown, run.encoders()).fit()
     else:
-        Trainer(run, config, model, featurizer, train, dev).fit()
+        Trainer(run, config, model, featurizer, train, dev, encoders=run.encoders()).fit()
     return (run, *evaluate_on_test(run, config, train, dev))
 
 
@@ -140,11 +144,3 @@ def _schema(train, corpus):
             for document in documents:
                 schema.check(document)
     return schema
-
-
-def _check_slot(config):
-    if config.contextual.layers:
-        raise InputError(
-            "`contextual.layers` must be 0 in a training run, for no encoder fills the slot yet. "
-            f"Received: {config.contextual.layers}"
-        )

@@ -7,8 +7,6 @@ SIZES = {
     "words.size": 3,
     "characters.size": 2,
     "characters.hidden_size": 1,
-    "contextual.layers": 1,
-    "contextual.width": 5,
     "model.hidden_size": 2,
     "model.num_heads": 1,
     "model.label_size": 3,
@@ -17,9 +15,9 @@ SIZES = {
 COUNTS = {"tags": 3, "relations": 2, "characters": 7}
 
 
-def count(lengths=(4,), spellings=(2, 5), adversarial=False, **changes):
+def count(lengths=(4,), spellings=(2, 5), adversarial=False, contextual_width=5, **changes):
     config = configs.change(configs.Config(), {**SIZES, **changes})
-    return step_flops(config, lengths, spellings, adversarial=adversarial, **COUNTS)
+    return step_flops(config, lengths, spellings, adversarial=adversarial, contextual_width=contextual_width, **COUNTS)
 
 
 def test_by_hand():
@@ -41,4 +39,4 @@ def test_sentences_add_up():
 
 
 def test_a_wider_embedding_costs_its_input_product_alone():
-    assert count(**{"contextual.width": 6}) - count() == 3 * (2 * 4 * 16)
+    assert count(contextual_width=6) - count() == 3 * (2 * 4 * 16)

@@ -18,8 +18,6 @@ SIZES = {
     "words.min_count": 1,
     "characters.size": 4,
     "characters.hidden_size": 3,
-    "contextual.layers": 1,
-    "contextual.width": 7,
     "model.hidden_size": 6,
     "model.num_heads": 3,
     "model.label_size": 4,
@@ -47,13 +45,13 @@ def pair():
     vocabulary, _ = Vocabulary.of(DOCUMENTS, config.words)
     featurizer = Featurizer(vocabulary, config.characters.max_length)
     random = np.random.default_rng(0)
-    contextual = [random.standard_normal([len(document), 1, 7]).astype(np.float32) for document in DOCUMENTS]
-    dataset, _ = training_batches(DOCUMENTS, schema, featurizer, 4, seed=1, contextual=contextual)
+    vectors = [random.standard_normal([len(document), 1, 7]).astype(np.float16) for document in DOCUMENTS]
+    dataset, _ = training_batches(DOCUMENTS, schema, featurizer, 4, seed=1, contextual={"contextual_1": vectors})
     batch = next(iter(dataset))
 
     sizes = {"num_trained_words": vocabulary.num_trained + 2, "num_characters": featurizer.num_characters}
-    project = build_cman(config, schema, num_fixed_words=0, **sizes)
-    plain = PlainCman(config, schema, *sizes.values())
+    project = build_cman(config, schema, num_fixed_words=0, contextual=[(1, 7)], **sizes)
+    plain = PlainCman(config, schema, *sizes.values(), (1, 7))
     plain_batch = plain_inputs(*batch, len(schema.relation_types))
     for layer, weights in stock_weights(project, plain):
         layer.set_weights(weights)
@@ -105,7 +103,7 @@ def stock_weights(project, plain):
     yield plain.embed.get_layer("words_in"), [embedding.get_layer("word_embedding").trained.numpy()]
     yield plain.embed.get_layer("characters_in"), characters.embedding.get_weights()
     yield plain.embed.get_layer("character_bilstm"), bilstm_weights(characters.bilstm)
-    yield plain.embed.get_layer("scalar_mix"), embedding.get_layer("scalar_mix").get_weights()
+    yield plain.embed.get_layer("scalar_mix_1"), embedding.get_layer("scalar_mix_1").get_weights()
 
     stock = plain.network.get_layer
     for network, name in ((entities, "bsa_1"), (entities, "bsa_2"), (relations, "bla_1"), (relations, "bla_2")):

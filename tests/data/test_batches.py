@@ -106,12 +106,12 @@ def test_features_and_targets_of_each_sentence(batches, documents, schema):
 
 def test_contextual_vectors_go_with_their_sentences(batches, documents):
     vectors = [np.full([len(document), 2, 3], i + 1, np.float16) for i, document in enumerate(documents)]
-    dataset, steps = batches(contextual=vectors)
+    dataset, steps = batches(contextual={"contextual_1": vectors})
     found = {}
     for features, _ in map(as_numpy, islice(dataset, steps)):
-        assert features["contextual"].dtype == np.float32
+        assert features["contextual_1"].dtype == np.float16
         for row, length in enumerate(features["lengths"]):
-            values = features["contextual"][row]
+            values = features["contextual_1"][row]
             found[int(values[0, 0, 0]) - 1] = int(length)
             assert (values[:length] == values[0, 0, 0]).all()
             assert not values[length:].any()

@@ -17,7 +17,9 @@ ABLATIONS = {
     "MLP": {"model.encoder": "mlp"},
     "one unit": {"model.bsa_units": 1},
     "shared projection": {"model.relation_projection": "shared"},
-    "contextual": {"contextual.layers": 2, "contextual.width": 5},
+    "contextual": {"encoder.modules": ["one"]},
+    "projected": {"encoder.modules": ["one", "two"], "encoder.projection": 3},
+    "micro-batches": {"training.micro_batch": 2},
 }
 
 
@@ -28,18 +30,20 @@ def make(config, documents, schema):
         changed = configs.change(config, {**off, **(changes or {})})
         vocabulary, _ = Vocabulary.of(documents, changed.words)
         featurizer = Featurizer(vocabulary, changed.characters.max_length)
+        shapes = [(2, 5), (3, 4)][: len(changed.encoder.modules)]
         model = build_cman(
             changed,
             schema,
             num_trained_words=vocabulary.num_trained + 2,
             num_fixed_words=0,
             num_characters=featurizer.num_characters,
+            contextual=shapes,
         )
-        contextual = None
-        if changed.contextual.layers:
-            random = np.random.default_rng(0)
-            shape = changed.contextual.layers, changed.contextual.width
-            contextual = [random.normal(size=(len(document), *shape)).astype(np.float16) for document in documents]
+        random = np.random.default_rng(0)
+        contextual = {
+            f"contextual_{number}": [random.normal(size=(len(d), *shape)).astype(np.float16) for d in documents]
+            for number, shape in enumerate(shapes, 1)
+        }
         dataset, _ = training_batches(documents, schema, featurizer, 5, 1, contextual=contextual)
         return model, featurizer, next(iter(dataset))
 
@@ -73,7 +77,8 @@ def test_ablations_leave_out_what_they_name(make):
     assert {"bsa_1", "bsa_2", "bla_1", "bla_2", "fusion"} <= layers("whole")
     assert not {"bla_1", "bla_2", "fusion", "label_embedding"} & layers("no BLA")
     assert "bsa_2" not in layers("one unit")
-    assert "scalar_mix" in layers("contextual")
+    assert "scalar_mix_1" in layers("contextual")
+    assert {"scalar_mix_1", "scalar_mix_2", "contextual_projection"} <= layers("projected")
     unit = make(ABLATIONS["no self-attention"])[0].entity_network.get_layer("bsa_1")
     assert not unit.attention.weights
 

@@ -1,0 +1,203 @@
+"""Frozen contextual vectors, computed once and kept on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import lmdb
+import numpy as np
+import platformdirs
+
+from cman_tf.errors import InputError
+
+STORE_VARIABLE = "CMAN_TF_STORE"
+GIGABYTE = 2**30
+
+# Tokens encoded at once: bounds memory, and what a kill can lose.
+TOKENS = 1024
+
+
+def store_folder(folder=None):
+    """Where the stores lie: `folder`, else the environment's `CMAN_TF_STORE`, else the user's cache folder."""
+    folder = folder or os.environ.get(STORE_VARIABLE)
+    return Path(folder).expanduser() if folder else platformdirs.user_cache_path("cman-tf") / "vectors"
+
+
+class FeatureStore:
+    """The vectors of one encoder: an LMDB file, memory-mapped, that only grows and that several processes may use.
+
+    A sentence's key is the SHA-256 of its tokens; its value is float16 `(tokens, layers, width)`. The folder's name
+    holds the encoder's fingerprint, so another encoder never answers from it.
+
+    Args:
+        encoder: object with `name`, `fingerprint`, `layers`, `width`, called with string `(batch, tokens)` padded with
+            `""`, giving float32 `(batch, tokens, layers, width)`: a `ContextualEncoder`.
+        folder: str, path or None. See `store_folder`.
+        limit_gb: float. Largest size of the file. Default 32.
+
+    Raises:
+        InputError: the folder cannot be written, or the disk or the store is full.
+
+    Example:
+        >>> store = FeatureStore(load_encoder("encoders/minilm"))
+        >>> vectors = store.vectors([["Ana", "lives", "in", "Lima"]])
+        >>> vectors[0].shape
+        (4, 7, 384)
+    """
+
+    def __init__(self, encoder, folder=None, limit_gb=32.0):
+        self.encoder = encoder
+        self.limit_gb = limit_gb
+        name = re.sub(r"[^\w.-]", "_", encoder.name)[:40]
+        self.path = store_folder(folder) / f"{name}-{encoder.fingerprint[:16]}"
+        self._environment = self._open()
+
+    def vectors(self, sentences, progress=None):
+        """The vectors of sentences; those that are missing are computed and kept.
+
+        Args:
+            sentences: sequence of sequences of str, tokens.
+            progress: callable or None. Called with `(done, total)` in sentences after each batch that is computed.
+
+        Returns:
+            `StoredVectors`, one array for each sentence.
+        """
+        keys = [_key(sentence) for sentence in sentences]
+        with self._environment.begin() as transaction:
+            missing = {key: row for row, key in enumerate(keys) if len(sentences[row]) and transaction.get(key) is None}
+        rows = sorted(missing.values(), key=lambda row: len(sentences[row]))
+        done = 0
+        for batch in _batches(rows, sentences):
+            self._keep({keys[row]: value for row, value in zip(batch, self._encode([sentences[r] for r in batch]))})
+            done += len(batch)
+            if progress:
+                progress(done, len(rows))
+        shape = self.encoder.layers, self.encoder.width
+        return StoredVectors(self._environment, keys, [(len(sentence), *shape) for sentence in sentences])
+
+    def _encode(self, sentences):
+        longest = max(map(len, sentences))
+        tokens = [[t.encode("utf-8", "replace") for t in s] + [b""] * (longest - len(s)) for s in sentences]
+        vectors = self.encoder(np.array(tokens, object)).numpy().astype(np.float16)
+        return [np.ascontiguousarray(vectors[row, : len(s)]) for row, s in enumerate(sentences)]
+
+    def _keep(self, values):
+        with self._written(), self._environment.begin(write=True) as transaction:
+            for key, value in values.items():
+                transaction.put(key, value.tobytes(), overwrite=False)
+
+    def _open(self):
+        with self._written():
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not _whole(self.path):
+                print(f"The vectors in {self.path} are damaged; they are computed again.", file=sys.stderr)
+                shutil.rmtree(self.path)
+                self.path.mkdir()
+            # Whole is what was synchronised; a lost last batch is computed again.
+            environment = lmdb.open(
+                str(self.path), map_size=int(self.limit_gb * GIGABYTE), metasync=False, max_readers=512
+            )
+            about = {name: getattr(self.encoder, name) for name in ("name", "fingerprint", "layers", "width")}
+            with environment.begin(write=True) as transaction:
+                transaction.put(b"about", json.dumps(about).encode())
+        return environment
+
+    @contextlib.contextmanager
+    def _written(self):
+        try:
+            yield
+        except lmdb.MapFullError:
+            raise InputError(
+                f"The store of an encoder must stay below {self.limit_gb:g} GB; make room with python -m "
+                f"cman_tf.encoders.store clear. Received: {self.path}"
+            ) from None
+        except (OSError, lmdb.Error) as error:
+            raise InputError(
+                f"The folder for contextual vectors must be writable and have room; name another by "
+                f"{STORE_VARIABLE}. Received: {self.path} ({getattr(error, 'strerror', None) or error})"
+            ) from None
+
+
+class StoredVectors:
+    """A sequence of float16 arrays `(tokens, layers, width)` that are read from the disk when they are asked for."""
+
+    def __init__(self, environment, keys, shapes):
+        self._transaction = environment.begin(buffers=True)
+        self.keys = keys
+        self.shapes = shapes
+
+    def __len__(self):
+        return len(self.keys)
+
+    def __getitem__(self, row):
+        if self.shapes[row][0] == 0:
+            return np.zeros(self.shapes[row], np.float16)
+        return np.frombuffer(self._transaction.get(self.keys[row]), np.float16).reshape(self.shapes[row])
+
+
+def stores(folder=None):
+    """What lies in the store: a list of dicts with `path`, `name`, `fingerprint`, `sentences`, `bytes`."""
+    result = []
+    for path in sorted(store_folder(folder).glob("*/data.mdb")):
+        row = {"path": str(path.parent), "name": None, "fingerprint": None, "sentences": 0}
+        row["bytes"] = path.stat().st_blocks * 512
+        if _whole(path.parent):
+            with lmdb.open(str(path.parent), readonly=True, lock=False) as environment:
+                with environment.begin() as transaction:
+                    about = json.loads(transaction.get(b"about", b"{}"))
+                row |= {name: about.get(name) for name in ("name", "fingerprint")}
+                row["sentences"] = max(environment.stat()["entries"] - 1, 0)
+        result.append(row)
+    return result
+
+
+def console_progress(name):
+    """`progress` for `FeatureStore.vectors` that tells on standard error how far it is and how long it takes."""
+    started, last = time.monotonic(), [0.0]
+
+    def show(done, total):
+        now = time.monotonic()
+        if now - last[0] < 5 and done < total:
+            return
+        last[0] = now
+        left = (now - started) / done * (total - done)
+        print(f"vectors of {name}: {done} of {total} sentences, {left:.0f} s left", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _batches(rows, sentences):
+    batch = []
+    for row in rows:
+        if batch and (len(batch) + 1) * len(sentences[row]) > TOKENS:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _key(sentence):
+    # Lengths too: no token can play the separator.
+    return hashlib.sha256(json.dumps(list(sentence)).encode()).digest()
+
+
+def _whole(path):
+    """Whether the file holds all the pages it counts: reading beyond the end of a mapped file kills the process."""
+    file = path / "data.mdb"
+    if not file.exists():
+        return True
+    try:
+        with lmdb.open(str(path), readonly=True, lock=False, create=False) as environment:
+            pages = environment.info()["last_pgno"] + 1
+            return file.stat().st_size >= pages * environment.stat()["psize"]
+    except lmdb.Error:
+        return False

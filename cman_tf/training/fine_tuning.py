@@ -1,0 +1,64 @@
+"""Training the contextual encoders' own weights."""
+
+import re
+
+import tensorflow as tf
+
+from cman_tf.training.schedule import Schedule
+
+
+class FineTuning:
+    """The encoders as part of a training step, each layer with its own learning rate.
+
+    The rate of the last layer is `encoder.learning_rate`; each layer below has `encoder.layer_decay` times that of the
+    one above it, for what lower layers know is the more general. Rates rise and fall with the network's schedule.
+
+    Args:
+        encoders: `Encoders`.
+        config: `Config`.
+        steps: int. Steps in an epoch.
+
+    Attributes:
+        variables: list of `tf.Variable`, what is trained.
+        optimizers: list of Adam optimizers, one for each depth, for checkpoints.
+
+    Reference:
+        Howard and Ruder (2018), section 3.2, discriminative fine-tuning.
+    """
+
+    def __init__(self, encoders, config, steps):
+        self.encoders = encoders
+        self.variables = list(encoders.trainable_variables)
+        below = [levels for item in encoders.encoders for levels in _levels_below(item)]
+        training = config.training
+        self.groups = {level: [n for n, other in enumerate(below) if other == level] for level in sorted(set(below))}
+        self.optimizers = [
+            tf.keras.optimizers.legacy.Adam(
+                Schedule(
+                    config.encoder.learning_rate * config.encoder.layer_decay**level,
+                    warmup_steps=round(training.warmup_epochs * steps),
+                    total_steps=training.epochs * steps,
+                    decay=training.schedule == "linear",
+                )
+            )
+            for level in self.groups
+        ]
+        # Variables that are made while a step is traced make TensorFlow trace it twice.
+        for optimizer, rows in zip(self.optimizers, self.groups.values()):
+            optimizer._create_all_weights([self.variables[row] for row in rows])
+
+    def encode(self, tokens):
+        """The network's contextual inputs for string `(batch, tokens)`, with dropout."""
+        return self.encoders(tokens, training=True)
+
+    def apply_gradients(self, gradients):
+        """Move the weights by gradients in the order of `variables`."""
+        for optimizer, rows in zip(self.optimizers, self.groups.values()):
+            optimizer.apply_gradients([(gradients[row], self.variables[row]) for row in rows])
+
+
+def _levels_below(encoder):
+    """How many layers each trainable variable lies below the last: by the number in its name, else below them all."""
+    numbers = [re.search(r"layer[^0-9]{0,2}(\d+)", variable.name) for variable in encoder.trainable_variables]
+    depths = [int(found.group(1)) if found else -1 for found in numbers]
+    return [max(depths, default=0) - depth for depth in depths]
