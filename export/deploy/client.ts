@@ -5,7 +5,12 @@ import * as grpc from "@grpc/grpc-js";
 import { loadFileDescriptorSetFromBuffer } from "@grpc/proto-loader";
 import { readFileSync } from "node:fs";
 
-const protos = loadFileDescriptorSetFromBuffer(readFileSync("serving.protoset"), { longs: Number, enums: String });
+const protos = loadFileDescriptorSetFromBuffer(readFileSync("serving.protoset"), {
+  keepCase: true,
+  longs: Number,
+  enums: String,
+  defaults: true,
+});
 const { tensorflow } = grpc.loadPackageDefinition(protos) as any;
 const client = new tensorflow.serving.PredictionService(
   process.env.CMAN_ADDRESS ?? "localhost:8500",
@@ -14,15 +19,19 @@ const client = new tensorflow.serving.PredictionService(
 
 const sentences = process.argv.slice(2);
 const request = {
-  modelSpec: { name: "cman" },
-  inputs: {
-    text: {
-      dtype: "DT_STRING",
-      tensorShape: { dim: [{ size: sentences.length }] },
-      stringVal: sentences.map((sentence) => Buffer.from(sentence)),
+  model_spec: { name: "cman" },
+  // Maps of a descriptor set are lists of keys and values here.
+  inputs: [
+    {
+      key: "text",
+      value: {
+        dtype: "DT_STRING",
+        tensor_shape: { dim: [{ size: sentences.length }] },
+        string_val: sentences.map((sentence) => Buffer.from(sentence)),
+      },
     },
-  },
-  outputFilter: ["entity_mask", "entity_type", "entity_char_start", "entity_char_end"],
+  ],
+  output_filter: ["entity_mask", "entity_type", "entity_char_start", "entity_char_end"],
 };
 
 client.Predict(request, { deadline: Date.now() + 30_000 }, (error: grpc.ServiceError | null, response: any) => {
@@ -30,14 +39,15 @@ client.Predict(request, { deadline: Date.now() + 30_000 }, (error: grpc.ServiceE
     console.error(`${grpc.status[error.code]}: ${error.details}`);
     process.exit(1);
   }
-  const { entity_mask, entity_type, entity_char_start, entity_char_end } = response.outputs;
-  const places = entity_mask.tensorShape.dim[1].size;
+  const outputs = Object.fromEntries(response.outputs.map((output: any) => [output.key, output.value]));
+  const { entity_mask, entity_type, entity_char_start, entity_char_end } = outputs;
+  const places = entity_mask.tensor_shape.dim[1].size;
   sentences.forEach((sentence, row) => {
     const points = [...sentence]; // offsets count code points, as a string's own index does not
     for (let i = row * places; i < (row + 1) * places; i++) {
-      if (entity_mask.boolVal[i]) {
-        const text = points.slice(entity_char_start.intVal[i], entity_char_end.intVal[i]).join("");
-        console.log(`${entity_type.stringVal[i]}\t${text}`);
+      if (entity_mask.bool_val[i]) {
+        const text = points.slice(entity_char_start.int_val[i], entity_char_end.int_val[i]).join("");
+        console.log(`${entity_type.string_val[i]}\t${text}`);
       }
     }
   });

@@ -45,7 +45,7 @@ class Task:
     """A request in the queue.
 
     Args:
-        key: tuple `(servable, signature, outputs)`. Only tasks with the same key are joined.
+        key: tuple `(servable, signature)`. Only tasks with the same key are joined.
         feeds: dict of input name to array.
         rows: int. Size of dimension 0, or None where the inputs have no batch dimension.
         deadline: float or None. In the clock of `time.monotonic`.
@@ -208,11 +208,11 @@ def _alone(task):
 
 def _compute(tasks):
     """A dict of output name to array for each task."""
-    servable, signature, outputs = tasks[0].key
+    servable, signature = tasks[0].key[:2]
     if len(tasks) == 1:
-        return [servable.run(signature, outputs, tasks[0].feeds)]
+        return [servable.run(signature, tasks[0].feeds)]
     feeds = {name: tensors.concatenate([task.feeds[name] for task in tasks]) for name in tasks[0].feeds}
-    found = servable.run(signature, outputs, feeds)
+    found = servable.run(signature, feeds)
     rows = sum(task.rows for task in tasks)
     if any(getattr(array, "ndim", 0) == 0 or len(array) != rows for array in found.values()):
         raise ValueError("An output has no batch dimension, so that it cannot be divided")

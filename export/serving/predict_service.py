@@ -68,7 +68,7 @@ class Predictor:
             raise invalid("Missing ModelSpec")
         with self.versions.use(request.model_spec) as (number, servable):
             signature, outputs, feeds = servable.read(request)
-            task = Task((servable, signature, outputs), feeds, self._rows(servable, signature, feeds), deadline)
+            task = Task((servable, signature), feeds, self._rows(servable, signature, feeds), deadline)
             if task.width > self.max_row_bytes:
                 raise invalid(f"A row must have at most {self.max_row_bytes} bytes. Received: {task.width}")
             if task.rows and task.rows * task.width > self.batcher.options.max_padded_bytes:
@@ -83,8 +83,8 @@ class Predictor:
         response.model_spec.name = request.model_spec.name
         response.model_spec.signature_name = signature
         response.model_spec.version.value = number
-        for name, array in found.items():
-            response.outputs[name].CopyFrom(tensors.write(array))
+        for name in outputs:
+            response.outputs[name].CopyFrom(tensors.write(found[name]))
         return response, task.rows or 1
 
     def _rows(self, servable, signature, feeds):

@@ -16,16 +16,6 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.errors import InputError
 
-_OUTPUTS = [
-    "tokens",
-    "token_start",
-    "token_end",
-    "token_overflow",
-    *(f"entity_{name}" for name in ("start", "end", "type", "score", "mask", "overflow")),
-    *(f"relation_{name}" for name in ("head", "tail", "type", "score", "mask", "overflow")),
-]
-_OF_TEXT = ("tokens", "token_start", "token_end")  # those who send tokens know them
-
 
 def untokenized(texts):
     """Documents without tokens, which the server will find."""
@@ -123,6 +113,7 @@ class Remote:
             ) from None
 
     def _request(self, document):
+        # Without output_filter: the warm-up asked for all outputs, and a stock server would compile the graph again.
         try:
             document.text.encode()
         except UnicodeEncodeError:  # bytes on the command line that are no UTF-8
@@ -137,11 +128,9 @@ class Remote:
         if document.tokens:
             spec.signature_name = "tokens"
             request.inputs["tokens"].CopyFrom(tf.make_tensor_proto([document.tokens]))
-            request.output_filter.extend(name for name in _OUTPUTS if name not in _OF_TEXT)
         else:
             spec.signature_name = "serving_default"
             request.inputs["text"].CopyFrom(tf.make_tensor_proto([document.text]))
-            request.output_filter.extend(_OUTPUTS)
         return request
 
     def _predict(self, request):

@@ -39,7 +39,7 @@ class Servable:
                 raise
             self._session, meta = self._load()
         self.signatures = dict(meta.signature_def)
-        self._callable = functools.lru_cache(maxsize=64)(self._make_callable)
+        self._callable = functools.lru_cache(maxsize=None)(self._make_callable)
 
     def _load(self):
         config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=self.threads or 0)
@@ -86,16 +86,18 @@ class Servable:
         outputs = tuple(sorted(request.output_filter or signature.outputs))
         return request.model_spec.signature_name or "serving_default", outputs, feeds
 
-    def run(self, signature, outputs, feeds):
-        """Compute `outputs` (tuple of str) of `signature` for `feeds`; a dict of name to array."""
-        values = self._callable(signature, outputs, tuple(feeds))(*feeds.values())
-        return dict(zip(outputs, values))
+    def run(self, signature, feeds):
+        """Compute all outputs of `signature` for `feeds`; both are dicts of name to array."""
+        names = sorted(self.signatures[signature].outputs)
+        return dict(zip(names, self._callable(signature)(*(feeds[name] for name in sorted(feeds)))))
 
-    def _make_callable(self, signature, outputs, inputs):
+    def _make_callable(self, signature):
+        # All outputs, whatever a request wants of them: a session compiles the graph anew for each choice, and seconds
+        # of that would come after the warm-up.
         definition, graph = self.signatures[signature], self._session.graph
         return self._session.make_callable(
-            [graph.get_tensor_by_name(definition.outputs[name].name) for name in outputs],
-            feed_list=[graph.get_tensor_by_name(definition.inputs[name].name) for name in inputs],
+            [graph.get_tensor_by_name(definition.outputs[name].name) for name in sorted(definition.outputs)],
+            feed_list=[graph.get_tensor_by_name(definition.inputs[name].name) for name in sorted(definition.inputs)],
         )
 
     def warm_up(self):
@@ -114,7 +116,8 @@ class Servable:
             log = prediction_log_pb2.PredictionLog.FromString(record)
             if not log.HasField("predict_log"):
                 raise ServingError(grpc.StatusCode.UNIMPLEMENTED, "Warm-up records must be of Predict requests")
-            self.run(*self.read(log.predict_log.request))
+            signature, _, feeds = self.read(log.predict_log.request)
+            self.run(signature, feeds)
         return count
 
     def close(self):

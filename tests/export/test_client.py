@@ -4,8 +4,8 @@ import io
 import json
 import subprocess
 import sys
-import threading
 import time
+from concurrent import futures
 
 import grpc
 import pytest
@@ -15,7 +15,7 @@ from cman_tf.errors import InputError
 from export import client as command_line
 from export.serving.app import Server, ServerOptions
 from export.serving.remote import Remote, untokenized
-from tests.export.serving import ROOT, free_port
+from tests.export.serving import ROOT, eventually, free_port
 from tests.export.tiny import Echo, Extractor
 
 TEXT = "Ána Lima lives in Oslo"
@@ -136,28 +136,32 @@ def test_a_model_that_is_no_export_is_told(tmp_path):
     Echo(1).save(tmp_path / "1")
     server = Server(ServerOptions(tmp_path, port=0, rest_port=None))
     server.start()
-    with Remote(f"127.0.0.1:{server.port}") as remote, pytest.raises(InputError, match="INVALID_ARGUMENT"):
+    with Remote(f"127.0.0.1:{server.port}") as remote, pytest.raises(InputError, match="export of cman_tf"):
         remote.extract(untokenized(["a"]))
     server.stop(5)
 
 
-def test_a_server_that_comes_back_is_asked_again(folder):
-    """Also the queue being full is no reason to give up."""
-    port = free_port()
-    found = []
-    with Remote(f"127.0.0.1:{port}", patience=30) as remote:
-        thread = threading.Thread(target=lambda: found.extend(remote.extract(untokenized([TEXT] * 50), 8)))
-        thread.start()
-        time.sleep(0.3)
-        for _ in range(2):
-            server = Server(ServerOptions(folder, port=port, rest_port=None))
-            server.versions.start()  # loaded before it listens, or NOT_FOUND would be a final answer
-            server.grpc.start()
-            if not found:
-                time.sleep(0.5)
-            server.stop(5)
-        thread.join(30)
-    assert [len(document.relations) for document in found] == [1] * 50
+def test_a_server_that_goes_and_comes_back_is_asked_again(folder):
+    port, texts, done = free_port(), [f"Ana of {i}" for i in range(600)], []
+
+    def serve():
+        server = Server(ServerOptions(folder, port=port, rest_port=None))
+        server.versions.start()  # loaded before it listens, or NOT_FOUND would be a final answer
+        server.grpc.start()
+        return server
+
+    with Remote(f"127.0.0.1:{port}", patience=30) as remote, futures.ThreadPoolExecutor(1) as pool:
+        found = pool.submit(remote.extract, untokenized(texts), 8, done.append)
+        time.sleep(0.2)
+        first = serve()
+        eventually(lambda: len(done) > 50)
+        first.stop(5)
+        assert len(done) < len(texts)
+        second = serve()
+        documents = found.result(30)
+        second.stop(5)
+    assert [document.text for document in documents] == texts
+    assert len(done) == len(texts)
 
 
 def test_a_deadline_is_not_tried_again(tmp_path):

@@ -48,7 +48,7 @@ class Recorder:
         self.batches = []
         self.gate = threading.Event()
 
-    def run(self, signature, outputs, feeds):
+    def run(self, signature, feeds):
         self.gate.wait(20)
         (text,) = feeds.values()
         self.batches.append(text.tolist())
@@ -58,9 +58,7 @@ class Recorder:
 
 
 def _task(servable, *texts, **options):
-    return Task(
-        (servable, "s", ("out",)), {"text": np.array([t.encode() for t in texts], object)}, len(texts), **options
-    )
+    return Task((servable, "s"), {"text": np.array([t.encode() for t in texts], object)}, len(texts), **options)
 
 
 def _results(batcher, tasks):
@@ -82,7 +80,7 @@ def test_those_who_wait_are_computed_together_and_each_gets_its_rows():
 def test_only_equal_keys_are_joined_and_long_texts_stay_apart():
     servable, batcher = Recorder(), Batcher(BatchingOptions(max_padded_bytes=30))
     other = _task(servable, "other")
-    other.key = (servable, "t", ("out",))
+    other.key = (servable, "t")
     tasks = [_task(servable, "a"), _task(servable, "b"), other, _task(servable, "c"), _task(servable, "d" * 20)]
     _results(batcher, tasks)
     servable.gate.set()

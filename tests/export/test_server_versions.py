@@ -160,9 +160,9 @@ def test_warmup_records_are_replayed_before_a_version_answers(serve, folder, mon
             writer.write(log.SerializeToString())
     ran, run = [], Servable.run
 
-    def spy(self, signature, outputs, feeds):
+    def spy(self, signature, feeds):
         ran.append((signature, feeds["text"].tolist()))
-        return run(self, signature, outputs, feeds)
+        return run(self, signature, feeds)
 
     monkeypatch.setattr(Servable, "run", spy)
     asker = serve(folder)
