@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import lmdb
@@ -20,6 +21,9 @@ from cman_tf.errors import InputError
 
 STORE_VARIABLE = "CMAN_TF_STORE"
 GIGABYTE = 2**30
+
+# LMDB wants a file to be opened once in a process; trainings in one process share it.
+_OPEN = weakref.WeakValueDictionary()
 
 # Tokens encoded at once: bounds memory, and what a kill can lose.
 TOKENS = 1024
@@ -95,6 +99,8 @@ class FeatureStore:
                 transaction.put(key, value.tobytes(), overwrite=False)
 
     def _open(self):
+        if self.path in _OPEN:
+            return _OPEN[self.path]
         with self._written():
             self.path.mkdir(parents=True, exist_ok=True)
             if not _whole(self.path):
@@ -108,6 +114,7 @@ class FeatureStore:
             about = {name: getattr(self.encoder, name) for name in ("name", "fingerprint", "layers", "width")}
             with environment.begin(write=True) as transaction:
                 transaction.put(b"about", json.dumps(about).encode())
+        _OPEN[self.path] = environment
         return environment
 
     @contextlib.contextmanager
@@ -150,9 +157,9 @@ def stores(folder=None):
         row = {"path": str(path.parent), "name": None, "fingerprint": None, "sentences": 0}
         row["bytes"] = path.stat().st_blocks * 512
         if _whole(path.parent):
-            with lmdb.open(str(path.parent), readonly=True, lock=False) as environment:
-                with environment.begin() as transaction:
-                    about = json.loads(transaction.get(b"about", b"{}"))
+            options = {"readonly": True, "lock": False}
+            with lmdb.open(str(path.parent), **options) as environment, environment.begin() as transaction:
+                about = json.loads(transaction.get(b"about", b"{}"))
                 row |= {name: about.get(name) for name in ("name", "fingerprint")}
                 row["sentences"] = max(environment.stat()["entries"] - 1, 0)
         result.append(row)

@@ -28,7 +28,7 @@ def test_a_table_for_each_experiment_with_mean_and_deviation(tmp_path, documents
     assert "2 seeds" in text
     assert "| seed1 | 100.00 | 100.00 |" in text
     assert "| seed2 | 53.33 | 0.00 |" in text
-    assert "| **This project, mean ± standard deviation** | 76.67 ± 33.00 | 50.00 ± 70.71 |" in text
+    assert "| **This project** | 76.67 ± 33.00 | 50.00 ± 70.71 |" in text
     assert "72.97" in text
 
 

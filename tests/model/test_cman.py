@@ -147,3 +147,15 @@ def test_training_lowers_the_loss_and_is_traced_once_for_all_shapes_and_both_pas
     operations |= {node.op for function in definition.library.function for node in function.node_def}
     assert "TensorListSplit" in operations
     assert "ReverseSequence" not in operations
+
+
+def test_micro_batches_make_the_same_gradient(make):
+    whole, _, batch = make()
+    split, _, _ = make()
+    split.set_weights(whole.get_weights())
+    for model, size in ((whole, 0), (split, 2)):  # 2, 2 and 1 of 5 sentences
+        model.compile(tf.keras.optimizers.SGD(0.001), adversarial_alpha=0.01, micro_batch=size)
+    losses = [tf.function(model.train_step)(batch)["loss"] for model in (whole, split)]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    for one, other in zip(whole.trainable_weights, split.trainable_weights):
+        np.testing.assert_allclose(one, other, atol=1e-5, err_msg=one.name)

@@ -1,0 +1,177 @@
+"""Runs with contextual encoders, frozen and fine-tuned, on a toy encoder that keeps the contract."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cman_tf import cli, evaluate, fit, predict
+from cman_tf import config as configs
+from cman_tf.data.formats import FORMATS
+from cman_tf.encoders.card import Card
+from cman_tf.encoders.contextual import ContextualEncoder
+from cman_tf.encoders.module import save
+from cman_tf.training.fine_tuning import FineTuning
+from cman_tf.training.run import Run
+from tests.training.test_trainer import KilledError, Killer
+
+LAYERS, WIDTH = 3, 4
+
+
+class Toy(tf.Module):
+    """A vector for each hashed token, multiplied once more for each layer."""
+
+    def __init__(self, seed, width=WIDTH):
+        super().__init__()
+        random = np.random.default_rng(seed)
+        self.table = tf.Variable(random.normal(size=[40, width]).astype(np.float32), name="layer_0/table")
+        self.kernels = [
+            tf.Variable(random.normal(size=[width, width]).astype(np.float32) / 2, name=f"layer_{number}/kernel")
+            for number in range(1, LAYERS)
+        ]
+
+    def __call__(self, tokens, training):
+        states = [tf.gather(self.table, tf.strings.to_hash_bucket_fast(tokens, 40))]
+        for kernel in self.kernels:
+            states.append(tf.tanh(tf.matmul(states[-1], kernel)))
+        vectors = tf.stack(states, axis=2)
+        return vectors * tf.cast(tokens != "", tf.float32)[:, :, None, None]
+
+
+def write(folder, name, seed, width=WIDTH):
+    save(Toy(seed, width), Card(name, "toy", LAYERS, width, "cased", "CC0", f"{seed:064d}"), folder / name)
+    return str(folder / name)
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("encoders"), "toy", 1)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory, documents):
+    folder = tmp_path_factory.mktemp("corpus")
+    for split in ("train", "dev", "test"):
+        FORMATS["spert"].write(documents, folder / f"{split}.json")
+    return folder
+
+
+@pytest.fixture
+def options(tmp_path, corpus, config, module):
+    values = configs.to_dict(config)
+    values["corpus"] = {"name": str(corpus)}
+    values["encoder"] = {"modules": [module], "store": str(tmp_path / "store")}
+    values["training"] |= {"epochs": 3, "average_decay": 0.9}
+    return values
+
+
+def train(values, path, **changes):
+    from cman_tf.training.workflow import train
+
+    return train(configs.change(configs.from_dict(values), changes), path)[0]
+
+
+def weights(run):
+    predictor = run.predictor()
+    encoders = predictor.extractor.encoders
+    return [*predictor.model.get_weights(), *(variable.numpy() for variable in encoders.trainable_variables)]
+
+
+@pytest.mark.parametrize("trainable", [False, True], ids=["frozen", "fine-tuned"])
+def test_a_run_with_an_encoder(options, tmp_path, documents, trainable, monkeypatch):
+    changes = {"encoder.trainable": trainable, "encoder.learning_rate": 0.01}
+    run = train(options, tmp_path / "run", **changes)
+    predictor = run.predictor()
+    table = next(value for value in weights(run) if value.shape == (40, WIDTH))
+    assert bool(np.abs(table - Toy(1).table).max() > 1e-3) is trainable
+    assert json.loads(run.metrics.read_text())["split"] == "test"
+    # In the graph and from the store: the same answer.
+    found = predictor.extract(documents)
+    assert [d.tokens for d in found] == [d.tokens for d in documents]
+    from cman_tf.training.trainer import Trainer
+
+    if not trainable:
+        trainer = Trainer(run, run.config(), *run.build(), documents, documents, encoders=run.encoders())
+        stored = predictor.extract(documents, contextual=trainer._stored(documents))
+        for one, other in zip(found, stored):
+            for entity, same in zip(one.entities, other.entities):
+                assert (entity.start, entity.end, entity.type) == (same.start, same.end, same.type)
+            np.testing.assert_allclose([e.score for e in one.entities], [e.score for e in other.entities], atol=1e-4)
+
+    # Killed and resumed, it ends with the same weights.
+    from cman_tf.training import workflow
+
+    killer = Killer(1)
+
+    class Shown:
+        def __init__(self, epochs):
+            pass
+
+        def __enter__(self):
+            return killer
+
+        def __exit__(self, *_):
+            pass
+
+    config = configs.change(configs.from_dict(options), changes)
+    with pytest.raises(KilledError):
+        workflow.train(config, tmp_path / "killed", progress=Shown)
+    if not trainable:  # all vectors are in the store by now
+        calls = []
+        call = ContextualEncoder.__call__
+        monkeypatch.setattr(
+            ContextualEncoder, "__call__", lambda self, tokens, *a: calls.append(tokens) or call(self, tokens, *a)
+        )
+    resumed = workflow.train(None, tmp_path / "killed", resuming=True)[0]
+    if not trainable:
+        assert not [tokens for tokens in calls if isinstance(tokens, np.ndarray)]
+    for one, other in zip(weights(run), weights(resumed)):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_several_encoders_and_commands(options, tmp_path, corpus, module, capsys):
+    second = write(tmp_path, "wider", 2, width=6)
+    file = tmp_path / "config.yaml"
+    configs.save(configs.from_dict(options), file)
+    arguments = ["--config", file, "--encoder.modules", f"{module},{second}", "--encoder.projection", 5]
+    arguments += ["--training.epochs", 1, "--run-dir", tmp_path / "run"]
+    assert cli.run("fit", fit.command, [str(argument) for argument in arguments]) == 0
+    run = str(tmp_path / "run")
+    about = Run.open(run).about_encoders()
+    assert [(item["name"], item["width"]) for item in about] == [("toy", 4), ("wider", 6)]
+    assert cli.run("evaluate", evaluate.command, [run, "--corpus", str(corpus)]) == 0
+    assert cli.run("predict", predict.command, [run, "Ana lives in Oslo."]) == 0
+    assert "Ana lives in Oslo" in capsys.readouterr().out
+
+
+def test_bad_encoders_are_told(options, tmp_path, module):
+    def told(path, **changes):
+        with pytest.raises(Exception, match="Received") as caught:
+            train(options, path, **changes)
+        assert type(caught.value).__name__ == "InputError"
+        return str(caught.value)
+
+    assert "must be a SavedModel's folder" in told(tmp_path / "a", **{"encoder.modules": ["nowhere"]})
+    assert not (tmp_path / "a").exists()
+    run = train(options, tmp_path / "run", **{"training.epochs": 1})
+    other = write(tmp_path, "other", 3)
+    configs.save(configs.change(run.config(), {"encoder.modules": [other]}), run.path / "config.yaml")
+    with pytest.raises(Exception, match="must be the one that the run was trained with, toy of fingerprint"):
+        run.predictor()
+    wider = write(tmp_path, "wider", 4, width=5)
+    configs.save(configs.change(run.config(), {"encoder.modules": [wider]}), run.path / "config.yaml")
+    with pytest.raises(Exception, match="toy of width 4. Received: wider of width 5"):
+        run.predictor()
+
+
+def test_lower_layers_learn_more_slowly(config, module):
+    from cman_tf.encoders.combined import Encoders
+
+    values = {"encoder.learning_rate": 0.1, "encoder.layer_decay": 0.5, "encoder.modules": [module]}
+    tuning = FineTuning(Encoders([module]), configs.change(config, values), steps=3)
+    rates = {}
+    for optimizer, rows in zip(tuning.optimizers, tuning.groups.values()):
+        for row in rows:
+            rates[tuning.variables[row].name.split("/")[0]] = float(optimizer.learning_rate(0))
+    assert rates == pytest.approx({"layer_2": 0.1, "layer_1": 0.05, "layer_0": 0.025})
