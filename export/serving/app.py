@@ -136,14 +136,14 @@ class Server:
             ) from None
 
     def start(self):
-        """Listen, then load the model: who asks meanwhile is told NOT_FOUND, and health says NOT_SERVING."""
+        """Load the model, then answer: who came too early would be told NOT_FOUND, which no client tries again."""
+        self.versions.start()
+        if not self.versions.available():
+            logs.warning("no_version", folder=str(self.options.folder))
         self.grpc.start()
         if self.rest:
             self.rest.start()
         logs.info("listening", host=self.options.host, port=self.port, rest_port=self.rest_port)
-        self.versions.start()
-        if not self.versions.available():
-            logs.warning("no_version", folder=str(self.options.folder))
 
     def stop(self, grace):
         """Refuse what is new, finish what was taken (for at most `grace` seconds), and close."""

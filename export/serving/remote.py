@@ -173,7 +173,8 @@ def _passing(error):
     """Whether trying again may help."""
     if error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:  # a full queue; a message too large has the same code
         return "larger than max" not in (error.details() or "")
-    return error.code() == grpc.StatusCode.UNAVAILABLE
+    # CANCELLED, which we never ask for: how gRPC ends what had arrived at a stopping server and was not taken yet.
+    return error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
 def _rows(found, what, *names):

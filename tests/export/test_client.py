@@ -146,8 +146,7 @@ def test_a_server_that_goes_and_comes_back_is_asked_again(folder):
 
     def serve():
         server = Server(ServerOptions(folder, port=port, rest_port=None))
-        server.versions.start()  # loaded before it listens, or NOT_FOUND would be a final answer
-        server.grpc.start()
+        server.start()
         return server
 
     with Remote(f"127.0.0.1:{port}", patience=30) as remote, futures.ThreadPoolExecutor(1) as pool:
