@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+import time
 
 import grpc
 import pytest
@@ -11,6 +12,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from export.serving.app import Server, ServerOptions
 from export.serving.servable import WARMUP
+from export.serving.versions import Versions
 from tests.export.serving import Asker, code, eventually
 from tests.export.tiny import Echo
 
@@ -82,6 +84,29 @@ def test_a_new_version_takes_over_without_a_failed_request_and_is_rolled_back(se
         thread.join()
     assert not failures
     assert set(seen) == {1, 2}
+
+
+def test_a_version_in_use_is_closed_only_when_its_last_request_is_answered(saved, folder):
+    import numpy as np
+    from tensorflow_serving.apis import model_pb2
+
+    versions = Versions("cman", folder, poll_seconds=0.05)
+    versions.start()
+    with versions.use(model_pb2.ModelSpec(name="cman")) as (number, servable):
+        _publish(saved / "2", folder / "2")
+        eventually(lambda: versions.available() == [2])  # 1 takes no new requests
+        time.sleep(0.1)
+        answer = servable.run("picky", {"text": np.array([b"a"], object)})
+    assert (number, answer["upper"].tolist()) == (1, [b"A"])
+    eventually(lambda: [status.state for status in versions.status(model_pb2.ModelSpec(name="cman"))] == [30, 50])
+    versions.stop()
+
+
+def test_the_last_version_serves_on_when_its_folder_is_gone(serve, folder):
+    asker = serve(folder)
+    (folder / "1").rename(folder / "withdrawn")
+    time.sleep(0.3)
+    assert asker.predict()["version"] == [1]
 
 
 def test_labelled_versions_stay_beside_the_newest(serve, saved, folder):
