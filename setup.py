@@ -18,12 +18,14 @@ setup(
         "tensorflow>=2.15.1,<2.16",  # 2.16 moves to Keras 3, which tensorflow-addons cannot import
         "tensorflow-addons==0.23.0",  # the last one
         "tensorflow-hub>=0.16.1,<0.17",
+        "tensorflow-text>=2.15,<2.16",  # its operations are linked into stock TensorFlow Serving
         "keras-tuner>=1.4.7,<1.5",
         "tensorflow-serving-api>=2.15.1,<2.16",
         "grpcio>=1.48.2,<2",
         "grpcio-health-checking>=1.48.2,<1.63",  # later ones need protobuf 5
         "numpy>=1.23.5,<2",
         "protobuf>=4.21,<5",  # TensorFlow 2.15 cannot use later ones
+        "lmdb>=1.4,<2",
         "platformdirs>=4,<5",
         "pooch>=1.8,<2",
         "pydantic>=2.7,<3",
@@ -31,7 +33,16 @@ setup(
         "rich>=13,<16",
         "tqdm>=4.60,<5",
     ],
-    extras_require={"dev": ["hypothesis>=6.100,<7", "pytest>=8,<10", "pytest-xdist>=3.5,<4", "ruff>=0.6,<0.18"]},
+    extras_require={
+        "convert": ["safetensors>=0.4,<1"],
+        "dev": [
+            "hypothesis>=6.100,<7",
+            "pytest>=8,<10",
+            "pytest-xdist>=3.5,<4",
+            "ruff>=0.6,<0.18",
+            "safetensors>=0.4,<1",
+        ],
+    },
     entry_points={
         "console_scripts": [
             "cman-fit=cman_tf.fit:main",

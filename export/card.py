@@ -43,7 +43,8 @@ def write_card(path, run, schema, config, **about):
         "encoder": {
             "words": words,
             "characters": config.characters.hidden_size,
-            "contextual_layers": config.contextual.layers,
+            "contextual": run.about_encoders(),
+            "projection": config.encoder.projection,
             "sequence": config.model.encoder,
         },
         "decoding": {
@@ -84,12 +85,14 @@ def checksums(path):
     return {name.as_posix(): hashlib.sha256((path / name).read_bytes()).hexdigest() for name in names if name != CARD}
 
 
-def weights_fingerprint(weights):
-    """SHA-256 of the values of a run's weights, in the order of the model.
+def weights_fingerprint(predictor):
+    """SHA-256 of the values of a run's weights: those of its model and the trained ones of its encoders.
 
     Args:
-        weights: sequence of `tf.Variable`.
+        predictor: `Predictor`, not quantised.
     """
+    encoders = predictor.extractor.encoders
+    weights = [*predictor.model.weights, *(encoders.trainable_variables if encoders else ())]
     digest = hashlib.sha256()
     for weight in weights:
         value = np.ascontiguousarray(weight.numpy())

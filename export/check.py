@@ -94,7 +94,7 @@ def check(path, run=None, input=None, python=sys.executable):
     from export.operations import beyond_core, operations
     from export.warmup import read_warmup
 
-    predictor, about, problems, requests, names = None, {}, [], [], []
+    predictor, about, problems, requests, names, text_names = None, {}, [], [], [], []
     if run is not None:
         from cman_tf.training.run import Run
 
@@ -103,7 +103,7 @@ def check(path, run=None, input=None, python=sys.executable):
         lambda: about.update(card.read_card(path)),
         lambda: requests.extend(read_warmup(path)),
         lambda: names.extend(_operations(path, operations)),
-        lambda: beyond_core(names),
+        lambda: text_names.extend(beyond_core(names)),
     ):
         try:
             examine()
@@ -115,7 +115,13 @@ def check(path, run=None, input=None, python=sys.executable):
     documents = _sentences(input, predictor)
     texts = [document.text for document in documents]
     tokens = [list(document.tokens) for document in documents]
-    question = {"texts": texts, "tokens": tokens, "requests": requests, "batch_sizes": BATCH_SIZES}
+    question = {
+        "texts": texts,
+        "tokens": tokens,
+        "requests": requests,
+        "batch_sizes": BATCH_SIZES,
+        "libraries": ["tensorflow_text"] if text_names else [],
+    }
     findings = {"path": str(path), "problems": problems, "operations": names, "sentences": len(texts)}
     answer, failure = probe(path, question, python)
     if failure:
@@ -202,7 +208,7 @@ def _predictor(run, about, problems, fingerprint):
     """The run's predictor, decoding and storing word vectors as the export does."""
     overrides = {f"decoding.{name}": value for name, value in about.get("decoding", {}).items()}
     predictor = run.predictor(overrides)
-    if about.get("weights_sha256") != fingerprint(predictor.model.weights):
+    if about.get("weights_sha256") != fingerprint(predictor):
         problems.append(f"The weights must be those of the run. Received: others than in {run.path}")
     if about.get("quantize"):
         from export.quantize import quantize

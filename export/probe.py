@@ -1,10 +1,11 @@
 """Load an export and answer with it where only TensorFlow is; `export.check` starts this file by its path.
 
-It reads a question from standard input, JSON `{"path", "texts", "tokens", "requests", "batch_sizes"}`, and writes what
-it found to the file named by its argument. It must not import anything of this project, and works with later
-TensorFlows.
+It reads a question from standard input, JSON `{"path", "texts", "tokens", "requests", "batch_sizes", "libraries"}`, and
+writes what it found to the file named by its argument. It must not import anything of this project, and works with
+later TensorFlows.
 """
 
+import importlib
 import json
 import os
 import statistics
@@ -22,6 +23,8 @@ def main():
     question = json.load(sys.stdin)
     import tensorflow as tf
 
+    for name in question["libraries"]:  # of operations that a stock server has too
+        importlib.import_module(name)
     model = tf.saved_model.load(question["path"])
     probe = Probe(tf, model.signatures)
     answer = {

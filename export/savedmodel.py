@@ -93,7 +93,7 @@ def export(run, model_dir, *, version=None, overrides=None, quantize=None, max_f
 
     with new_version(model_dir, version) as made:
         predictor = run.predictor(overrides)
-        about = {"limits": limits, "weights_sha256": weights_fingerprint(predictor.model.weights)}
+        about = {"limits": limits, "weights_sha256": weights_fingerprint(predictor)}
         if quantize:
             from export.quantize import measured
 
@@ -125,6 +125,7 @@ def save(signatures, path):
     # Not the Keras model itself, which would bring every layer's own functions along.
     module.weights = stored_weights(signatures.extractor.model)
     module.tables = [signatures.extractor.featurizer.words, signatures.extractor.featurizer.characters]
+    module.encoders = signatures.extractor.encoders
     functions = {name: function.get_concrete_function() for name, function in signatures.functions().items()}
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(module, str(path), signatures=functions, options=options)

@@ -74,7 +74,7 @@ class Signatures:
         """Body of `scores`."""
         tokens, rows = _one_row_at_least(_readable(tokens))
         tokens = _one_column_at_least(tokens, "")[:, : self.max_tokens]
-        features = self.extractor.featurizer(tokens)
+        features = self.extractor.features(tokens)
         model, lengths = self.extractor.model, features["lengths"]
         embedded = {name: features[name] for name in model.token_embedding.input_names}
         embeddings = model.token_embedding(embedded, training=False)

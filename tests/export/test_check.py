@@ -70,7 +70,7 @@ def test_weights_of_another_training_are_noticed_though_they_load(rechecked, tmp
         other, _ = export(trained_run, tmp_path / "other", max_entities=64, max_relations=64, max_tokens=512)
     finally:
         bias.assign(before)
-    rewrite_card(other, weights_sha256=weights_fingerprint(run_predictor.model.weights))
+    rewrite_card(other, weights_sha256=weights_fingerprint(run_predictor))
     problems = rechecked(other, again=True)
     assert problems
     assert all("must be as the run's" in problem for problem in problems)

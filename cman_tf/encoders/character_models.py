@@ -1,0 +1,112 @@
+"""A forward and a backward character language model: each word's states at its borders."""
+
+import numpy as np
+import tensorflow as tf
+
+from cman_tf.layers.bilstm import Packing
+
+
+class CharacterModels(tf.Module):
+    """Contextual string embeddings of Flair.
+
+    A forward LSTM reads `"\\n"` and the sentence, words joined by blanks, a backward one `"\\n"` and the sentence from
+    its end. A word's vector: the forward state after its last character, then the backward state at its first.
+
+    The input's part of the gates depends on the character alone and is computed once for the whole alphabet, so the
+    time loop holds the recurrent product only. Sentences leave the loop when they end.
+
+    Args:
+        characters: dict of str to int, ids of single characters. Others have id 0.
+        weights: dict of names to float32 arrays: for `forward` and `backward`, `layer_0/forward/embedding`
+            `(characters, size)`, `.../input` `(size, 4 * units)`, `.../recurrent` `(units, 4 * units)`, `.../bias`
+            `(4 * units,)`; gates in the order input, forget, candidate, output.
+
+    Call arguments:
+        tokens: string `(batch, tokens)`, padding `""`. Any Unicode; invalid UTF-8 counts as U+FFFD.
+        training: bool. Without effect: these models have no dropout.
+
+    Shapes:
+        `(batch, tokens)` -> `(batch, tokens, 1, 2 * units)`, 0 at padding.
+
+    Reference:
+        Akbik et al. (2018), Contextual String Embeddings for Sequence Labeling.
+    """
+
+    def __init__(self, characters, weights):
+        super().__init__()
+        known = sorted((ord(character), id) for character, id in characters.items() if len(character) == 1)
+        self._codes, self._ids = np.array(known, np.int32).T.copy()
+        self.weights = {name: tf.Variable(value, name=name) for name, value in weights.items()}
+        self.units = {name: self.weights[f"layer_0/{name}/recurrent"].shape[0] for name in ("forward", "backward")}
+
+    def __call__(self, tokens, training=False):
+        there = tokens != ""
+        words = tf.cast(tf.where(there), tf.int32)
+        codes = tf.strings.unicode_decode(tf.boolean_mask(tokens, there), "UTF-8", errors="replace")
+        sentence = words[:, 0]
+        # A blank or "\n" before each word for the one direction, behind it for the other: a layout of one length.
+        before = tf.concat([[-1], sentence[:-1]], axis=0)[: tf.size(sentence)]
+        after = tf.concat([sentence[1:], [-1]], axis=0)[: tf.size(sentence)]
+        sizes = tf.cast(codes.row_lengths(), tf.int32) + 1
+        lengths = tf.math.unsorted_segment_sum(sizes, sentence, tf.shape(tokens)[0])
+        ends = tf.cumsum(sizes) - tf.gather(tf.cumsum(lengths, exclusive=True), sentence) - 1
+        packing = Packing(lengths)
+        vectors = [
+            self._states("forward", [_border(sentence, before), codes], packing, lengths, sentence, ends),
+            self._states("backward", [codes, _border(sentence, after)], packing, lengths, sentence, ends - sizes + 1),
+        ]
+        vectors = tf.concat(vectors, axis=1)[:, None, :]
+        return tf.scatter_nd(words, vectors, tf.concat([tf.shape(tokens), vectors.shape[1:]], axis=0))
+
+    def _states(self, direction, parts, packing, lengths, sentence, places):
+        """The states `(words, units)` at `places` in their sentences."""
+        codes = tf.concat(parts, axis=1).flat_values
+        index = tf.minimum(tf.searchsorted(self._codes, codes), len(self._codes) - 1)
+        ids = tf.where(tf.gather(self._codes, index) == codes, tf.gather(self._ids, index), 0)
+        starts = tf.cumsum(lengths, exclusive=True)
+        ids = tf.gather(ids, tf.gather(starts, packing.sequence) + packing.time)
+        embedding, inputs, kernel, bias = (
+            self.weights[f"layer_0/{direction}/{name}"] for name in ("embedding", "input", "recurrent", "bias")
+        )
+        gates = tf.matmul(embedding, inputs) + bias
+        states = _run(ids, gates, tf.convert_to_tensor(kernel), packing.active, reverse=direction == "backward")
+        # `first` is a sequence's rank, and so its place among the neighbours of any time step.
+        rows = tf.gather(packing.offsets, places) + tf.gather(packing.first, sentence)
+        return tf.gather(states, rows)
+
+
+def _border(sentence, neighbour):
+    return tf.where(sentence == neighbour, ord(" "), ord("\n"))[:, None]
+
+
+def _run(ids, gates, kernel, active, reverse):
+    """Packed states `(elements, units)`. `gates` `(characters, 4 * units)` is the input's part."""
+    steps, units = tf.shape(active)[0], kernel.shape[0]
+    ids = tf.TensorArray(tf.int32, steps, element_shape=[None], infer_shape=False).split(ids, active)
+    states = tf.TensorArray(tf.float32, steps, element_shape=[None, units], infer_shape=False)
+
+    def step(count, hidden, cell, states):
+        time = steps - 1 - count if reverse else count
+        now = ids.read(time)
+        # Sentences leave when they end; from right to left, they join there.
+        rows = tf.shape(now)[0]
+        if reverse:
+            more = [[0, rows - tf.shape(hidden)[0]], [0, 0]]
+            hidden, cell = tf.pad(hidden, more), tf.pad(cell, more)
+        else:
+            hidden, cell = hidden[:rows], cell[:rows]
+        i, f, g, o = tf.split(tf.gather(gates, now) + tf.matmul(hidden, kernel), 4, axis=1)
+        cell = tf.sigmoid(f) * cell + tf.sigmoid(i) * tf.tanh(g)
+        hidden = tf.sigmoid(o) * tf.tanh(cell)
+        return count + 1, hidden, cell, states.write(time, hidden)
+
+    most = tf.reduce_max(tf.concat([active, [0]], axis=0))
+    start = tf.zeros([0 if reverse else most, units])
+    shape = tf.TensorShape([None, units])
+    *_, states = tf.while_loop(
+        lambda count, *_: count < steps,
+        step,
+        (0, start, start, states),
+        shape_invariants=(tf.TensorShape([]), shape, shape, tf.TensorShape(None)),
+    )
+    return states.concat()

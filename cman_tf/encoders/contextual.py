@@ -1,0 +1,168 @@
+"""A contextual encoder from a TensorFlow Hub handle or a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import urllib.error
+from pathlib import Path
+
+import platformdirs
+import tensorflow as tf
+import tensorflow_text  # noqa: F401  Its operations must be known before a graph that holds them is loaded.
+
+from cman_tf.data.formats.reading import located, read_text, reason
+from cman_tf.encoders.card import Card
+from cman_tf.encoders.elmo import ElmoModule, is_elmo
+from cman_tf.errors import InputError
+
+_CACHE_VARIABLE = "TFHUB_CACHE_DIR"
+
+
+class ContextualEncoder(tf.Module):
+    """Vectors for tokens in their sentence, from every layer of a pretrained encoder.
+
+    Args:
+        module: the loaded SavedModel, or an adapter of the same form.
+        card: `Card`.
+
+    Attributes:
+        module: as given.
+        name, layers, width, casing, licence, fingerprint: as the encoder's card says.
+        trainable_variables: tuple of `tf.Variable`. Empty for an encoder that can be used frozen only. Their names
+            begin with `layer_0/` for what makes the embeddings, `layer_1/` for the first layer, and so on.
+
+    Call arguments:
+        tokens: string `(batch, tokens)`, padding `""` at the end of rows.
+        training: bool. Whether the encoder drops out. Default: False.
+
+    Shapes:
+        `(batch, tokens)` -> `(batch, tokens, layers, width)`, float32, 0 at padding.
+
+    Example:
+        >>> encoder = load_encoder("encoders/minilm")
+        >>> encoder(tf.constant([["Ana", "lives", "in", "Lima"]])).shape
+        TensorShape([1, 4, 7, 384])
+    """
+
+    def __init__(self, module, card):
+        super().__init__(name="contextual_encoder")
+        self.module = module
+        self._card = card
+
+    def __call__(self, tokens, training=False):
+        return self.module(tokens, training=bool(training))
+
+    @property
+    def trainable_variables(self):
+        return tuple(self.module.trainable_variables)
+
+    name = property(lambda self: self._card.name)
+    layers = property(lambda self: self._card.layers)
+    width = property(lambda self: self._card.width)
+    casing = property(lambda self: self._card.casing)
+    licence = property(lambda self: self._card.licence)
+    fingerprint = property(lambda self: self._card.fingerprint)
+
+
+def load_encoder(handle):
+    """Load a contextual encoder.
+
+    Args:
+        handle: str or path. A folder, or an address that `tensorflow_hub` loads; what is downloaded stays in the user's
+            cache folder (`TFHUB_CACHE_DIR` names another). ELMo's module is recognised by its signature.
+
+    Returns:
+        `ContextualEncoder`.
+
+    Raises:
+        InputError: the handle cannot be reached, it is no encoder, or its card is broken.
+    """
+    handle = os.fspath(handle)
+    folder = _resolve(handle)
+    module = _load(folder, handle)
+    with located(handle):
+        if is_elmo(module):
+            module = ElmoModule(module, folder)
+            return ContextualEncoder(module, module.card)
+        if not callable(module) or not hasattr(module, "card") or not hasattr(module, "trainable_variables"):
+            raise InputError(
+                "An encoder must be a SavedModel written by cman_tf.encoders.convert, or ELMo's module. "
+                "Received: a SavedModel without a call or card"
+            )
+        card = Card.parse(read_text(_card_file(module)))
+        _check_call(module, card)
+    return ContextualEncoder(module, card)
+
+
+def _resolve(handle):
+    if "://" not in handle:
+        folder = os.path.expanduser(handle)
+        if not (Path(folder) / "saved_model.pb").is_file():
+            there = "a folder without" if os.path.isdir(folder) else "no folder with"
+            raise InputError(f"An encoder must be a SavedModel's folder. Received: {handle} ({there} saved_model.pb)")
+        return folder
+    import tensorflow_hub
+
+    with _cache():
+        try:
+            return tensorflow_hub.resolve(handle)
+        except Exception as error:
+            # Whatever a resolver or its archive raises: it is about this address.
+            raise InputError(
+                f"An encoder's address must be one that tensorflow_hub can download; for a copy on disk, name its "
+                f"folder instead. Received: {handle} ({_cause(error)})"
+            ) from None
+
+
+@contextlib.contextmanager
+def _cache():
+    """Downloads go to the user's cache, not to a temporary folder that is gone tomorrow."""
+    given = os.environ.get(_CACHE_VARIABLE)
+    os.environ.setdefault(_CACHE_VARIABLE, str(platformdirs.user_cache_path("cman-tf") / "hub"))
+    try:
+        yield
+    finally:
+        if given is None:
+            del os.environ[_CACHE_VARIABLE]
+
+
+def _load(folder, handle):
+    import tensorflow_hub
+
+    try:
+        return tensorflow_hub.load(folder)
+    except Exception as error:
+        # TensorFlow raises whatever the damaged part leads to.
+        raise InputError(
+            f"An encoder must be a SavedModel that is whole. Received: {handle} ({_cause(error)})"
+        ) from None
+
+
+def _card_file(module):
+    path = getattr(module.card, "asset_path", None)
+    if path is None:
+        raise InputError("An encoder's card must be an asset. Received: `card` of another kind")
+    return path.numpy().decode("utf-8", "surrogateescape")
+
+
+def _check_call(module, card):
+    for training in (False, True):
+        try:
+            call = module.__call__.get_concrete_function(tf.TensorSpec([None, None], tf.string), training=training)
+            received = call.structured_outputs.shape.as_list()
+        except (AttributeError, TypeError, ValueError):
+            raise InputError(
+                f"An encoder must take (tokens, training={training}) with tokens a string matrix. Received: one that "
+                "does not"
+            ) from None
+        expected = [None, None, card.layers, card.width]
+        if len(received) != 4 or received[2:] != expected[2:]:
+            raise InputError(f"An encoder must give {expected}, as its card says. Received: {received}")
+
+
+def _cause(error):
+    if isinstance(error, urllib.error.URLError):
+        return reason(error.reason) if isinstance(error.reason, Exception) else str(error)
+    text = reason(error).strip() or type(error).__name__
+    return text.splitlines()[0]

@@ -1,0 +1,88 @@
+"""ELMo's TensorFlow Hub module in the form of the other encoders."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import tensorflow as tf
+
+from cman_tf.encoders.card import Card
+from cman_tf.errors import InputError
+
+_SIGNATURE = "tokens"
+_OUTPUTS = "word_emb", "lstm_outputs1", "lstm_outputs2"
+
+
+class ElmoModule(tf.Module):
+    """ELMo's three layers: words from their characters, and two of a bidirectional language model.
+
+    The module's own sum over layers (`elmo`) is left aside: each task learns one.
+
+    Args:
+        module: what `tensorflow_hub` loads from `https://tfhub.dev/google/elmo/3`.
+        folder: str, where its files are.
+
+    Attributes:
+        card: `Card`.
+        trainable_variables: empty. The module gives gradients to the weights of its own sum alone.
+
+    Call arguments:
+        tokens: string `(batch, tokens)`, padding `""`.
+        training: bool. Without effect.
+
+    Shapes:
+        `(batch, tokens)` -> `(batch, tokens, 3, width)`, 0 at padding. The word layer is half as wide as the others
+        and stands there twice, as in ELMo's own sum.
+
+    Raises:
+        InputError: the signature has other outputs, or other widths.
+
+    Reference:
+        Peters et al. (2018), Deep Contextualized Word Representations.
+    """
+
+    trainable_variables = ()
+
+    def __init__(self, module, folder):
+        super().__init__(name="elmo")
+        self.module = module
+        outputs = module.signatures[_SIGNATURE].structured_outputs
+        widths = [outputs[name].shape[-1] if name in outputs else None for name in _OUTPUTS]
+        if None in widths or widths[1:] != [2 * widths[0]] * 2:
+            raise InputError(
+                f"ELMo's signature `{_SIGNATURE}` must give {', '.join(_OUTPUTS)}, the first half as wide as the "
+                f"others. Received: widths {widths}"
+            )
+        self.card = Card("elmo", "elmo", 3, widths[1], "cased", "Apache-2.0", _fingerprint(folder))
+
+    def __call__(self, tokens, training=False):
+        there = tokens != ""
+        lengths = tf.reduce_sum(tf.cast(there, tf.int32), axis=1)
+        outputs = self.module.signatures[_SIGNATURE](tokens=tokens, sequence_len=lengths)
+        words, first, second = (outputs[name] for name in _OUTPUTS)
+        layers = tf.stack([tf.concat([words, words], axis=-1), first, second], axis=2)
+        layers = tf.where(there[:, :, None, None], layers, 0.0)
+        return tf.ensure_shape(layers, [None, None, 3, self.card.width])
+
+
+def is_elmo(module):
+    """Whether a loaded SavedModel has ELMo's signature."""
+    signatures = getattr(module, "signatures", {})
+    if _SIGNATURE not in signatures:
+        return False
+    inputs = signatures[_SIGNATURE].structured_input_signature[1]
+    return set(inputs) == {"tokens", "sequence_len"}
+
+
+def _fingerprint(folder):
+    """SHA-256 of the module's variables and graph."""
+    digest = hashlib.sha256(b"elmo")
+    variables = os.path.join(folder, "variables")
+    files = sorted(os.path.join(variables, name) for name in tf.io.gfile.listdir(variables))
+    for path in [os.path.join(folder, "saved_model.pb"), *files]:
+        digest.update(b"\0" + os.path.basename(path).encode() + b"\0")
+        with tf.io.gfile.GFile(path, "rb") as file:
+            while block := file.read(1 << 24):
+                digest.update(block)
+    return digest.hexdigest()

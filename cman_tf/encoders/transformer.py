@@ -1,0 +1,123 @@
+"""The forward pass of BERT and MPNet, with every layer's output."""
+
+import math
+
+import tensorflow as tf
+
+ACTIVATIONS = {
+    "gelu": lambda inputs: tf.nn.gelu(inputs, approximate=False),
+    "gelu_new": lambda inputs: tf.nn.gelu(inputs, approximate=True),
+    "relu": tf.nn.relu,
+}
+
+
+class Transformer(tf.Module):
+    """BERT's stack of layers, and MPNet's, which adds a bias for the distance of two positions.
+
+    Padding costs nothing but in the attention: all else is computed on the pieces alone, without the padding.
+
+    Args:
+        weights: dict of names to float32 arrays: `layer_0/word`, `layer_0/position` and so on for the embeddings,
+            `layer_3/attention/kernel` and so on for the third layer. The variables have these names, and so tell
+            their depth.
+        layers: int. Transformer layers.
+        heads: int.
+        activation: str, a key of `ACTIVATIONS`.
+        epsilon: float. Of the layer norms.
+        dropout: float. Of embeddings and of what each half-layer adds.
+        attention_dropout: float.
+        first_position: int. Row of the position embeddings that position 0 takes.
+
+    Call arguments:
+        ids: int32 `(rows, pieces)`.
+        lengths: int32 `(rows,)`, pieces of each row that are not padding.
+        training: bool.
+
+    Shapes:
+        `(rows, pieces)` -> a list of `layers + 1` tensors `(all pieces, hidden)`: the pieces without padding, row after
+        row; first the embeddings' output, then each layer's.
+
+    Reference:
+        Vaswani et al. (2017); Devlin et al. (2019); Song et al. (2020), MPNet.
+    """
+
+    def __init__(
+        self,
+        weights,
+        layers,
+        heads,
+        activation="gelu",
+        epsilon=1e-12,
+        dropout=0.1,
+        attention_dropout=0.1,
+        first_position=0,
+    ):
+        super().__init__()
+        self.layers = layers
+        self.heads = heads
+        self.activation = activation
+        self.epsilon = epsilon
+        self.dropout = dropout
+        self.attention_dropout = attention_dropout
+        self.first_position = first_position
+        self.weights = {name: tf.Variable(value, name=name) for name, value in weights.items()}
+
+    def __call__(self, ids, lengths, training):
+        rows, width = tf.unstack(tf.shape(ids))
+        there = tf.sequence_mask(lengths, width)
+        flat = tf.cast(tf.where(tf.reshape(there, [-1])), tf.int32)[:, 0]
+        # Padding takes any piece's values: no other position looks at it.
+        padded = tf.maximum(tf.cumsum(tf.cast(tf.reshape(there, [-1]), tf.int32)) - 1, 0)
+        bias = tf.where(there, 0.0, tf.float32.min)[:, None, None, :]
+        if "layer_0/relative" in self.weights:
+            bias += self._relative(width)
+        states = [self._embed(tf.gather(tf.reshape(ids, [-1]), flat), flat % width, training)]
+        for layer in range(1, self.layers + 1):
+            attended = self._attend(states[-1], f"layer_{layer}/attention", bias, flat, padded, rows, width, training)
+            inner = self._norm(states[-1] + attended, f"layer_{layer}/attention/norm")
+            outer = ACTIVATIONS[self.activation](self._dense(inner, f"layer_{layer}/up"))
+            outer = self._drop(self._dense(outer, f"layer_{layer}/down"), self.dropout, training)
+            states.append(self._norm(inner + outer, f"layer_{layer}/norm"))
+        return states
+
+    def _embed(self, ids, positions, training):
+        result = tf.gather(self.weights["layer_0/word"], ids)
+        result += tf.gather(self.weights["layer_0/position"], positions + self.first_position)
+        if "layer_0/type" in self.weights:
+            result += self.weights["layer_0/type"]
+        return self._drop(self._norm(result, "layer_0/norm"), self.dropout, training)
+
+    def _attend(self, states, name, bias, flat, padded, rows, width, training):
+        hidden = states.shape[-1]
+        # One product for queries, keys and values.
+        joint = tf.reshape(tf.gather(self._dense(states, f"{name}/input"), padded), [rows, width, 3, self.heads, -1])
+        joint = tf.ensure_shape(joint, [None, None, 3, self.heads, hidden // self.heads])
+        query, key, value = tf.unstack(tf.transpose(joint, [2, 0, 3, 1, 4]))
+        scores = tf.matmul(query * (hidden // self.heads) ** -0.5, key, transpose_b=True) + bias
+        shares = self._drop(tf.nn.softmax(scores), self.attention_dropout, training)
+        context = tf.reshape(tf.transpose(tf.matmul(shares, value), [0, 2, 1, 3]), [rows * width, hidden])
+        return self._drop(self._dense(tf.gather(context, flat), f"{name}/output"), self.dropout, training)
+
+    def _relative(self, width):
+        """A learnt bias for the distance of two positions, `(1, heads, pieces, pieces)`: exact if near, else binned."""
+        table = self.weights["layer_0/relative"]
+        half = table.shape[0] // 2
+        exact = half // 2
+        ahead = tf.range(width)[None, :] - tf.range(width)[:, None]
+        distance = tf.abs(ahead)
+        far = tf.math.log(tf.cast(tf.maximum(distance, 1), tf.float32) / exact) / math.log(128 / exact)
+        far = tf.minimum(exact + tf.cast(far * (half - exact), tf.int32), half - 1)
+        bucket = tf.where(distance < exact, distance, far) + tf.where(ahead > 0, half, 0)
+        return tf.transpose(tf.gather(table, bucket), [2, 0, 1])[None]
+
+    def _dense(self, inputs, name):
+        return tf.nn.bias_add(tf.matmul(inputs, self.weights[f"{name}/kernel"]), self.weights[f"{name}/bias"])
+
+    def _norm(self, inputs, name):
+        mean, variance = tf.nn.moments(inputs, axes=[-1], keepdims=True)
+        return tf.nn.batch_normalization(
+            inputs, mean, variance, self.weights[f"{name}/offset"], self.weights[f"{name}/scale"], self.epsilon
+        )
+
+    def _drop(self, inputs, rate, training):
+        return tf.nn.dropout(inputs, rate) if training and rate else inputs

@@ -1,0 +1,126 @@
+"""How BERT's and MPNet's published weights are named, and how `Transformer` names them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cman_tf.errors import InputError
+
+_SHARED = {
+    "layer_0/word": "embeddings.word_embeddings.weight",
+    "layer_0/position": "embeddings.position_embeddings.weight",
+    "layer_0/norm": "embeddings.LayerNorm",
+}
+_LAYER = {
+    "up": "intermediate.dense",
+    "down": "output.dense",
+    "norm": "output.LayerNorm",
+}
+_BERT_LAYER = {
+    "attention/query": "attention.self.query",
+    "attention/key": "attention.self.key",
+    "attention/value": "attention.self.value",
+    "attention/output": "attention.output.dense",
+    "attention/norm": "attention.output.LayerNorm",
+}
+_MPNET_LAYER = {
+    "attention/query": "attention.attn.q",
+    "attention/key": "attention.attn.k",
+    "attention/value": "attention.attn.v",
+    "attention/output": "attention.attn.o",
+    "attention/norm": "attention.LayerNorm",
+}
+NAMES = {
+    "bert": ({**_SHARED, "layer_0/type": "embeddings.token_type_embeddings.weight"}, {**_LAYER, **_BERT_LAYER}),
+    "mpnet": (
+        {**_SHARED, "layer_0/relative": "encoder.relative_attention_bias.weight"},
+        {**_LAYER, **_MPNET_LAYER},
+    ),
+}
+
+
+def canonical(kind, layers, tensors, where):
+    """Published tensors under the names, and in the form, that `Transformer` takes.
+
+    Args:
+        kind: `"bert"` or `"mpnet"`.
+        layers: int.
+        tensors: dict of str to float32 array. Names may begin with `bert.` or `mpnet.`; a layer norm's may end as in
+            old checkpoints, in `gamma` and `beta`.
+        where: what to name in an error.
+
+    Returns:
+        dict of str to float32 array.
+
+    Raises:
+        InputError: a tensor is missing, or its shape does not fit the others.
+    """
+    reader = _Reader(tensors, kind, where)
+    shared, layer_names = NAMES[kind]
+    weights = {}
+    for name, source in shared.items():
+        if name.endswith("norm"):
+            weights.update(reader.norm(name, source))
+        else:
+            weights[name] = reader.tensor(source, 2)
+    if "layer_0/type" in weights:
+        # One sentence at a time: of the two, the first.
+        weights["layer_0/type"] = weights["layer_0/type"][0]
+    for layer in range(1, layers + 1):
+        for name, source in layer_names.items():
+            name, source = f"layer_{layer}/{name}", f"encoder.layer.{layer - 1}.{source}"
+            weights.update(reader.norm(name, source) if name.endswith("norm") else reader.dense(name, source))
+        for part in ("kernel", "bias"):
+            names = [f"layer_{layer}/attention/{name}/{part}" for name in ("query", "key", "value")]
+            joint = np.concatenate([weights.pop(name) for name in names], axis=-1)
+            weights[f"layer_{layer}/attention/input/{part}"] = joint
+    _check_widths(weights, where)
+    return weights
+
+
+class _Reader:
+    def __init__(self, tensors, kind, where):
+        self._tensors = {name.removeprefix(f"{kind}."): value for name, value in tensors.items()}
+        self._where = where
+
+    def tensor(self, name, rank):
+        if name not in self._tensors:
+            raise InputError(f"The weights must hold every tensor. Received: no {name} in {self._where}")
+        value = self._tensors[name]
+        if value.ndim != rank or 0 in value.shape:
+            raise InputError(
+                f"{name} must have {rank} {'axes' if rank > 1 else 'axis'}. Received: {value.shape} in {self._where}"
+            )
+        if not np.isfinite(value).all():
+            raise InputError(f"The weights must be finite. Received: {name} in {self._where}")
+        return value
+
+    def dense(self, name, source):
+        kernel = self.tensor(f"{source}.weight", 2)
+        return {f"{name}/kernel": kernel.T.copy(), f"{name}/bias": self.tensor(f"{source}.bias", 1)}
+
+    def norm(self, name, source):
+        scale, offset = ("gamma", "beta") if f"{source}.gamma" in self._tensors else ("weight", "bias")
+        return {
+            f"{name}/scale": self.tensor(f"{source}.{scale}", 1),
+            f"{name}/offset": self.tensor(f"{source}.{offset}", 1),
+        }
+
+
+def _check_widths(weights, where):
+    hidden = weights["layer_0/word"].shape[1]
+    for name, value in weights.items():
+        inner = weights[name.rsplit("/", 2)[0] + "/up/kernel"].shape[1] if "/up/" in name or "/down/" in name else None
+        expected = {
+            "up/kernel": (hidden, inner),
+            "up/bias": (inner,),
+            "down/kernel": (inner, hidden),
+            "input/kernel": (hidden, 3 * hidden),
+            "input/bias": (3 * hidden,),
+            "output/kernel": (hidden, hidden),
+            "layer_0/position": (value.shape[0], hidden),
+            "layer_0/word": value.shape,
+            "layer_0/relative": value.shape,
+        }.get("/".join(name.split("/")[-2:]), (hidden,))
+        if value.shape != expected:
+            raise InputError(f"{name} must fit the other weights: {expected}. Received: {value.shape} in {where}")
