@@ -123,7 +123,7 @@ def test_help_of_fit_shows_every_field_with_its_default(capsys):
     for name, kind, default, help in configs.fields():
         assert f"--{name} " in text
         if "." in name:
-            shown = "none" if default is None else str(default).lower() if kind is bool else default
+            shown = "none" if default in (None, ()) else str(default).lower() if kind is bool else default
             assert f"{' '.join(help.split())} (default: {shown})" in text
 
 
@@ -140,12 +140,13 @@ def test_help_does_not_wait_for_tensorflow():
 def test_every_config_field_is_an_option(name):
     kind, default = next((kind, default) for field, kind, default, _ in configs.fields() if field == name)
     value = default if kind in (int, float) else not default if kind is bool else default or "text"
+    expected = [value] if kind == tuple[str, ...] else value
     parser = cli.parser("test", "", "")
     parser.add_argument("--seed")
     parser.add_argument("--protocol")
     cli.add_config_options(parser)
     changes = cli.overrides(cli.parse(parser, [f"--{name}", str(value)]))
-    assert changes == {name: value}
+    assert changes == {name: expected}
     configs.change(configs.Config(), changes)
 
 
@@ -401,8 +402,8 @@ def test_a_run_must_be_complete(refused, copy, name):
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("environment.json", "{", "A run's file must be a readable JSON object"),
-        ("environment.json", "[1]", "A run's file must be a readable JSON object"),
+        ("environment.json", "{", "A run's file must be readable JSON"),
+        ("environment.json", "[1]", "A run's file must hold a JSON object"),
         ("environment.json", '{"format": 99}', "of format 99"),
         ("environment.json", "{}", "of format None"),
         ("config.yaml", "model: {sizes: 3}", "A config field must exist. Received: model.sizes"),

@@ -148,7 +148,7 @@ class Run:
         except (OSError, ValueError) as error:
             raise InputError(f"A run's file must be readable JSON. Received: {path} ({error})") from None
         if not isinstance(value, kind):
-            raise InputError(f"A run's file must hold a JSON {kind.__name__}. Received: {path}")
+            raise InputError(f"A run's file must hold a JSON {'object' if kind is dict else 'array'}. Received: {path}")
         return value
 
     def config(self, overrides=None):
