@@ -94,6 +94,13 @@ class ModelConfig:
     relation_projection: Literal["per_relation", "shared"] = _field(
         "per_relation", "U, W, b, V for each relation (eq. 9), or U, W, b shared (Bekoulis et al., 2018)"
     )
+    relation_prior: float = _field(
+        0.5,
+        "probability of a relation that training starts from, by a bias that eq. 9 lacks; 0.5 = eq. 9, no bias; not in "
+        "the paper",
+        gt=0,
+        le=0.5,
+    )
     encoder: Literal["bilstm", "mlp"] = _field("bilstm", "what stands before each attention; mlp: Table 4, row 5")
     bsa_attention: bool = _field(True, "self-attention in the BSA units; false: Table 4, row 2")
     bla: bool = _field(True, "label attention; false: Table 4, row 3 (with bsa_attention false: row 4)")

@@ -59,7 +59,7 @@ def command(argv):
         documents,
         train=splits.get("train", ()) if args.split == "test" else (),
         exclude_types=args.exclude_type,
-        label_sources=True,
+        variants=True,
     )
     metrics = {"split": args.split, "corpus": config.corpus.name, **metrics}
     if rival:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from cman_tf import config as configs
 from cman_tf.data.batches import pad
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.model.extraction import Extractor
@@ -59,6 +60,24 @@ class Predictor:
         from cman_tf.training.run import Run
 
         return Run.open(run).predictor()
+
+    def with_decoding(self, **changes):
+        """A predictor of the same network that decodes otherwise.
+
+        Args:
+            **changes: fields of `DecodingConfig`, e.g. `threshold=0.4`.
+        """
+        config = configs.change(self.config, {f"decoding.{name}": value for name, value in changes.items()})
+        extractor = self.extractor
+        return Predictor(
+            self.model,
+            extractor.featurizer,
+            self.schema,
+            config,
+            extractor.encoders,
+            self.batch_size,
+            self.batch_cells,
+        )
 
     def __call__(self, text):
         """Extract from raw text.

@@ -51,7 +51,8 @@ def load(name, *, variant="spert", fold=0, overlap="error", data_dir=None, split
             suffix, each in any of `formats.FORMATS`.
         variant: str. Split of CoNLL04: `"spert"` (922/231/288 sentences) or `"multihead"` (910/243/288).
         fold: int. Fold of ADE, 0 to 9.
-        overlap: str. What is done with overlapping entities, see `overlap.resolve`.
+        overlap: str or None. What is done with overlapping entities, see `overlap.resolve`; None leaves them in, for
+            scoring.
         data_dir: str, path or None. Folder with copies of the public corpora, see `download.fetch`.
         splits: sequence of str. The splits that must be there; others are read too if they are.
         seed: int. Chooses the 15 % of ADE's training sentences that become dev. It is not the seed of a run, so that
@@ -67,7 +68,8 @@ def load(name, *, variant="spert", fold=0, overlap="error", data_dir=None, split
     # Before anything is downloaded.
     for split in splits:
         check_choice("A split", split, SPLITS)
-    check_choice("An overlap policy", overlap, POLICIES)
+    if overlap is not None:
+        check_choice("An overlap policy", overlap, POLICIES)
     name = str(name)
     files, source = _files(name, variant, fold, data_dir)
     for split in splits:
@@ -165,7 +167,7 @@ def _checked(documents, policy):
             raise InputError(
                 f"A corpus must be valid Unicode. Received: a lone surrogate in sentence {number},"
             ) from None
-    documents, dropped = resolve(documents, policy)
+    documents, dropped = (documents, Counts()) if policy is None else resolve(documents, policy)
     if not documents:
         raise InputError(f"A split must have at least one sentence. Received: none after overlap policy {policy},")
     return documents, dropped

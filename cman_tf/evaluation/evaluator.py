@@ -11,7 +11,7 @@ from cman_tf.evaluation.scorer import score
 from cman_tf.evaluation.significance import paired_bootstrap
 
 
-def evaluate(predictor, documents, *, train=(), exclude_types=(), label_sources=False, progress=None):
+def evaluate(predictor, documents, *, train=(), exclude_types=(), variants=False, progress=None):
     """Score a model.
 
     Args:
@@ -19,13 +19,14 @@ def evaluate(predictor, documents, *, train=(), exclude_types=(), label_sources=
         documents: sequence of `Document`, annotated.
         train: sequence of `Document`. With it, a second score leaves out sentences that recur in training.
         exclude_types: entity types for a further score without them.
-        label_sources: bool. Whether to score with gold tags fed to the BLA units too (Table 3 of the paper).
+        variants: bool. Whether to score two variants of the answer too: with gold tags fed to the BLA units (Table 3 of
+            the paper), and with relations held to the type signatures of the training data.
         progress: see `Predictor.extract`.
 
     Returns:
         `(metrics, predictions)`: what `score` returns, and `by_sentence_length` (Figure 5), `by_entity_distance`
-        (Figure 4), `without_repeated`, `without_types`, `gold_labels`, each where asked for; and the documents with
-        what was found.
+        (Figure 4), `without_repeated`, `without_types`, `gold_labels`, `type_constrained`, each where asked for; and
+        the documents with what was found.
 
     Raises:
         InputError: a type that the model does not know.
@@ -48,10 +49,16 @@ def evaluate(predictor, documents, *, train=(), exclude_types=(), label_sources=
         metrics["without_repeated"] = score_sentences(documents, predictions, kept)
     if exclude_types:
         metrics["without_types"] = score(documents, predictions, exclude_types=exclude_types)
-    if label_sources:
-        gold = score(documents, predictor.extract(documents, label_source="gold"))
-        metrics["gold_labels"] = {name: gold[name] for name in ("strict", "boundaries", "counts")}
+    if variants:
+        metrics["gold_labels"] = _figures(documents, predictor.extract(documents, label_source="gold"))
+        constrained = predictor.with_decoding(type_constrained=True)
+        metrics["type_constrained"] = _figures(documents, constrained.extract(documents))
     return metrics, predictions
+
+
+def _figures(documents, predictions):
+    found = score(documents, predictions)
+    return {name: found[name] for name in ("strict", "boundaries", "counts")}
 
 
 def write_results(run, split, documents, predictions, metrics):

@@ -43,6 +43,7 @@ def evaluation_text(metrics):
         ("without_repeated", "without repeated"),
         ("without_types", ""),
         ("gold_labels", "gold labels fed"),
+        ("type_constrained", "types constrained"),
     ):
         if key in metrics:
             found = metrics[key]

@@ -1,5 +1,7 @@
 """Multi-head selection: a score for every pair of tokens and every relation."""
 
+import math
+
 import tensorflow as tf
 
 # Pairs of tokens that are scored at once; each takes a few kilobytes.
@@ -20,6 +22,9 @@ class HeadSelection(tf.keras.layers.Layer):
         hidden_size: int. Width of the hidden layer (the paper's d tilde).
         projection: `"per_relation"`, U, W, b and V for each relation as eq. 9 is written, or `"shared"`, U, W and b
             once and one column of V for each relation (Bekoulis et al., 2018). Default `"per_relation"`.
+        prior: float in (0, 0.5]. What an untrained layer holds for the probability of a relation: a bias for each
+            relation, which eq. 9 lacks, starts at its logit. 0.5 is eq. 9 as it is written, without the bias; then the
+            hidden layer itself has to learn first that nearly all cells are empty. Default 0.5.
 
     Call arguments:
         inputs: float `(batch, tokens, features)`.
@@ -33,16 +38,20 @@ class HeadSelection(tf.keras.layers.Layer):
         TensorShape([2, 4, 4, 5])
 
     Reference:
-        Zhao et al. (2020), section 3.4; Bekoulis et al. (2018).
+        Zhao et al. (2020), section 3.4; Bekoulis et al. (2018). The prior: Lin et al. (2017), "Focal Loss for Dense
+        Object Detection", section 4.1.
     """
 
-    def __init__(self, num_relations, hidden_size, projection="per_relation", **kwargs):
+    def __init__(self, num_relations, hidden_size, projection="per_relation", prior=0.5, **kwargs):
         super().__init__(**kwargs)
         if projection not in ("per_relation", "shared"):
             raise ValueError(f"`projection` must be per_relation or shared. Received: {projection!r}")
+        if not 0 < prior <= 0.5:
+            raise ValueError(f"`prior` must be above 0 and at most 0.5. Received: {prior}")
         self.num_relations = num_relations
         self.hidden_size = hidden_size
         self.projection = projection
+        self.prior = prior
 
     def build(self, input_shape):
         groups = self.num_relations if self.projection == "per_relation" else 1
@@ -55,12 +64,19 @@ class HeadSelection(tf.keras.layers.Layer):
         self.tail_kernel = self.add_weight("tail_kernel", [input_shape[-1], width], initializer=uniform)
         self.bias = self.add_weight("bias", [width], initializer="zeros")
         self.scorer = self.add_weight("scorer", [groups, self.hidden_size, columns], initializer="glorot_uniform")
+        self.prior_bias = None
+        if self.prior < 0.5:
+            start = tf.keras.initializers.Constant(math.log(self.prior / (1 - self.prior)))
+            self.prior_bias = self.add_weight("prior_bias", [self.num_relations], initializer=start)
         super().build(input_shape)
 
     def call(self, inputs, lengths):
         heads = tf.matmul(inputs, self.head_kernel)
         tails = tf.matmul(inputs, self.tail_kernel) + self.bias
         scores = _score_pairs(heads, tails, self._block_diagonal(), lengths)
+        if self.prior_bias is not None:
+            inside = tf.sequence_mask(lengths, tf.shape(inputs)[1], scores.dtype)
+            scores += (inside[:, :, None] * inside[:, None])[..., None] * self.prior_bias
         return tf.ensure_shape(scores, [None, None, None, self.num_relations])
 
     def _block_diagonal(self):
@@ -79,6 +95,7 @@ class HeadSelection(tf.keras.layers.Layer):
             "num_relations": self.num_relations,
             "hidden_size": self.hidden_size,
             "projection": self.projection,
+            "prior": self.prior,
         }
 
 

@@ -121,7 +121,11 @@ def _relation_network(config, schema, seeds):
         fused = BLA(model.hidden_size, seed=next(seeds), name="bla_2", **unit)(fused, labels=labels, mask=mask)
     fused = Dropout(model.relation_dropout, seed=next(seeds), name="relation_dropout")(fused)
     scores = HeadSelection(
-        len(schema.relation_types), model.relation_size, model.relation_projection, name="head_selection"
+        len(schema.relation_types),
+        model.relation_size,
+        model.relation_projection,
+        model.relation_prior,
+        name="head_selection",
     )(fused, lengths=lengths)
     return tf.keras.Model(
         {"tokens": tokens, "tags": tags, "lengths": lengths},

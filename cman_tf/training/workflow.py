@@ -11,22 +11,17 @@ from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
 from cman_tf.evaluation.evaluator import evaluate, write_results
+from cman_tf.evaluation.overlap_policies import by_overlap_policy
 from cman_tf.files import atomic_write
 from cman_tf.training.run import Run, fingerprint, start_vectors
 from cman_tf.training.trainer import Trainer
 
 
-def load_corpus(config, splits=("train", "dev", "test")):
-    """The corpus of a configuration, see `cman_tf.data.corpora.load`."""
+def load_corpus(config, splits=("train", "dev", "test"), **changes):
+    """The corpus of a configuration, see `cman_tf.data.corpora.load`; `changes` replace arguments of that."""
     corpus = config.corpus
-    return corpora.load(
-        corpus.name,
-        variant=corpus.variant,
-        fold=corpus.fold,
-        overlap=corpus.overlap,
-        data_dir=corpus.data_dir,
-        splits=splits,
-    )
+    options = {name: getattr(corpus, name) for name in ("variant", "fold", "overlap", "data_dir")}
+    return corpora.load(corpus.name, splits=splits, **{**options, **changes})
 
 
 def begin(config, path):
@@ -107,10 +102,13 @@ def evaluate_on_test(run, config, train, dev):
     if not test and not dev:
         return None, []
     if test:
-        results["test"] = evaluate(predictor, test, train=train, label_sources=True)
+        results["test"] = evaluate(predictor, test, train=train, variants=True)
     split = "test" if test else "dev"
     metrics, predictions = results[split]
     metrics = {"split": split, "corpus": config.corpus.name, "protocol": config.protocol, **metrics}
+    if test and config.corpus.overlap != "error":
+        whole = load_corpus(config, splits=(), overlap=None).splits["test"]
+        metrics["overlap_policies"] = by_overlap_policy(whole, predictor.extract(whole))
     if test and dev:
         metrics["dev"] = {name: results["dev"][0][name] for name in ("strict", "boundaries", "counts")}
     with atomic_write(run.metrics) as file:

@@ -41,6 +41,7 @@ def test_everything_that_was_measured():
     metrics["by_entity_distance"] = by_entity_distance(gold, predicted)
     metrics["without_types"] = score(gold, predicted, exclude_types=["Org"])
     metrics["gold_labels"] = score(gold, gold)
+    metrics["type_constrained"] = score(gold, predicted)
     metrics["against"] = {
         "run": "runs/[b]", **{item: paired_bootstrap(gold, predicted, gold, metric=item, samples=50) for item in ITEMS}
     }  # fmt: skip
@@ -50,6 +51,7 @@ def test_everything_that_was_measured():
     without = metrics["without_types"]["strict"]["micro"]["entities"]
     assert rows["without Org"][:3] == [percent(without[rate]) for rate in ("precision", "recall", "f1")]
     assert rows["gold labels fed"] == ["100.00"] * 6
+    assert rows["types constrained"] == ["60.00"] * 3 + ["33.33"] * 3
     assert "Tokens of sentence" in text
     assert "Characters between" in text
     assert "Against runs/[b], strict micro F1" in text

@@ -13,10 +13,10 @@ def inputs():
     return np.random.default_rng(0).normal(size=(3, 5, 6)).astype(np.float32)
 
 
-@pytest.mark.parametrize("projection", ["per_relation", "shared"])
-def test_layer(inputs, projection):
+@pytest.mark.parametrize(("projection", "prior"), [("per_relation", 0.5), ("shared", 0.5), ("per_relation", 0.01)])
+def test_layer(inputs, projection, prior):
     check_layer(
-        HeadSelection(4, 3, projection),
+        HeadSelection(4, 3, projection, prior),
         {"inputs": inputs},
         (3, 5, 5, 4),
         lengths=LENGTHS,
@@ -95,6 +95,26 @@ def test_blocks_change_nothing(inputs, monkeypatch):
 
 def test_empty_sentences_have_no_scores(inputs):
     assert not HeadSelection(4, 3)(inputs, lengths=tf.constant([0, 0, 0])).numpy().any()
+
+
+def test_an_untrained_layer_holds_the_prior_for_the_probability(inputs):
+    layer = HeadSelection(4, 3, prior=0.01)
+    lengths = tf.constant(LENGTHS)
+    plain = HeadSelection(4, 3)
+    plain(inputs, lengths=lengths)
+    layer(inputs, lengths=lengths)
+    layer.set_weights([*plain.get_weights(), layer.prior_bias.numpy()])
+    moved = (layer(inputs, lengths=lengths) - plain(inputs, lengths=lengths)).numpy()
+    for row, length in enumerate(LENGTHS):
+        np.testing.assert_allclose(tf.sigmoid(moved[row, :length, :length]), 0.01, rtol=1e-4)
+        assert not moved[row, length:].any()
+        assert not moved[row, :, length:].any()
+
+
+@pytest.mark.parametrize("prior", [0, 0.6, 1])
+def test_prior_must_be_in_range(prior):
+    with pytest.raises(ValueError, match=f"Received: {prior}"):
+        HeadSelection(4, 3, prior=prior)
 
 
 def test_projection_must_be_known():
