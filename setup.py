@@ -13,7 +13,10 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.9,<3.12",  # TensorFlow 2.15 has no wheels beyond
     packages=find_packages(include=["cman_tf*", "export*"]),
-    package_data={"cman_tf": ["configs/*.yaml", "data/sample/*", "evaluation/page/*"], "export": ["deploy/*"]},
+    package_data={
+        "cman_tf": ["configs/*.yaml", "data/sample/*", "evaluation/page/*", "reproduction/*.yaml"],
+        "export": ["deploy/*"],
+    },
     install_requires=[
         "tensorflow>=2.15.1,<2.16",  # 2.16 moves to Keras 3, which tensorflow-addons cannot import
         "tensorflow-addons==0.23.0",  # the last one
@@ -26,6 +29,7 @@ setup(
         "numpy>=1.23.5,<2",
         "protobuf>=4.21,<5",  # TensorFlow 2.15 cannot use later ones
         "lmdb>=1.4,<2",
+        "matplotlib>=3.7,<4",
         "platformdirs>=4,<5",
         "pooch>=1.8,<2",
         "pydantic>=2.7,<3",
@@ -48,6 +52,8 @@ setup(
             "cman-fit=cman_tf.fit:main",
             "cman-evaluate=cman_tf.evaluate:main",
             "cman-predict=cman_tf.predict:main",
+            "cman-crossval=cman_tf.crossval:main",
+            "cman-reproduce=cman_tf.reproduce:main",
             "cman-export=export.savedmodel:main",
             "cman-export-check=export.check:main",
             "cman-server=export.server:main",

@@ -153,6 +153,12 @@ def _unknown_option(parser, option):
     return f"An option must exist; --help lists them. Received: {option}" + (f"; nearest: {near[0]}" if near else "")
 
 
+def check_count(option, value):
+    """Raise `InputError` unless the value of an option is 1 or more."""
+    if value < 1:
+        raise InputError(f"{option} must be 1 or more. Received: {value}")
+
+
 @contextlib.contextmanager
 def progress(total, what):
     """A bar on standard error, on a terminal only, for work that takes a while; yields `advance(count)`."""

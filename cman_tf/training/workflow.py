@@ -110,7 +110,8 @@ def evaluate_on_test(run, config, train, dev):
         whole = load_corpus(config, splits=(), overlap=None).splits["test"]
         metrics["overlap_policies"] = by_overlap_policy(whole, predictor.extract(whole))
     if test and dev:
-        metrics["dev"] = {name: results["dev"][0][name] for name in ("strict", "boundaries", "counts")}
+        kept = ("strict", "boundaries", "counts", "by_sentence_length", "by_entity_distance")
+        metrics["dev"] = {name: results["dev"][0][name] for name in kept}
     with atomic_write(run.metrics) as file:
         json.dump(metrics, file, indent=2)
     documents = {"test": test, "dev": dev}

@@ -1,0 +1,89 @@
+"""`python -m cman_tf.reproduce`: the runs behind docs/results.md, and the page itself."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from pathlib import Path
+
+from cman_tf import cli
+from cman_tf.errors import InputError
+
+
+def command(argv):
+    parser = cli.parser(
+        "cman-reproduce",
+        "Run the experiments behind the results page, resumable one by one, and make its tables and plots.",
+        "python -m cman_tf.reproduce --experiments conll04/best_frozen --seeds 1-3 --data-dir ~/corpora --plan",
+    )
+    parser.add_argument(
+        "--experiments", nargs="+", default=[], metavar="NAME", help="which ones, or how they begin (default: all)"
+    )
+    parser.add_argument("--seeds", metavar="LIST", help="such as 1-5 (default: those of each experiment)")
+    parser.add_argument("--max-hours", metavar="H", type=float, help="stop after so many hours (default: no limit)")
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="trainings at a time (default: 1)")
+    parser.add_argument("--plan", action="store_true", help="show what would be run and how long it takes, and stop")
+    parser.add_argument("--tables", action="store_true", help="run nothing, make the tables and plots again")
+    parser.add_argument(
+        "--data-dir",
+        metavar="FOLDER",
+        dest="data_dir",
+        help="copies of the public corpora (default: CMAN_TF_DATA, or a download)",
+    )
+    parser.add_argument("--run-dir", metavar="FOLDER", default="runs/reproduce", help="(default: runs/reproduce)")
+    parser.add_argument(
+        "--results", metavar="FOLDER", default="results", help="for the small files of finished runs (default: results)"
+    )
+    parser.add_argument(
+        "--page", metavar="FILE", default="docs/results.md", help="tables and plots (default: docs/results.md)"
+    )
+    parser.add_argument(
+        "--benchmarks",
+        metavar="FOLDER",
+        default="benchmarks/results",
+        help=("JSON files of the benchmarks, for the page (default: benchmarks/results)"),
+    )
+    args = cli.parse(parser, argv)
+    cli.check_count("--jobs", args.jobs)
+    if args.max_hours is not None and not args.max_hours > 0:
+        raise InputError(f"--max-hours must be above 0. Received: {args.max_hours:g}")
+
+    from cman_tf.reproduction.plan import choose, experiments, jobs, numbers
+    from cman_tf.reproduction.runner import Runner
+
+    known = experiments()
+    chosen = choose(args.experiments, known)
+    seeds = numbers(args.seeds, "--seeds") if args.seeds else None
+    planned = jobs(chosen, seeds, {"corpus.data_dir": args.data_dir} if args.data_dir else {})
+    runner = Runner(args.run_dir, args.results, args.jobs, args.max_hours)
+    outcome = {}
+    if not args.tables:
+        _show(planned, runner, args.jobs)
+        if args.plan:
+            return
+        outcome = runner.run(planned)
+
+    from cman_tf.reproduction.page import write_page
+
+    print(f"Page: {write_page(Path(args.results), Path(args.benchmarks), Path(args.page), known)}")
+    missing = [f"{name} ({state})" for name, state in outcome.items() if state != "done"]
+    if missing:
+        raise InputError(f"Every job must end; the same command goes on. Received: {', '.join(missing)}")
+
+
+def _show(planned, runner, processes):
+    left = 0.0
+    for job in planned:
+        state = runner.state(job)
+        left += job.minutes * (state != "done")
+        print(f"{state:<6} {job.minutes:>5.0f} min  {job.name}", flush=True)
+    hours = datetime.timedelta(minutes=round(left / processes))
+    print(f"To do: {hours} (h:mm:ss) on a quiet machine with two processors\n", flush=True)
+
+
+def main():
+    sys.exit(cli.run("cman-reproduce", command))
+
+
+if __name__ == "__main__":
+    main()

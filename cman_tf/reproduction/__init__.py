@@ -1,0 +1,1 @@
+"""The paper's tables and figures from resumable jobs, one run folder each."""

@@ -1,0 +1,46 @@
+"""What the folds of a cross-validation give together."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+
+from cman_tf.evaluation.scorer import ITEMS, MODES
+
+_RATES = ("precision", "recall", "f1")
+_AVERAGES = ("micro", "macro")
+
+
+def summary(paths):
+    """Mean and standard deviation over folds.
+
+    Args:
+        paths: sequence of path, the `metrics.json` of one fold each.
+
+    Returns:
+        dict: `folds`; `strict` and `boundaries`, each `{"micro"|"macro": {"entities"|"relations": {rate: {"mean",
+        "sd"}}}}`; `overlap_policies`, the strict part of the same for each policy. `sd` is None with one fold. Rates
+        are fractions.
+    """
+    found = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
+    result = {"folds": len(found), **{mode: _over(found, lambda metrics, mode=mode: metrics[mode]) for mode in MODES}}
+    policies = found[0].get("overlap_policies", {})
+    result["overlap_policies"] = {
+        name: _over(found, lambda metrics, name=name: metrics["overlap_policies"][name]["strict"]) for name in policies
+    }
+    return result
+
+
+def _over(found, part):
+    return {
+        average: {
+            item: {rate: _spread([part(metrics)[average][item][rate] for metrics in found]) for rate in _RATES}
+            for item in ITEMS
+        }
+        for average in _AVERAGES
+    }
+
+
+def _spread(values):
+    return {"mean": statistics.mean(values), "sd": statistics.stdev(values) if len(values) > 1 else None}
