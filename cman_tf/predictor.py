@@ -121,9 +121,8 @@ class Predictor:
         """
         results = [None] * len(documents)
         for rows in self._batches([len(document) for document in documents]):
-            tokens = pad(
-                [np.array([t.encode("utf-8", "replace") for t in documents[r].tokens], object) for r in rows], b""
-            )
+            encoded = [np.array([t.encode("utf-8", "replace") for t in documents[r].tokens], object) for r in rows]
+            tokens = tf.constant(pad(encoded, b""), tf.string)
             if label_source == "gold":
                 tags = pad([np.array(self.schema.tag_ids(documents[row]), np.int32) for row in rows], 0)
                 found = self._from_gold_tags(tokens, tags)

@@ -49,6 +49,16 @@ def config():
     return configs.from_dict(TINY)
 
 
+@pytest.fixture(scope="module")
+def eager():
+    """Run without graphs, where tests train many tiny networks for a few steps: tracing is what would take the time."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="session")
 def public_data():
     """Folder with copies of the public corpora, or skip."""

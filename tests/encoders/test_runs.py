@@ -18,6 +18,8 @@ from tests.training.test_trainer import KilledError, Killer
 
 LAYERS, WIDTH = 3, 4
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 class Toy(tf.Module):
     """A vector for each hashed token, multiplied once more for each layer."""
@@ -62,7 +64,7 @@ def options(tmp_path, corpus, config, module):
     values = configs.to_dict(config)
     values["corpus"] = {"name": str(corpus)}
     values["encoder"] = {"modules": [module], "store": str(tmp_path / "store")}
-    values["training"] |= {"epochs": 3, "average_decay": 0.9}
+    values["training"] |= {"epochs": 2, "average_decay": 0.9}
     return values
 
 

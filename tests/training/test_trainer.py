@@ -20,6 +20,9 @@ from tests.conftest import TINY
 
 EPOCHS = 4
 
+# That steps are traced, and once, is test_cman's; a killed process with graphs is a slow test's.
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 @pytest.fixture(scope="module")
 def changed(config):

@@ -1,0 +1,31 @@
+"""Tiny encoders, each converted once by the command that converts the real ones."""
+
+import pytest
+
+from cman_tf import cli
+from cman_tf.encoders import convert
+from cman_tf.encoders.contextual import load_encoder
+from tests.encoders import tiny
+
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory):
+    """Folders of the published form, by kind."""
+    folder = tmp_path_factory.mktemp("sources")
+    return {kind: getattr(tiny, kind)(folder / kind) for kind in ("bert", "mpnet", "flair")}
+
+
+@pytest.fixture(scope="session")
+def modules(tmp_path_factory, sources):
+    """Folders of modules, by kind."""
+    folder = tmp_path_factory.mktemp("modules")
+    for kind, source in sources.items():
+        assert cli.run("convert", convert.command, [kind, str(source), str(folder / kind), "--name", f"tiny {kind}"]) == 0
+    tiny.elmo(folder / "elmo")
+    return {kind: folder / kind for kind in (*sources, "elmo")}
+
+
+@pytest.fixture(scope="session")
+def encoders(modules):
+    """`ContextualEncoder`s, by kind."""
+    return {kind: load_encoder(folder) for kind, folder in modules.items()}
