@@ -20,7 +20,8 @@ def modules(tmp_path_factory, sources):
     """Folders of modules, by kind."""
     folder = tmp_path_factory.mktemp("modules")
     for kind, source in sources.items():
-        assert cli.run("convert", convert.command, [kind, str(source), str(folder / kind), "--name", f"tiny {kind}"]) == 0
+        arguments = [kind, str(source), str(folder / kind), "--name", f"tiny {kind}"]
+        assert cli.run("convert", convert.command, arguments) == 0
     tiny.elmo(folder / "elmo")
     return {kind: folder / kind for kind in (*sources, "elmo")}
 
