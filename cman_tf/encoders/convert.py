@@ -34,8 +34,8 @@ def command(argv):
 
     card = convert(args.kind, args.folder, args.out, name=args.name, licence=args.licence)
     print(
-        f"{args.out}: {card.name}, {card.layers} layers of {card.width}, {card.casing}, licence {card.licence}, "
-        f"fingerprint {card.fingerprint[:12]}"
+        f"{args.out}: {card.name}, {card.layers} layer{'s' * (card.layers > 1)} of {card.width}, {card.casing}, "
+        f"licence {card.licence}, fingerprint {card.fingerprint[:12]}"
     )
 
 

@@ -60,8 +60,9 @@ class HuggingFaceFolder:
                     f"`model_type` must be {self.kind}; this project converts {' and '.join(NAMES)}. "
                     f"Received: {config.get('model_type')!r}"
                 )
-            if config.get("position_embedding_type", "absolute") != "absolute":
-                raise InputError(f"`position_embedding_type` must be absolute. Received: {config}")
+            places = config.get("position_embedding_type", "absolute")
+            if places != "absolute":
+                raise InputError(f"`position_embedding_type` must be absolute. Received: {places!r}")
             self.layers = _number(config, "num_hidden_layers")
             self.heads = _number(config, "num_attention_heads")
             self.hidden = _number(config, "hidden_size")
@@ -102,8 +103,13 @@ class HuggingFaceFolder:
             for piece in (self.unknown, self.begin, self.end):
                 if piece not in self.vocabulary:
                     raise InputError(f"The vocabulary must hold the tokenizer's special pieces. Received: no {piece}")
-            if len(set(self.vocabulary)) < len(self.vocabulary):
-                raise InputError("The vocabulary must name each piece once. Received: one twice")
+            lines = {}
+            for line, piece in enumerate(self.vocabulary, 1):
+                if lines.setdefault(piece, line) != line:
+                    raise InputError(
+                        f"The vocabulary must name each piece once. Received: {piece!r} in lines {lines[piece]} and "
+                        f"{line}"
+                    )
 
     def _check_weights(self):
         rows, width = self.weights["layer_0/word"].shape
