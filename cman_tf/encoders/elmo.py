@@ -47,23 +47,26 @@ class ElmoModule(tf.Module):
     def __init__(self, module, folder):
         super().__init__(name="elmo")
         self.module = module
-        outputs = module.signatures[_SIGNATURE].structured_outputs
+        # One word, for a graph of TensorFlow 1 may not know the shapes of its own outputs.
+        outputs = module.signatures[_SIGNATURE](tokens=tf.constant([["a"]]), sequence_len=tf.constant([1]))
         widths = [outputs[name].shape[-1] if name in outputs else None for name in _OUTPUTS]
         if None in widths or widths[1:] != [2 * widths[0]] * 2:
             raise InputError(
                 f"ELMo's signature `{_SIGNATURE}` must give {', '.join(_OUTPUTS)}, the first half as wide as the "
                 f"others. Received: widths {widths}"
             )
+        self._widths = tuple(widths)
         self.card = Card("elmo", "elmo", 3, widths[1], "cased", "Apache-2.0", _fingerprint(folder))
 
     def __call__(self, tokens, training=False):
         there = tokens != ""
         lengths = tf.reduce_sum(tf.cast(there, tf.int32), axis=1)
         outputs = self.module.signatures[_SIGNATURE](tokens=tokens, sequence_len=lengths)
-        words, first, second = (outputs[name] for name in _OUTPUTS)
+        words, first, second = (
+            tf.ensure_shape(outputs[name], [None, None, width]) for name, width in zip(_OUTPUTS, self._widths)
+        )
         layers = tf.stack([tf.concat([words, words], axis=-1), first, second], axis=2)
-        layers = tf.where(there[:, :, None, None], layers, 0.0)
-        return tf.ensure_shape(layers, [None, None, 3, self.card.width])
+        return tf.where(there[:, :, None, None], layers, 0.0)
 
 
 def is_elmo(module):
@@ -76,11 +79,13 @@ def is_elmo(module):
 
 
 def _fingerprint(folder):
-    """SHA-256 of the module's variables and graph."""
+    """SHA-256 of the module's graph, variables and assets."""
     digest = hashlib.sha256(b"elmo")
-    variables = os.path.join(folder, "variables")
-    files = sorted(os.path.join(variables, name) for name in tf.io.gfile.listdir(variables))
-    for path in [os.path.join(folder, "saved_model.pb"), *files]:
+    files = [os.path.join(folder, "saved_model.pb")]
+    for part in (os.path.join(folder, "variables"), os.path.join(folder, "assets")):
+        if tf.io.gfile.isdir(part):
+            files += sorted(os.path.join(part, name) for name in tf.io.gfile.listdir(part))
+    for path in files:
         digest.update(b"\0" + os.path.basename(path).encode() + b"\0")
         with tf.io.gfile.GFile(path, "rb") as file:
             while block := file.read(1 << 24):
