@@ -46,6 +46,8 @@ setup(
             "ruff>=0.6,<0.18",
             "safetensors>=0.4,<1",
         ],
+        # What the converted encoders are measured against. The last minor version tried with TensorFlow 2.15.
+        "parity": ["safetensors>=0.4,<1", "transformers>=4.46.3,<4.47"],
     },
     entry_points={
         "console_scripts": [

@@ -10,7 +10,8 @@ class CharacterModels(tf.Module):
     """Contextual string embeddings of Flair.
 
     A forward LSTM reads `"\\n"` and the sentence, words joined by blanks, a backward one `"\\n"` and the sentence from
-    its end. A word's vector: the forward state after its last character, then the backward state at its first.
+    its end. A word's vector: the forward state after its last character, then the backward state at its first; or, with
+    `with_whitespace`, each of them one blank later, as Flair's library reads them unless it is told otherwise.
 
     The input's part of the gates depends on the character alone and is computed once for the whole alphabet, so the
     time loop holds the recurrent product only. Sentences leave the loop when they end.
@@ -20,6 +21,7 @@ class CharacterModels(tf.Module):
         weights: dict of names to float32 arrays: for `forward` and `backward`, `layer_0/forward/embedding`
             `(characters, size)`, `.../input` `(size, 4 * units)`, `.../recurrent` `(units, 4 * units)`, `.../bias`
             `(4 * units,)`; gates in the order input, forget, candidate, output.
+        with_whitespace: bool. Default False.
 
     Call arguments:
         tokens: string `(batch, tokens)`, padding `""`. Any Unicode; invalid UTF-8 counts as U+FFFD.
@@ -32,10 +34,12 @@ class CharacterModels(tf.Module):
         Akbik et al. (2018), Contextual String Embeddings for Sequence Labeling.
     """
 
-    def __init__(self, characters, weights):
+    def __init__(self, characters, weights, with_whitespace=False):
         super().__init__()
+        self.with_whitespace = with_whitespace
         known = sorted((ord(character), id) for character, id in characters.items() if len(character) == 1)
         self._codes, self._ids = np.array(known, np.int32).T.copy()
+        self._newline = characters.get("\n", 0)
         self.weights = {name: tf.Variable(value, name=name) for name, value in weights.items()}
         self.units = {name: self.weights[f"layer_0/{name}/recurrent"].shape[0] for name in ("forward", "backward")}
 
@@ -44,16 +48,16 @@ class CharacterModels(tf.Module):
         words = tf.cast(tf.where(there), tf.int32)
         codes = tf.strings.unicode_decode(tf.boolean_mask(tokens, there), "UTF-8", errors="replace")
         sentence = words[:, 0]
-        # A blank or "\n" before each word for the one direction, behind it for the other: a layout of one length.
-        before = tf.concat([[-1], sentence[:-1]], axis=0)[: tf.size(sentence)]
-        after = tf.concat([sentence[1:], [-1]], axis=0)[: tf.size(sentence)]
+        # Each word with the blank that is read after it, which stands before it for the backward model.
+        blank = tf.fill([tf.size(sentence), 1], ord(" "))
         sizes = tf.cast(codes.row_lengths(), tf.int32) + 1
         lengths = tf.math.unsorted_segment_sum(sizes, sentence, tf.shape(tokens)[0])
         ends = tf.cumsum(sizes) - tf.gather(tf.cumsum(lengths, exclusive=True), sentence) - 1
         packing = Packing(lengths)
+        back = 0 if self.with_whitespace else 1
         vectors = [
-            self._states("forward", [_border(sentence, before), codes], packing, lengths, sentence, ends),
-            self._states("backward", [codes, _border(sentence, after)], packing, lengths, sentence, ends - sizes + 1),
+            self._states("forward", [codes, blank], packing, lengths, sentence, ends - back),
+            self._states("backward", [blank, codes], packing, lengths, sentence, ends - sizes + 1 + back),
         ]
         vectors = tf.concat(vectors, axis=1)[:, None, :]
         return tf.scatter_nd(words, vectors, tf.concat([tf.shape(tokens), vectors.shape[1:]], axis=0))
@@ -69,18 +73,22 @@ class CharacterModels(tf.Module):
             self.weights[f"layer_0/{direction}/{name}"] for name in ("embedding", "input", "recurrent", "bias")
         )
         gates = tf.matmul(embedding, inputs) + bias
-        states = _run(ids, gates, tf.convert_to_tensor(kernel), packing.active, reverse=direction == "backward")
+        start = _step(gates[self._newline][None], tf.zeros([1, kernel.shape[0]]))
+        states = _run(ids, gates, start, tf.convert_to_tensor(kernel), packing.active, reverse=direction == "backward")
         # `first` is a sequence's rank, and so its place among the neighbours of any time step.
         rows = tf.gather(packing.offsets, places) + tf.gather(packing.first, sentence)
         return tf.gather(states, rows)
 
 
-def _border(sentence, neighbour):
-    return tf.where(sentence == neighbour, ord(" "), ord("\n"))[:, None]
+def _step(gates, cell):
+    """The next `(hidden, cell)`."""
+    i, f, g, o = tf.split(gates, 4, axis=1)
+    cell = tf.sigmoid(f) * cell + tf.sigmoid(i) * tf.tanh(g)
+    return tf.sigmoid(o) * tf.tanh(cell), cell
 
 
-def _run(ids, gates, kernel, active, reverse):
-    """Packed states `(elements, units)`. `gates` `(characters, 4 * units)` is the input's part."""
+def _run(ids, gates, start, kernel, active, reverse):
+    """Packed states `(elements, units)`. `gates` `(characters, 4 * units)`: the input's part; `start`: first states."""
     steps, units = tf.shape(active)[0], kernel.shape[0]
     ids = tf.TensorArray(tf.int32, steps, element_shape=[None], infer_shape=False).split(ids, active)
     states = tf.TensorArray(tf.float32, steps, element_shape=[None, units], infer_shape=False)
@@ -91,22 +99,20 @@ def _run(ids, gates, kernel, active, reverse):
         # Sentences leave when they end; from right to left, they join there.
         rows = tf.shape(now)[0]
         if reverse:
-            more = [[0, rows - tf.shape(hidden)[0]], [0, 0]]
-            hidden, cell = tf.pad(hidden, more), tf.pad(cell, more)
+            more = [tf.repeat(first, rows - tf.shape(hidden)[0], axis=0) for first in start]
+            hidden, cell = (tf.concat(pair, axis=0) for pair in zip((hidden, cell), more))
         else:
             hidden, cell = hidden[:rows], cell[:rows]
-        i, f, g, o = tf.split(tf.gather(gates, now) + tf.matmul(hidden, kernel), 4, axis=1)
-        cell = tf.sigmoid(f) * cell + tf.sigmoid(i) * tf.tanh(g)
-        hidden = tf.sigmoid(o) * tf.tanh(cell)
+        hidden, cell = _step(tf.gather(gates, now) + tf.matmul(hidden, kernel), cell)
         return count + 1, hidden, cell, states.write(time, hidden)
 
-    most = tf.reduce_max(tf.concat([active, [0]], axis=0))
-    start = tf.zeros([0 if reverse else most, units])
+    most = 0 if reverse else tf.reduce_max(tf.concat([active, [0]], axis=0))
+    hidden, cell = (tf.repeat(first, most, axis=0) for first in start)
     shape = tf.TensorShape([None, units])
     *_, states = tf.while_loop(
         lambda count, *_: count < steps,
         step,
-        (0, start, start, states),
+        (0, hidden, cell, states),
         shape_invariants=(tf.TensorShape([]), shape, shape, tf.TensorShape(None)),
     )
     return states.concat()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from cman_tf import cli
+from cman_tf.errors import InputError
 
 KINDS = ("bert", "mpnet", "flair")
 
@@ -30,16 +31,22 @@ def command(argv):
         "--licence", metavar="TEXT", help="licence of the weights (default: as FOLDER's README.md says)"
     )
     parser.add_argument("--name", metavar="TEXT", help="name of the encoder (default: FOLDER's)")
+    parser.add_argument(
+        "--with-whitespace",
+        action="store_true",
+        help="flair: read states after the blank at a word's border, not at its last character (default: no; "
+        "the default of Flair's library: yes)",
+    )
     args = cli.parse(parser, argv)
 
-    card = convert(args.kind, args.folder, args.out, name=args.name, licence=args.licence)
+    card = convert(args.kind, args.folder, args.out, args.name, args.licence, args.with_whitespace)
     print(
         f"{args.out}: {card.name}, {card.layers} layer{'s' * (card.layers > 1)} of {card.width}, {card.casing}, "
         f"licence {card.licence}, fingerprint {card.fingerprint[:12]}"
     )
 
 
-def convert(kind, folder, out, name=None, licence=None):
+def convert(kind, folder, out, name=None, licence=None, with_whitespace=False):
     """Convert a published encoder.
 
     Args:
@@ -48,18 +55,25 @@ def convert(kind, folder, out, name=None, licence=None):
         out: str or path of a folder that is not there yet.
         name: str. Default: the folder's name.
         licence: str. Default: as the folder says, or `"unknown"`.
+        with_whitespace: bool, for `"flair"` alone; see `CharacterModels`. Default False.
 
     Returns:
         `Card`.
 
     Raises:
-        InputError: the folder is not complete, or its parts do not fit; `out` is there, or cannot be written.
+        InputError: the folder is not complete, or its parts do not fit; `out` is there, or cannot be written;
+            `with_whitespace` for another kind.
     """
     from cman_tf.encoders.module import new_folder, save
 
+    if with_whitespace and kind != "flair":
+        raise InputError(f"--with-whitespace must be used for flair alone. Received: {kind}")
     new_folder(out)
     name = name or Path(os.path.abspath(os.path.expanduser(folder))).name
-    encoder, card = (_flair if kind == "flair" else _transformer)(kind, folder, name, licence)
+    if kind == "flair":
+        encoder, card = _flair(folder, name, licence, with_whitespace)
+    else:
+        encoder, card = _transformer(kind, folder, name, licence)
     save(encoder, card, out)
     return card
 
@@ -96,16 +110,17 @@ def _transformer(kind, folder, name, licence):
     return encoder, card
 
 
-def _flair(kind, folder, name, licence):
+def _flair(folder, name, licence, with_whitespace):
     from cman_tf.encoders.card import Card
     from cman_tf.encoders.character_models import CharacterModels
     from cman_tf.encoders.flair import FlairFolder
     from cman_tf.encoders.module import fingerprint
 
     source = FlairFolder(folder)
-    digest = fingerprint(kind, source.weights, json.dumps(source.characters, sort_keys=True).encode())
-    card = Card(name, kind, 1, source.width, "cased", licence or "unknown", digest)
-    return CharacterModels(source.characters, source.weights), card
+    reading = json.dumps(source.characters, sort_keys=True) + " with whitespace" * with_whitespace
+    digest = fingerprint("flair", source.weights, reading.encode())
+    card = Card(name, "flair", 1, source.width, "cased", licence or "unknown", digest)
+    return CharacterModels(source.characters, source.weights, with_whitespace), card
 
 
 _TRANSFORMER_SETTINGS = (

@@ -62,17 +62,19 @@ def bucket(ahead, buckets, farthest=128):
     return distance + (half if ahead > 0 else 0)
 
 
-def flair(tensors, characters, words):
-    """The vectors `(words, 2 * units)`: the forward state after each word, the backward one before it."""
+def flair(tensors, characters, words, with_whitespace=False):
+    """The vectors `(words, 2 * units)`, counted as Flair's library does: `"\\n"`, the text, and a blank at its end."""
     text = " ".join(words)
-    ends, starts, position = [], [], 0
+    forward = _lstm("forward", tensors, [characters.get(c, 0) for c in f"\n{text} "])
+    backward = _lstm("backward", tensors, [characters.get(c, 0) for c in f"\n{text[::-1]} "])
+    result, after, before = [], 1, len(text) + 1
     for word in words:
-        starts.append(position)
-        ends.append(position + len(word) - 1)
-        position += len(word) + 1
-    forward = _lstm("forward", tensors, [characters.get(c, 0) for c in "\n" + text])[1:]
-    backward = _lstm("backward", tensors, [characters.get(c, 0) for c in "\n" + text[::-1]])[1:][::-1]
-    return np.concatenate([forward[ends], backward[starts]], axis=1)
+        after += len(word)
+        places = (after, before) if with_whitespace else (after - 1, before - 1)
+        result.append(np.concatenate([forward[places[0]], backward[places[1]]]))
+        after += 1
+        before -= 1 + len(word)
+    return np.array(result)
 
 
 def _lstm(direction, tensors, ids):

@@ -44,11 +44,14 @@ def change_tensor(folder, name, change):
 
 
 def test_a_fingerprint_changes_with_what_decides_the_vectors(folder, sources, tmp_path):
-    def found(kind="bert", source=folder):
-        return (convert._flair if kind == "flair" else convert._transformer)(kind, source, "n", None)[1].fingerprint
+    def found(source=folder):
+        return convert._transformer("bert", source, "n", None)[1].fingerprint
+
+    def found_flair(source, with_whitespace=False):
+        return convert._flair(source, "n", None, with_whitespace)[1].fingerprint
 
     seen = [found()]
-    assert seen == [found(source=sources["bert"])]  # wherever it lies, whatever it is called
+    assert seen == [found(sources["bert"])]  # wherever it lies, whatever it is called
 
     def changed():
         seen.append(found())
@@ -67,7 +70,8 @@ def test_a_fingerprint_changes_with_what_decides_the_vectors(folder, sources, tm
     assert not changed()
     other = shutil.copytree(sources["flair"], tmp_path / "flair")
     tiny.change_json(other / "char2id.json", a=2, b=1)
-    assert found("flair", other) != found("flair", sources["flair"])
+    seen = [found_flair(sources["flair"]), found_flair(sources["flair"], True), found_flair(other)]
+    assert len(set(seen)) == 3
 
 
 def test_older_ways_to_name_and_store_weights(folder, sources):
@@ -239,6 +243,9 @@ def test_folders_that_cannot_be_written(folder, tmp_path, capsys):
 
 def test_arguments(folder, tmp_path, capsys):
     assert "invalid choice: 'gpt'" in refused(capsys, "gpt", folder, tmp_path / "out")
+    assert "must be used for flair alone. Received: bert" in refused(
+        capsys, "bert", folder, tmp_path / "out", "--with-whitespace"
+    )
     assert "arguments are required: OUT" in refused(capsys, "bert", folder)
     with pytest.raises(SystemExit) as stopped:
         cli.run("convert", convert.command, ["--help"])

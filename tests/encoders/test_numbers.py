@@ -1,12 +1,12 @@
 """The converted encoders give the numbers that the published weights stand for."""
 
-import json
-
 import numpy as np
 import pytest
 import tensorflow as tf
 from safetensors.numpy import load_file
 
+from cman_tf.encoders.character_models import CharacterModels
+from cman_tf.encoders.flair import FlairFolder
 from tests.encoders import numpy_models, tiny
 
 # Each token with its word pieces, by hand.
@@ -71,16 +71,22 @@ def test_a_sentence_longer_than_the_positions(sources, encoders, kind):
         assert min(np.abs(vectors - candidate).max() for candidate in candidates) < 1e-5
 
 
+@pytest.mark.parametrize("with_whitespace", [False, True])
 @pytest.mark.parametrize(
     "words",
     [["Ana"], ["Ana", "lives", "in", "Oslo", "."], ["a", "😀", "日本", "a😀b", "é"], ["ne\u0301", "👩‍👩‍👧", "\u200b"]],
     ids=["one word", "ASCII", "beyond", "joined"],
 )
-def test_characters(sources, encoders, words):
-    characters = json.loads((sources["flair"] / "char2id.json").read_text(encoding="utf-8"))
+def test_characters(sources, encoders, words, with_whitespace):
+    source = FlairFolder(sources["flair"])
+    encoder = encoders["flair"]
+    if with_whitespace:
+        encoder = CharacterModels(source.characters, source.weights, with_whitespace)
     with np.load(sources["flair"] / "lm.npz") as tensors:
-        expected = numpy_models.flair(dict(tensors), characters, words)
-    np.testing.assert_allclose(encoders["flair"](tf.constant([words]))[0, :, 0], expected, atol=1e-5)
+        expected = numpy_models.flair(dict(tensors), source.characters, words, with_whitespace)
+    # Beside others, for a batch holds sentences that end at different times.
+    batch = [[*words, *[""] * (6 - len(words))], ["in"] * 6, ["Oslo", *[""] * 5]]
+    np.testing.assert_allclose(encoder(tf.constant(batch))[0, : len(words), 0], expected, atol=1e-5)
 
 
 def test_elmo_has_the_words_twice_then_both_layers(modules, encoders):
