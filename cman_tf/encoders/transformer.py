@@ -10,6 +10,9 @@ ACTIVATIONS = {
     "relu": tf.nn.relu,
 }
 
+# From this distance on, MPNet tells positions apart no more.
+_FAR = 128
+
 
 class Transformer(tf.Module):
     """BERT's stack of layers, and MPNet's, which adds a bias for the distance of two positions.
@@ -102,12 +105,10 @@ class Transformer(tf.Module):
         """A learnt bias for the distance of two positions, `(1, heads, pieces, pieces)`: exact if near, else binned."""
         table = self.weights["layer_0/relative"]
         half = table.shape[0] // 2
-        exact = half // 2
         ahead = tf.range(width)[None, :] - tf.range(width)[:, None]
-        distance = tf.abs(ahead)
-        far = tf.math.log(tf.cast(tf.maximum(distance, 1), tf.float32) / exact) / math.log(128 / exact)
-        far = tf.minimum(exact + tf.cast(far * (half - exact), tf.int32), half - 1)
-        bucket = tf.where(distance < exact, distance, far) + tf.where(ahead > 0, half, 0)
+        # Looked up, for a graph's own logarithm may be rewritten and miss a border between bins.
+        bins = tf.constant([_bin(distance, half) for distance in range(_FAR + 1)])
+        bucket = tf.gather(bins, tf.minimum(tf.abs(ahead), _FAR)) + tf.where(ahead > 0, half, 0)
         return tf.transpose(tf.gather(table, bucket), [2, 0, 1])[None]
 
     def _dense(self, inputs, name):
@@ -121,3 +122,12 @@ class Transformer(tf.Module):
 
     def _drop(self, inputs, rate, training):
         return tf.nn.dropout(inputs, rate) if training and rate else inputs
+
+
+def _bin(distance, bins):
+    """Half of the bins hold one distance each, the others ever more, up to `_FAR`."""
+    exact = bins // 2
+    if distance < exact:
+        return distance
+    share = math.log(distance / exact) / math.log(_FAR / exact)
+    return min(exact + int(share * (bins - exact) + 1e-9), bins - 1)

@@ -7,6 +7,7 @@ from safetensors.numpy import load_file
 
 from cman_tf.encoders.character_models import CharacterModels
 from cman_tf.encoders.flair import FlairFolder
+from cman_tf.encoders.transformer import Transformer
 from tests.encoders import numpy_models, tiny
 
 # Each token with its word pieces, by hand.
@@ -69,6 +70,16 @@ def test_a_sentence_longer_than_the_positions(sources, encoders, kind):
             if start <= place and place + size <= start + capacity and context(start) == best
         ]
         assert min(np.abs(vectors - candidate).max() for candidate in candidates) < 1e-5
+
+
+@pytest.mark.parametrize("buckets", [8, 32])
+def test_relative_positions(buckets):
+    """Every distance in the bin of the formula, those on a border too, in a graph as outside."""
+    width, table = 300, np.arange(buckets, dtype=np.float32)[:, None]
+    transformer = Transformer({"layer_0/relative": table}, layers=0, heads=1)
+    expected = [[numpy_models.bucket(j - i, buckets) for j in range(width)] for i in range(width)]
+    for call in (transformer._relative, tf.function(transformer._relative)):
+        np.testing.assert_array_equal(call(tf.constant(width))[0, 0], expected)
 
 
 @pytest.mark.parametrize("with_whitespace", [False, True])

@@ -1,8 +1,8 @@
 """Real encoders against the implementations that they were published with.
 
 `CMAN_TF_ENCODER_SOURCES` names the folder of the published ones (`all-MiniLM-L6-v2`, `all-mpnet-base-v2`,
-`flair-news-fast`), `CMAN_TF_ENCODERS` that of the converted ones (`minilm`, `mpnet`, `flair`). The extra `parity` installs
-what runs BERT and MPNet as published.
+`flair-news-fast`), `CMAN_TF_ENCODERS` that of the converted ones (`minilm`, `mpnet`, `flair`). The extra `parity`
+installs what runs BERT and MPNet as published.
 """
 
 import json
