@@ -35,7 +35,8 @@ def measure(name, sources, modules, sentences, rounds):
         rounds: int. The two are timed in turns, for others may be at work.
 
     Returns:
-        dict: `largest_difference` over all sentences, tokens, layers and elements; `largest_value` beside it;
+        dict: `largest_difference` over all tokens, layers and elements of sentences read alone; `source_with_itself`,
+        that of the source between sentences read alone and in a batch; `largest_value` beside them;
         `sentences_per_second` of `module`, `source` (None for Flair, whose source here is a loop in NumPy), of the
         store `computing` and `reading`; `store_megabytes`.
     """
@@ -52,24 +53,28 @@ def measure(name, sources, modules, sentences, rounds):
         longest = max(map(len, batch))
         return encoder(tf.constant([[*sentence, *[""] * (longest - len(sentence))] for sentence in batch])).numpy()
 
-    difference = value = 0.0
     # Flair's source takes a second a sentence.
-    for batch in batches if kind else [sentences[:: max(len(sentences) // 12, 1)]]:
-        found = module(batch)
-        for row, expected in enumerate(source(batch, pooled=True)):
-            difference = max(difference, np.abs(found[row, : len(expected)] - expected).max())
-            value = max(value, np.abs(expected).max())
+    chosen = sentences if kind else sentences[:: max(len(sentences) // 12, 1)]
+    alone = [source([sentence], pooled=True)[0] for sentence in chosen]
+    difference = _largest(module([sentence])[0] - expected for sentence, expected in zip(chosen, alone))
+    batched = (row for batch in batches for row in source(batch, pooled=True))
+    own = kind and _largest(row - expected for row, expected in zip(batched, alone))
     speed = {"module": _speed(module, batches), "source": kind and _speed(source, batches)}
     for _ in range(rounds - 1):
         speed["module"] = max(speed["module"], _speed(module, batches))
         speed["source"] = kind and max(speed["source"], _speed(source, batches))
     speed |= _store(encoder, sentences)
     return {
-        "largest_difference": float(difference),
-        "largest_value": float(value),
+        "largest_difference": difference,
+        "source_with_itself": own,
+        "largest_value": _largest(alone),
         "sentences_per_second": speed,
         "store_megabytes": sum(map(len, sentences)) * encoder.layers * encoder.width * 2 / 1e6,
     }
+
+
+def _largest(arrays):
+    return float(max(np.abs(array).max() for array in arrays))
 
 
 def _speed(call, batches):
@@ -155,7 +160,8 @@ def _print(result):
             source, ratio = f"{speed['source']:.1f}", f"{speed['module'] / speed['source']:.2f}"
         reading = f"{speed['reading'] / speed['computing']:.0f}"
         difference, value = f"{found['largest_difference']:.1e}", f"{found['largest_value']:.1f}"
-        table.add_row(name, difference, value, f"{speed['module']:.1f}", source, ratio, reading)
+        own = f"{found['source_with_itself']:.1e}" if found["source_with_itself"] else ""
+        table.add_row(name, difference, own, value, f"{speed['module']:.1f}", source, ratio, reading)
     # Off a terminal rich assumes 80 columns and would break the rows.
     console = Console() if Console().is_terminal else Console(width=120)
     console.print(table, highlight=False)
