@@ -143,15 +143,8 @@ def _print(result):
     from rich.table import Table
 
     table = Table(title=f"{result['sentences']} test sentences of CoNLL04, batches of {result['batch_size']}")
-    headings = (
-        "difference",
-        "of values up to",
-        "module, sentences/s",
-        "source",
-        "module / source",
-        "store: read / computed",
-    )
-    for heading in ("", *headings):
+    speeds = "module, sentences/s", "source", "module / source", "store: read / computed"
+    for heading in ("", "difference", "source with itself", "of values up to", *speeds):
         table.add_column(heading, justify="right" if heading else "left")
     for name, found in result["encoders"].items():
         speed = found["sentences_per_second"]
