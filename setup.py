@@ -4,6 +4,14 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+SPACY = [
+    "spacy>=3.7.5,<3.8",  # 3.8 needs numpy 2
+    "typer<0.20",  # later ones come without click, which spaCy 3.7 imports
+    "typer-slim<0.20",
+]
+FRAMES = ["pandas>=2.0,<4", "networkx>=3.0,<4"]
+NOTEBOOKS = ["ipykernel>=6,<8", "nbclient>=0.8,<1", "nbconvert>=7,<8", "nbformat>=5.7,<6", *SPACY, *FRAMES]
+
 setup(
     name="cman-tf",
     version="0.1.0",
@@ -39,7 +47,12 @@ setup(
     ],
     extras_require={
         "convert": ["safetensors>=0.4,<1"],
+        "spacy": SPACY,
+        "frames": FRAMES,
+        "notebooks": NOTEBOOKS,
         "dev": [
+            *SPACY,
+            *FRAMES,
             "hypothesis>=6.100,<7",
             "pytest>=8,<10",
             "pytest-xdist>=3.5,<4",
@@ -54,12 +67,14 @@ setup(
             "cman-fit=cman_tf.fit:main",
             "cman-evaluate=cman_tf.evaluate:main",
             "cman-predict=cman_tf.predict:main",
+            "cman-convert=cman_tf.data.convert:main",
             "cman-crossval=cman_tf.crossval:main",
             "cman-reproduce=cman_tf.reproduce:main",
             "cman-export=export.savedmodel:main",
             "cman-export-check=export.check:main",
             "cman-server=export.server:main",
             "cman-client=export.client:main",
-        ]
+        ],
+        "spacy_factories": ["cman=cman_tf.interop.component:make_component"],
     },
 )

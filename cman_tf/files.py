@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 from pathlib import Path
 
 from cman_tf.errors import InputError
@@ -70,3 +71,39 @@ def atomic_write(path, mode="w"):
 def _refusal(path, error):
     reason = getattr(error, "strerror", None) or error
     return InputError(f"An output file must be writable. Received: {path} ({reason})")
+
+
+def check_new_folder(path):
+    """Raise `InputError` unless `path` is free for `atomic_folder`: before long work."""
+    path = Path(path)
+    if os.path.lexists(path) and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(f"A folder to write must be new or empty. Received: {path}")
+
+
+@contextlib.contextmanager
+def atomic_folder(path):
+    """A folder that appears under `path` only when the block ends without an error.
+
+    Args:
+        path: str or path. New or empty; folders above it are made.
+
+    Yields:
+        `Path` of the folder to write into, with a temporary name beside `path`.
+
+    Raises:
+        InputError: `path` has content or cannot be written.
+    """
+    path = Path(path)
+    check_new_folder(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        # Takes the place of an empty folder, and fails on one that has got content meanwhile.
+        os.replace(temporary, path)
+    except OSError as error:
+        if str(error.filename or temporary).startswith(os.fspath(temporary)):
+            raise _refusal(path, error) from None
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

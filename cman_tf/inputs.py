@@ -19,8 +19,8 @@ def read_sentences(texts, path, tokenize):
 
     Args:
         texts: list of str, sentences; with none and no `path`, standard input is read.
-        path: str or None. A text file (a sentence a line, blank lines too), or any format of `cman_tf.data.formats`;
-            `-` is standard input.
+        path: str or None. A text file (a sentence a line, blank lines too), or a file or folder in any format of
+            `cman_tf.data.formats`; `-` is standard input.
         tokenize: callable, list of str -> list of `Document`.
 
     Returns:
@@ -50,8 +50,8 @@ def _lines(path):
 
 @contextlib.contextmanager
 def _file(path):
-    """Yield the name of a regular file with the input's content, for it is read twice."""
-    if path not in (None, "-") and os.path.isfile(path):
+    """Yield the name of a regular file with the input's content, for it is read twice; or that of a folder."""
+    if path not in (None, "-") and (os.path.isfile(path) or os.path.isdir(path) and formats.recognise(path)):
         yield path
         return
     with tempfile.NamedTemporaryFile() as file:

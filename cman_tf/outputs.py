@@ -1,4 +1,4 @@
-"""What was found, written as a table, JSON lines or a page."""
+"""What was found, written as a table, JSON lines, a page, a graph, or in a format of annotation."""
 
 from __future__ import annotations
 
@@ -7,12 +7,27 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rich.console import Console
-
 from cman_tf.data import formats
-from cman_tf.evaluation.report import write_extraction_page
-from cman_tf.files import atomic_write
-from cman_tf.printing import table
+from cman_tf.errors import InputError
+from cman_tf.files import atomic_write, check_new_folder
+
+# The last three have no place for scores.
+FORMATS = ("table", "jsonl", "html", "csv", "graphml", "docbin", "brat", "spert", "multihead")
+
+
+def check_output(format, path=None):
+    """Refuse what could not be written, before the long work.
+
+    Args:
+        format, path: those of `write_predictions`.
+
+    Raises:
+        InputError: a format of several files without a folder, or a folder that has content.
+    """
+    if format in formats.FOLDERS:
+        if path is None:
+            raise InputError(f"Format {format} needs --output FOLDER, for it is several files. Received: no --output")
+        check_new_folder(path)
 
 
 def write_predictions(documents, format, path=None):
@@ -20,31 +35,46 @@ def write_predictions(documents, format, path=None):
 
     Args:
         documents: list of `Document`.
-        format: `"table"`, `"jsonl"` or `"html"`.
-        path: str or None. A file, written whole or not at all; None is standard output.
+        format: str, one of `FORMATS`.
+        path: str or None. A file, or a folder for `csv` and `brat`, written whole or not at all; None is standard
+            output.
     """
+    check_output(format, path)
     if format == "table":
-        if path is None:
-            table(documents)
-            return
-        text = io.StringIO()
-        table(documents, Console(file=text, highlight=False, width=10_000))
-        with atomic_write(path) as file:
-            file.write(text.getvalue())
-        return
-    if path is not None:
+        _write_table(documents, path)
+    elif path is not None:
         _write(documents, format, path)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            name = Path(folder) / "predictions"
+            _write(documents, format, name)
+            # UTF-8 whatever the terminal's encoding is.
+            sys.stdout.flush()
+            sys.stdout.buffer.write(name.read_bytes())
+
+
+def _write_table(documents, path):
+    from rich.console import Console
+
+    from cman_tf.printing import table
+
+    if path is None:
+        table(documents)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        name = Path(folder) / "predictions"
-        _write(documents, format, name)
-        # UTF-8 whatever the terminal's encoding is.
-        sys.stdout.flush()
-        sys.stdout.buffer.write(name.read_bytes())
+    text = io.StringIO()
+    table(documents, Console(file=text, highlight=False, width=10_000))
+    with atomic_write(path) as file:
+        file.write(text.getvalue())
 
 
 def _write(documents, format, path):
-    if format == "jsonl":
-        formats.write(documents, path, "jsonl")
-    else:
+    if format == "html":
+        from cman_tf.evaluation.report import write_extraction_page
+
         write_extraction_page(path, documents, title="Entities and relations")
+    elif format == "graphml":
+        from cman_tf.interop.graph import write_graphml
+
+        write_graphml(documents, path)
+    else:
+        formats.write(documents, path, format)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from cman_tf import cli
+from cman_tf.outputs import FORMATS
 
 
 def command(argv):
@@ -19,17 +20,18 @@ def command(argv):
     parser.add_argument(
         "--input",
         metavar="FILE",
-        help="a sentence a line, or a file of any known format; - is standard input (default: -)",
+        help="a sentence a line, or a file or folder of any known format; - is standard input (default: -)",
     )
-    parser.add_argument("--output", metavar="FILE", help="(default: standard output)")
-    parser.add_argument("--format", choices=("table", "jsonl", "html"), default="table", help="(default: table)")
+    parser.add_argument("--output", metavar="FILE", help="a folder for csv and brat (default: standard output)")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="(default: table)")
     cli.add_config_options(parser, sections=("decoding",))
     args = cli.parse(parser, argv)
 
     from cman_tf.inputs import read_sentences
-    from cman_tf.outputs import write_predictions
+    from cman_tf.outputs import check_output, write_predictions
     from cman_tf.training.run import Run
 
+    check_output(args.format, args.output)
     run = Run.open(args.run)
     predictor = run.predictor(cli.overrides(args))
     documents = read_sentences(args.text, args.input, predictor.tokenize)

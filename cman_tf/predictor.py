@@ -6,8 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from cman_tf import config as configs
+from cman_tf.data import raw_text
 from cman_tf.data.batches import pad
-from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.data.document import Entity, Relation
 from cman_tf.model.extraction import Extractor
 
 
@@ -38,7 +39,6 @@ class Predictor:
         self.batch_cells = batch_cells
         self.extractor = Extractor(model, featurizer, schema, config.decoding, encoders)
         tokens, tags = tf.TensorSpec([None, None], tf.string), tf.TensorSpec([None, None], tf.int32)
-        self._split = tf.function(self.extractor.split, input_signature=[tf.TensorSpec([None], tf.string)])
         self._from_tokens = tf.function(self.extractor.from_tokens, input_signature=[tokens])
         self._from_gold_tags = tf.function(
             lambda tokens, tags: self.extractor.from_features(self.extractor.features(tokens), gold_tags=tags),
@@ -94,17 +94,7 @@ class Predictor:
 
     def tokenize(self, texts):
         """Documents without annotation from raw texts."""
-        documents = []
-        for start in range(0, len(texts), 256):
-            chunk = texts[start : start + 256]
-            # A lone surrogate, which Python's strings may hold, is no UTF-8; it is one code point, and so is "?".
-            parts = self._split(tf.constant([text.encode("utf-8", "replace") for text in chunk]))
-            for text, tokens, starts, ends in zip(
-                chunk, *(parts[name].numpy() for name in ("tokens", "token_start", "token_end"))
-            ):
-                offsets = [(s, e) for token, s, e in zip(tokens, starts, ends) if token]
-                documents.append(Document([text[s:e] for s, e in offsets], text=text, offsets=offsets))
-        return documents
+        return raw_text.documents(texts)
 
     def extract(self, documents, label_source="predicted", progress=None, contextual=None):
         """Find entities and relations.

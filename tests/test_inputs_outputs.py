@@ -10,7 +10,7 @@ from cman_tf.data import formats
 from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 from cman_tf.inputs import read_sentences
-from cman_tf.outputs import write_predictions
+from cman_tf.outputs import FORMATS, check_output, write_predictions
 from cman_tf.printing import printable, table
 from tests.conftest import sentence
 
@@ -162,6 +162,30 @@ def test_a_file_holds_what_is_printed(tmp_path, capsys, format):
     write_predictions(FOUND, format, tmp_path / "a")
     assert (tmp_path / "a").read_text(encoding="utf-8") == printed
     assert capsys.readouterr().out == ""
+
+
+PLAIN = [FOUND[0], Document([], text=" ", offsets=[])]
+
+
+@pytest.mark.parametrize("format", [format for format in FORMATS if format not in ("table", "jsonl", "html")])
+def test_every_format_can_be_written(tmp_path, capfdbinary, format):
+    write_predictions(PLAIN, format, tmp_path / "a")
+    if format in formats.FOLDERS:
+        with pytest.raises(InputError, match=f"{format} needs --output FOLDER.*Received: no --output"):
+            write_predictions(PLAIN, format)
+        with pytest.raises(InputError, match="new or empty"):
+            check_output(format, tmp_path / "a")
+    else:
+        write_predictions(PLAIN, format)
+        assert capfdbinary.readouterr().out == (tmp_path / "a").read_bytes()
+    if format in formats.FORMATS:
+        assert formats.read(tmp_path / "a")[0].entities == FOUND[0].entities
+
+
+def test_a_folder_of_a_known_format_is_read(tmp_path):
+    for format in formats.FOLDERS:
+        formats.write(PLAIN, tmp_path / format, format)
+        assert read_sentences([], str(tmp_path / format), tokenize)[0].tokens == FOUND[0].tokens
 
 
 @pytest.mark.parametrize("format", ["table", "jsonl", "html"])

@@ -1,25 +1,35 @@
-"""File formats of annotated sentences, by name or recognised from the file."""
+"""File formats of annotated sentences, by name or recognised from the file or folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from cman_tf.data.choice import check_choice
-from cman_tf.data.formats import jsonl, multihead, spert
+from cman_tf.data.formats import brat, csv_tables, docbin, jsonl, multihead, spert
 from cman_tf.data.formats.reading import read_text
 from cman_tf.errors import InputError
 
-FORMATS = {"spert": spert, "multihead": multihead, "jsonl": jsonl}
+FORMATS = {
+    "spert": spert,
+    "multihead": multihead,
+    "jsonl": jsonl,
+    "docbin": docbin,
+    "brat": brat,
+    "csv": csv_tables,
+}
 
-_SUFFIXES = {".json": "spert", ".txt": "multihead", ".jsonl": "jsonl"}
+# Those whose sentences lie in several files of one folder.
+FOLDERS = ("brat", "csv")
+
+_SUFFIXES = {".json": "spert", ".txt": "multihead", ".jsonl": "jsonl", ".spacy": "docbin"}
 
 
 def read(path, format=None, tokenize=None):
     """Read annotated or raw sentences.
 
     Args:
-        path: str or path.
-        format: str or None, a key of `FORMATS`. Default: recognised from the content of the file.
+        path: str or path. A folder for those of `FOLDERS`.
+        format: str or None, a key of `FORMATS`. Default: recognised from the content of the file or folder.
         tokenize: callable `list[str] -> list[Document]` for the raw lines of `jsonl`. Default: they are refused.
 
     Returns:
@@ -37,25 +47,40 @@ def write(documents, path, format=None):
 
     Args:
         documents: iterable of `Document`.
-        path: str or path.
-        format: str or None, a key of `FORMATS`. Default: by suffix, `.json`, `.txt` or `.jsonl` in the order of
-            `FORMATS`.
+        path: str or path. A new or empty folder for those of `FOLDERS`.
+        format: str or None, a key of `FORMATS`. Default: by suffix, `.json` (spert), `.txt` (multihead), `.jsonl` or
+            `.spacy` (docbin).
 
     Raises:
         InputError: an unknown format or suffix, a sentence that the format cannot hold, or a file that cannot be
             written.
     """
-    format = format or _SUFFIXES.get(Path(path).suffix)
-    if not format:
+    _named(format or format_of(path)).write(documents, path)
+
+
+def format_of(path):
+    """The format that a file to write has by its suffix.
+
+    Args:
+        path: str or path.
+
+    Returns:
+        str, a key of `FORMATS`.
+
+    Raises:
+        InputError: another suffix.
+    """
+    suffix = Path(path).suffix
+    if suffix not in _SUFFIXES:
         raise InputError(
             f"A file to write must be named {', '.join(_SUFFIXES)} or its format given ({', '.join(FORMATS)}). "
             f"Received: {path}"
         )
-    _named(format).write(documents, path)
+    return _SUFFIXES[suffix]
 
 
 def recognise(path):
-    """The format of a file as its content shows it.
+    """The format of a file or folder as its content shows it.
 
     Args:
         path: str or path.
@@ -81,6 +106,6 @@ def _recognised(path):
     # A file that is missing, empty or no text has its own error, which helps more.
     text = read_text(path)
     raise InputError(
-        "A file must be in one of the formats spert (begins with '[{'), multihead ('#doc') or jsonl ('{'). "
-        f"Received: {text.strip()[:20]!r} in {path}"
+        "A file must be in one of the formats spert (begins with '[{'), multihead ('#doc'), jsonl ('{') or docbin "
+        f"(binary). Received: {text.strip()[:20]!r} in {path}"
     )

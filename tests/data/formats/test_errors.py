@@ -157,41 +157,7 @@ def test_the_message_says_what_and_where(tmp_path, format, text, message):
         formats.read(path, format)
 
 
-@pytest.mark.parametrize("format", [None, *formats.FORMATS])
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, r"A file must be readable\. Received: FILE \(No such file or directory\)"),
-        ("folder", r"A file must be readable\. Received: FILE \(Is a directory\)"),
-        (b"", r"A file must not be empty\. Received: no text in FILE$"),
-        (b" \n\r\n", r"A file must not be empty\. Received: no text in FILE$"),
-        (b'[{"tokens":\n ["\xff"]}]', r"A file must be UTF-8 text\. Received: byte 0xff in FILE, line 2$"),
-    ],
-)
-def test_a_file_that_is_no_text(tmp_path, format, content, message):
-    path = tmp_path / "a"
-    if content == "folder":
-        path.mkdir()
-    elif content is not None:
-        path.write_bytes(content)
-    with pytest.raises(InputError, match=message.replace("FILE", str(path))):
-        formats.read(path, format)
-
-
-def test_a_name_that_no_file_can_have():
-    with pytest.raises(InputError, match="A file must be readable"):
-        formats.read("a\0b")
-
-
-@pytest.mark.parametrize("name", formats.FORMATS)
-@settings(deadline=None, max_examples=200)
-@given(st.binary(max_size=60) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")))
-@example(b"\xef\xbb\xbf")
-@example(b"\x00")
-def test_any_bytes_give_documents_or_an_input_error(tmp_path_factory, name, data):
-    check_bytes(tmp_path_factory, name, data)
-
-
+# The formats that are text, and what each is made of.
 ALPHABET = {
     "spert": ['"tokens"', '"entities"', '"relations"', '"type"', '"start"', '"end"', '"head"', '"orig_id"', *"[]{},:"],
     "jsonl": [
@@ -224,10 +190,47 @@ ALPHABET = {
         "\\",
     ],
 }
+
+
+@pytest.mark.parametrize("format", [None, *ALPHABET])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"A file must be readable\. Received: FILE \(No such file or directory\)"),
+        ("folder", r"A file must be readable\. Received: FILE \(Is a directory\)"),
+        (b"", r"A file must not be empty\. Received: no text in FILE$"),
+        (b" \n\r\n", r"A file must not be empty\. Received: no text in FILE$"),
+        (b'[{"tokens":\n ["\xff"]}]', r"A file must be UTF-8 text\. Received: byte 0xff in FILE, line 2$"),
+    ],
+)
+def test_a_file_that_is_no_text(tmp_path, format, content, message):
+    path = tmp_path / "a"
+    if content == "folder":
+        path.mkdir()
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=message.replace("FILE", str(path))):
+        formats.read(path, format)
+
+
+def test_a_name_that_no_file_can_have():
+    with pytest.raises(InputError, match="A file must be readable"):
+        formats.read("a\0b")
+
+
+@pytest.mark.parametrize("name", ALPHABET)
+@settings(deadline=None, max_examples=200)
+@given(st.binary(max_size=60) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")))
+@example(b"\xef\xbb\xbf")
+@example(b"\x00")
+def test_any_bytes_give_documents_or_an_input_error(tmp_path_factory, name, data):
+    check_bytes(tmp_path_factory, name, data)
+
+
 COMMON = ["0", "1", "-1", "1e999", "null", "true", "NaN", '"a"', '"\\ud800"', " ", "\x00", "é"]
 
 
-@pytest.mark.parametrize("name", formats.FORMATS)
+@pytest.mark.parametrize("name", ALPHABET)
 @settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_any_pieces_of_the_format_give_documents_or_an_input_error(tmp_path_factory, name, data):

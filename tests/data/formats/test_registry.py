@@ -52,7 +52,9 @@ def test_no_file_is_of_no_format(tmp_path):
     assert formats.recognise(tmp_path / "a.json") is None
 
 
-@pytest.mark.parametrize(("suffix", "name"), [(".json", "spert"), (".txt", "multihead"), (".jsonl", "jsonl")])
+@pytest.mark.parametrize(
+    ("suffix", "name"), [(".json", "spert"), (".txt", "multihead"), (".jsonl", "jsonl"), (".spacy", "docbin")]
+)
 def test_the_suffix_chooses_what_is_written(tmp_path, suffix, name):
     formats.write([ann()], tmp_path / f"a{suffix}")
     assert formats.recognise(tmp_path / f"a{suffix}") == name
@@ -60,18 +62,24 @@ def test_the_suffix_chooses_what_is_written(tmp_path, suffix, name):
 
 def test_a_mistyped_format_gets_the_nearest(tmp_path):
     for call in (lambda: formats.read(tmp_path / "a", "json"), lambda: formats.write([], tmp_path / "a", "json")):
-        with pytest.raises(InputError, match="one of spert, multihead, jsonl. Received: json; nearest: jsonl"):
+        with pytest.raises(
+            InputError, match="one of spert, multihead, jsonl, docbin, brat, csv. Received: json; nearest: jsonl"
+        ):
             call()
 
 
 def test_an_unknown_suffix_needs_a_format(tmp_path):
-    with pytest.raises(InputError, match=r"named \.json, \.txt, \.jsonl or its format given .*Received: .*a\.csv"):
+    with pytest.raises(
+        InputError, match=r"named \.json, \.txt, \.jsonl, \.spacy or its format given .*Received: .*a\.csv"
+    ):
         formats.write([ann()], tmp_path / "a.csv")
 
 
 def test_a_file_of_another_kind_names_the_formats(tmp_path):
     (tmp_path / "a.txt").write_text("Ann left.")
-    with pytest.raises(InputError, match=r"spert \(.*multihead \(.*jsonl \(.*Received: 'Ann left\.' in .*a\.txt"):
+    with pytest.raises(
+        InputError, match=r"spert \(.*multihead \(.*jsonl \(.*docbin \(.*Received: 'Ann left\.' in .*a\.txt"
+    ):
         formats.read(tmp_path / "a.txt")
 
 

@@ -1,0 +1,1 @@
+"""The interfaces that people already use: spaCy, pandas, networkx."""

@@ -1,0 +1,84 @@
+"""Documents in the form that spaCy's displaCy draws: `displacy.render(data, manual=True)`.
+
+The package's own `cman_tf.evaluation.markup.sentence_html` needs no spaCy and shows entities and relations together.
+"""
+
+from __future__ import annotations
+
+from cman_tf.errors import InputError
+from cman_tf.interop.extras import optional
+
+
+def entities(document):
+    """Data of style `ent`: the sentence with its entities marked.
+
+    Args:
+        document: `Document`.
+
+    Returns:
+        dict with `text` and `ents`.
+    """
+    found = []
+    for entity in sorted(document.entities, key=lambda entity: (entity.start, entity.end)):
+        start, end = document.char_span(entity)
+        found.append({"start": start, "end": end, "label": entity.type})
+    return {"text": document.text, "ents": found, "title": document.id or None}
+
+
+def relations(document):
+    """Data of style `dep`: entities as words with their type below, relations as arcs from head to tail.
+
+    Args:
+        document: `Document`.
+
+    Returns:
+        dict with `words` and `arcs`.
+
+    Raises:
+        InputError: entities overlap, for a word cannot stand in two.
+    """
+    if document.overlapping():
+        raise InputError("displaCy's arcs cannot show entities that overlap. Received: two that do")
+    inside = {entity.start: index for index, entity in enumerate(document.entities)}
+    words, place, token = [], {}, 0
+    while token < len(document):
+        if token in inside:
+            entity = document.entities[inside[token]]
+            place[inside[token]] = len(words)
+            words.append({"text": document.entity_text(entity), "tag": entity.type})
+            token = entity.end
+        else:
+            words.append({"text": document.tokens[token], "tag": ""})
+            token += 1
+    arcs = []
+    for relation in document.relations:
+        head, tail = place[relation.head], place[relation.tail]
+        arcs.append(
+            {
+                "start": min(head, tail),
+                "end": max(head, tail),
+                "label": relation.type,
+                "dir": "right" if head < tail else "left",  # the end that has the arrow
+            }
+        )
+    return {"words": words, "arcs": arcs}
+
+
+def render(document, style="ent", **options):
+    """Draw one sentence.
+
+    Args:
+        document: `Document`.
+        style: `"ent"` or `"dep"`, see `entities` and `relations`.
+        **options: of displaCy's style, e.g. `distance=120`.
+
+    Returns:
+        str: HTML, or SVG for `"dep"`.
+
+    Raises:
+        InputError: spaCy is not installed, or what `relations` raises.
+    """
+    data = entities(document) if style == "ent" else relations(document)
+    displacy = optional("spacy.displacy", "spacy")
+    # jupyter: a notebook would otherwise show it and return nothing.
+    return displacy.render(data, style=style, manual=True, jupyter=False, options=options)

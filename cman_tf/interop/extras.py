@@ -1,0 +1,28 @@
+"""Libraries that only some people need."""
+
+from __future__ import annotations
+
+import importlib
+
+from cman_tf.errors import InputError
+
+
+def optional(library, extra):
+    """Import a library of an extra of this package.
+
+    Args:
+        library: str, e.g. `"pandas"`.
+        extra: str. The extra of `setup.py` that brings it, e.g. `"frames"`.
+
+    Returns:
+        The module.
+
+    Raises:
+        InputError: it is not installed; the sentence says how to get it.
+    """
+    try:
+        return importlib.import_module(library)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"This needs {library}: pip install 'cman-tf[{extra}]'. Received: an environment without {error.name}"
+        ) from None

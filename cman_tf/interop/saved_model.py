@@ -1,0 +1,117 @@
+"""An exported model in Python's hands: documents in, documents out, with TensorFlow alone."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from cman_tf.data.document import Entity, Relation
+from cman_tf.errors import InputError
+
+
+def load_model(path):
+    """A run folder or an export, ready to extract.
+
+    Args:
+        path: str or path. A folder written by `python -m cman_tf.fit`, or one written by `python -m export.savedmodel`:
+            a version, or the folder of versions, of which the newest is taken.
+
+    Returns:
+        object with `extract(documents)`: `Predictor` or `SavedModel`.
+
+    Raises:
+        InputError: neither of them is there, or it cannot be loaded.
+    """
+    version = _version(Path(path))
+    if version:
+        return SavedModel(version)
+    from cman_tf.predictor import Predictor
+
+    return Predictor.from_run(path)
+
+
+def _version(path):
+    """The folder of a SavedModel at or below `path`, or None."""
+    numbers = sorted((item for item in path.glob("*") if item.name.isdecimal()), key=lambda item: int(item.name))
+    found = [folder for folder in (path, *reversed(numbers)) if (folder / "saved_model.pb").is_file()]
+    return found[0] if found else None
+
+
+class SavedModel:
+    """A version of an exported model.
+
+    Args:
+        path: path. The folder with `saved_model.pb`.
+        batch_size: int. Sentences in a batch at most. Default 32.
+
+    Raises:
+        InputError: it is no export of this package, or cannot be loaded.
+    """
+
+    def __init__(self, path, batch_size=32):
+        self.path = path
+        self.batch_size = batch_size
+        self._model = _load(path)
+        self._answer = self._model.signatures.get("tokens")
+        if self._answer is None:
+            raise InputError(f"A SavedModel must be an export of cman_tf. Received: {path} without signature 'tokens'")
+
+    def extract(self, documents):
+        """Find entities and relations; what the export has no place for is left out, with a warning that counts it.
+
+        Args:
+            documents: sequence of `Document`; their annotation is not looked at.
+
+        Returns:
+            list of `Document` with what was found, each item with its score, in the order of the input.
+        """
+        import tensorflow as tf
+
+        results, left_out = [None] * len(documents), 0
+        order = sorted(range(len(documents)), key=lambda index: len(documents[index]))
+        for first in range(0, len(order), self.batch_size):
+            rows = order[first : first + self.batch_size]
+            tokens = tf.ragged.constant(
+                [[token.encode("utf-8", "replace") for token in documents[row].tokens] for row in rows],
+                dtype=tf.string,
+                ragged_rank=1,
+            )
+            answer = {name: value.numpy() for name, value in self._answer(tokens=tokens.to_tensor("")).items()}
+            left_out += sum(int(answer[f"{what}_overflow"].sum()) for what in ("token", "entity", "relation"))
+            for position, row in enumerate(rows):
+                results[row] = documents[row].with_annotation(*_annotation(answer, position))
+        if left_out:
+            logging.getLogger(__name__).warning(
+                "%s has no room for all; %d tokens, entities and relations are left out", self.path, left_out
+            )
+        return results
+
+
+def _annotation(answer, position):
+    def items(kind, *names):
+        kept = answer[f"{kind}_mask"][position]
+        return zip(*(answer[f"{kind}_{name}"][position][kept].tolist() for name in names))
+
+    entities = [Entity(start, end, type.decode(), score) for start, end, type, score in
+                items("entity", "start", "end", "type", "score")]  # fmt: skip
+    relations = [Relation(head, tail, type.decode(), score) for head, tail, type, score in
+                 items("relation", "head", "tail", "type", "score")]  # fmt: skip
+    return entities, relations
+
+
+def _load(path):
+    import tensorflow as tf
+
+    try:
+        try:
+            return tf.saved_model.load(str(path))
+        except (OSError, tf.errors.NotFoundError) as error:
+            if "not registered" not in str(error):
+                raise
+            # Some encoders split tokens with its operations.
+            import tensorflow_text  # noqa: F401
+
+            return tf.saved_model.load(str(path))
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"A SavedModel must be whole. Received: {path} ({reason})") from None

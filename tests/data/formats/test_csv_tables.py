@@ -1,0 +1,64 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cman_tf.data.document import Document
+from cman_tf.data.formats import csv_tables
+from cman_tf.errors import InputError
+from tests.data.examples import ann, documents, sentence
+
+
+def test_tables_as_a_spreadsheet_saves_them(tmp_path):
+    # A byte order mark, other columns, names that pandas would take for missing, quotes and line ends in a text.
+    (tmp_path / "entities.csv").write_bytes(
+        b'\xef\xbb\xbfsentence_id,text,entity,start,end,type,note\r\n7,"NA, ""said""\nnull",T1,0,2,Peop,\r\n'
+        b'7,"NA, ""said""\nnull",T2,11,15,Loc,x\r\n8,It rains,,,,,\r\n'
+    )
+    (tmp_path / "relations.csv").write_bytes(b"sentence_id,type,head,tail\r\n7,In,T2,T1\r\n")
+    first, second = csv_tables.read(tmp_path)
+    assert [first.entity_text(entity) for entity in first.entities] == ["NA", "null"]
+    assert [(r.head, r.tail, r.type) for r in first.relations] == [(1, 0, "In")]
+    assert (second.text, second.entities) == ("It rains", ())
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "readable CSV in UTF-8"),
+        (b"a,b\n1,2\n3,4,5,6\n", "readable CSV in UTF-8"),
+        (b"sentence_id,text\n\xff,x\n", "readable CSV in UTF-8"),
+        (b"sentence_id,text\n", r"columns sentence_id, text, start, end, type\. Received: sentence_id, text"),
+        (b"sentence_id,text,start,end,type\n", "at least one sentence"),
+        (b"sentence_id,text,start,end,type\n7,ab,x,2,A\n", r"`start` must be a number\. Received: 'x' in row 1"),
+    ],
+)
+def test_the_message_says_what_and_where(tmp_path, content, told):
+    (tmp_path / "entities.csv").write_bytes(content)
+    with pytest.raises(InputError, match=f"{told}.*in {tmp_path}$"):
+        csv_tables.read(tmp_path)
+
+
+def test_a_repeated_id_leaves_nothing(tmp_path):
+    with pytest.raises(InputError, match="id '7' again"):
+        csv_tables.write([ann(), sentence("a", id="7")], tmp_path / "out")
+    with pytest.raises(InputError, match="lone surrogate"):
+        csv_tables.write([Document(["\ud800"])], tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=5)
+
+
+@settings(deadline=None, max_examples=60)
+@given(documents(WORDS, scores=True, spaced=True))
+def test_entities_and_relations_come_back(tmp_path_factory, drawn):
+    folder = tmp_path_factory.mktemp("csv") / "a"
+    csv_tables.write(drawn, folder)
+    drawn = [document for document in drawn if document.text]
+    found = [document for document in csv_tables.read(folder) if document.text] if drawn else []
+
+    def shown(document):
+        entities = [(*document.char_span(entity), entity.type, entity.score) for entity in document.entities]
+        return document.text, entities, document.relations, [relation.score for relation in document.relations]
+
+    assert [shown(document) for document in found] == [shown(document) for document in drawn]

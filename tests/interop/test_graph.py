@@ -1,0 +1,31 @@
+import networkx
+
+from cman_tf.data.document import Document
+from cman_tf.interop.graph import relation_graph, write_graphml
+from tests.data.examples import sentence
+
+DOCUMENTS = [
+    sentence("Ann left Rome", [(0, 1, "Peop"), (2, 3, "Loc", 0.5)], [(0, 1, "Left", 0.25)], id="7"),
+    sentence("Ann lives in Rome", [(0, 1, "Peop"), (3, 4, "Loc")], [(0, 1, "Live_In"), (0, 1, "Left")]),
+    sentence("Rome met Bo", [(0, 1, "Peop"), (2, 3, "Peop")]),
+]
+
+
+def test_entities_of_the_same_words_and_type_are_one_node():
+    graph = relation_graph(DOCUMENTS)
+    assert dict(graph.nodes(data="count")) == {"Peop:Ann": 2, "Loc:Rome": 2, "Peop:Rome": 1, "Peop:Bo": 1}
+    assert list(graph.edges(data=True)) == [
+        ("Peop:Ann", "Loc:Rome", {"type": "Left", "sentence_id": "7", "score": 0.25, "text": "Ann left Rome"}),
+        ("Peop:Ann", "Loc:Rome", {"type": "Live_In", "sentence_id": "#2", "text": "Ann lives in Rome"}),
+        ("Peop:Ann", "Loc:Rome", {"type": "Left", "sentence_id": "#2", "text": "Ann lives in Rome"}),
+    ]
+
+
+def test_other_programs_read_the_file(tmp_path):
+    bad = Document(["a\x1b<&", "b\ud800"], [], text="a\x1b<& b\ud800", offsets=[(0, 4), (5, 7)])
+    bad = bad.with_annotation(sentence("a b", [(0, 1, "A"), (1, 2, "B")]).entities, DOCUMENTS[0].relations)
+    write_graphml([*DOCUMENTS, bad], tmp_path / "a.graphml")
+    graph = networkx.read_graphml(tmp_path / "a.graphml")
+    assert graph.nodes["Peop:Ann"] == {"mention": "Ann", "type": "Peop", "count": 2}
+    assert sorted(kind for *_, kind in graph.edges(data="type")) == ["Left", "Left", "Left", "Live_In"]
+    assert graph.nodes[r"A:a\x1b<&"]["mention"] == r"a\x1b<&"
