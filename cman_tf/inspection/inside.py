@@ -1,0 +1,111 @@
+"""One sentence on its way through the network: attention, marginals, relation scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from cman_tf.errors import InputError
+from cman_tf.layers.attention_unit import BLA, BSA
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What `look_inside` returns; arrays are float32.
+
+    Args:
+        tokens: tuple of str.
+        tags: tuple of str, the decoded ones, which the BLA units attend to.
+        attention: dict of unit names, `bsa_1`, `bsa_2`, ..., `bla_1`, `bla_2`, to `(heads, tokens, tokens)`: how much
+            each token (row) takes from each token, or for BLA from each token's label (column). Rows sum to 1. Units
+            that an ablation leaves out are not there.
+        marginals: `(tokens, tags)`, probability of each tag under the CRF. Rows sum to 1.
+        relations: `(tokens, tokens, relation types)`, probability that a relation leads from the entity that ends at
+            the row's token to the one that ends at the column's.
+        tag_names: tuple of str, of the columns of `marginals`.
+        relation_names: tuple of str, of the last dimension of `relations`.
+    """
+
+    tokens: tuple[str, ...]
+    tags: tuple[str, ...]
+    attention: dict[str, np.ndarray]
+    marginals: np.ndarray
+    relations: np.ndarray
+    tag_names: tuple[str, ...]
+    relation_names: tuple[str, ...]
+
+
+def look_inside(predictor, document):
+    """Run one sentence through a trained network and keep what passes between its parts.
+
+    Args:
+        predictor: `Predictor`.
+        document: `Document`, or str to be split into tokens; its annotation is not looked at.
+
+    Returns:
+        `Inside`.
+
+    Raises:
+        InputError: the sentence has no token.
+    """
+    document, features = sentence_features(predictor, document)
+    model, lengths = predictor.model, features["lengths"]
+    embeddings = token_embeddings(model, features)
+    mask = tf.sequence_mask(lengths)
+    entity_inputs = {"embeddings": embeddings, "lengths": lengths}
+    found = model.entity_network(entity_inputs, training=False)
+    tags = model.crf.decode(found["emissions"], lengths)
+    relation_inputs = {"tokens": found["tokens"], "tags": tags, "lengths": lengths}
+    scores = model.relation_network(relation_inputs, training=False)["scores"]
+    alphas, betas, log_norm = model.crf.forward_backward(found["emissions"], lengths)
+    names = predictor.schema.tags
+    return Inside(
+        tokens=document.tokens,
+        tags=tuple(names[tag] for tag in tags[0].numpy()),
+        attention={
+            **_attention(model.entity_network, BSA, entity_inputs, mask),
+            **_attention(model.relation_network, BLA, relation_inputs, mask),
+        },
+        marginals=tf.exp(alphas + betas - log_norm[:, None, None])[0].numpy(),
+        relations=tf.sigmoid(scores)[0].numpy(),
+        tag_names=names,
+        relation_names=predictor.schema.relation_types,
+    )
+
+
+def sentence_features(predictor, document):
+    """`(document, features)`: the sentence with its tokens, and what the network reads of a batch of it alone.
+
+    Raises:
+        InputError: the sentence has no token.
+    """
+    if isinstance(document, str):
+        [document] = predictor.tokenize([document])
+    if not document.tokens:
+        raise InputError(f"A sentence to look into must have at least one token. Received: {document.text!r}")
+    tokens = tf.constant([[token.encode("utf-8", "replace") for token in document.tokens]])
+    return document, predictor.extractor.features(tokens)
+
+
+def token_embeddings(model, features):
+    """The concatenated embeddings of a batch, without dropout: float32 `(batch, tokens, width)`."""
+    embedding = model.token_embedding
+    return embedding({name: features[name] for name in embedding.input_names}, training=False)
+
+
+def _attention(network, kind, inputs, mask):
+    """Attention of all units of a kind in a functional model."""
+    units = [layer for layer in network.layers if isinstance(layer, kind) and getattr(layer, "self_attention", True)]
+    if not units:
+        return {}
+    # What each unit is given comes out of the network itself, however it was put together.
+    given = {unit.name: unit.input for unit in units}
+    if kind is BLA:
+        given["labels"] = network.get_layer("label_embedding").output
+    given = tf.keras.Model(network.input, given)(inputs, training=False)
+    options = {"mask": mask, "training": False, "return_attention_scores": True}
+    if kind is BLA:
+        options["labels"] = given.pop("labels")
+    return {unit.name: unit(given[unit.name], **options)[1][0].numpy() for unit in units}

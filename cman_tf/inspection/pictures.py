@@ -1,0 +1,134 @@
+"""Pictures of `Inside` and `Perturbing` with matplotlib; each function returns a `matplotlib.figure.Figure`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cman_tf.data.choice import check_choice
+
+_COLOURS = "Blues"
+
+
+def attention_picture(inside, unit, heads=False):
+    """A heat map of one unit's attention over tokens, or for BLA over labels; the darkest is its largest value.
+
+    Args:
+        inside: `Inside`.
+        unit: str. A key of `inside.attention`.
+        heads: bool. A map for each head instead of one of their mean. Default False.
+
+    Raises:
+        InputError: no such unit.
+    """
+    check_choice("A unit", unit, inside.attention)
+    attention = inside.attention[unit]
+    maps = {f"head {number}": one for number, one in enumerate(attention, 1)} if heads else {"": attention.mean(axis=0)}
+    columns = [*inside.tokens] if unit.startswith("bsa") else [*map(" ".join, zip(inside.tokens, inside.tags))]
+    side = 1.3 + 0.24 * len(inside.tokens)
+    figure, panels = _figure(len(maps), side + 1.2, side + 0.6 * (not unit.startswith("bsa")))
+    # Up to the largest value: attention that is nearly even would be one pale square on a scale up to 1.
+    largest = max(values.max() for values in maps.values())
+    for number, ((name, values), axes) in enumerate(zip(maps.items(), panels)):
+        rows = inside.tokens if number % _columns(len(maps)) == 0 else ()
+        image = _heat_map(axes, values, rows, columns, largest)
+        axes.set_title(f"{unit} {name}".strip(), fontsize=10)
+    figure.colorbar(image, ax=panels, shrink=0.6, label=f"attention (even: {1 / len(inside.tokens):.2f})")
+    what = "token attended to" if unit.startswith("bsa") else "label attended to"
+    figure.supxlabel(what, fontsize=9)
+    return figure
+
+
+def marginals_picture(inside):
+    """A heat map of the CRF's probability of each tag at each token; dots are the tags that were decoded.
+
+    Args:
+        inside: `Inside`.
+    """
+    figure, [axes] = _figure(1, 2.0 + 0.42 * len(inside.tokens), 1.2 + 0.26 * len(inside.tag_names))
+    image = _heat_map(axes, inside.marginals.T, inside.tag_names, inside.tokens)
+    decoded = [inside.tag_names.index(tag) for tag in inside.tags]
+    axes.scatter(range(len(decoded)), decoded, s=14, color="#c8553d", label="decoded")
+    figure.colorbar(image, ax=axes, label="marginal probability")
+    return figure
+
+
+def relations_picture(inside, threshold=0.5):
+    """For each relation type a heat map of the probability that it leads from the row's to the column's token.
+
+    Cells above the threshold have a frame. Relations link the last tokens of entities.
+
+    Args:
+        inside: `Inside`.
+        threshold: float. Default 0.5.
+    """
+    from matplotlib.patches import Rectangle
+
+    names = inside.relation_names
+    side = 1.1 + 0.22 * len(inside.tokens)
+    figure, panels = _figure(len(names), side, side)
+    for number, (name, axes) in enumerate(zip(names, panels)):
+        values = inside.relations[:, :, number]
+        image = _heat_map(axes, values, inside.tokens if number % _columns(len(names)) == 0 else (), inside.tokens)
+        for row, column in zip(*np.where(values > threshold)):
+            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="#c8553d", linewidth=1.5))
+        axes.set_title(name, fontsize=10)
+    figure.colorbar(image, ax=panels, shrink=0.6, label="probability")
+    return figure
+
+
+def perturbing_picture(perturbing):
+    """Which tokens the perturbation moves, and how the losses grow with its size beside random ones of that size.
+
+    Args:
+        perturbing: `Perturbing`.
+    """
+    figure, (left, *right) = _figure(3, 3.6, 3.2)
+    places = range(len(perturbing.tokens))
+    left.barh(places, perturbing.shares, color="#1b6ca8")
+    left.set_yticks(places, [_shown(token) for token in perturbing.tokens], fontsize=8)
+    left.invert_yaxis()
+    left.set_title("share of the perturbation", fontsize=10)
+    for number, (name, axes) in enumerate(zip(("tags", "relations"), right)):
+        axes.plot(perturbing.alphas, perturbing.worst[:, number], "o-", color="#c8553d", label="worst direction")
+        for index, losses in enumerate(perturbing.random):
+            label = "random directions" if index == 0 else None
+            axes.plot(perturbing.alphas, losses[:, number], "-", color="#1b6ca8", alpha=0.5, label=label)
+        axes.set_title(f"loss of {name}", fontsize=10)
+        axes.set_xlabel("alpha")
+        axes.set_ylim(bottom=0)
+    right[0].legend(frameon=False, fontsize=8)
+    for axes in (left, *right):
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _figure(count, width, height):
+    """`(figure, panels)`: a grid of `count` panels of a size in inches."""
+    # Not pyplot: it would keep every figure, and look for a window system.
+    from matplotlib.figure import Figure
+
+    columns = _columns(count)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in panels[count:]:
+        axes.remove()
+    return figure, panels[:count]
+
+
+def _columns(count):
+    return 2 if count == 4 else min(count, 3)
+
+
+def _heat_map(axes, values, rows, columns, largest=1):
+    """Draw probabilities; the names of rows and columns beside them."""
+    image = axes.imshow(values, cmap=_COLOURS, vmin=0, vmax=largest, aspect="auto", interpolation="nearest")
+    axes.set_yticks(range(len(rows)), [_shown(name) for name in rows], fontsize=8)
+    axes.set_xticks(range(len(columns)), [_shown(name) for name in columns], rotation=90, fontsize=8)
+    return image
+
+
+def _shown(text):
+    """A token as a label: not read as mathematics, and not longer than there is room for."""
+    text = text if len(text) <= 16 else text[:15] + "…"
+    return text.replace("$", r"\$")
