@@ -51,7 +51,8 @@ class ContextualEncoder(tf.Module):
         self._card = card
 
     def __call__(self, tokens, training=False):
-        return self.module(tokens, training=bool(training))
+        # An adapter is no tf.function, which would do this itself.
+        return self.module(tf.convert_to_tensor(tokens), training=bool(training))
 
     @property
     def trainable_variables(self):

@@ -66,6 +66,12 @@ def test_rows_without_a_token(encoder):
         np.testing.assert_array_equal(encoder(tf.fill(shape, "")), 0)
 
 
+def test_an_array_of_bytes(encoder):
+    """As the feature store gives them."""
+    rows = np.array([[b"Ana", b"lives"], ["münchen".encode(), b""]], object)
+    np.testing.assert_array_equal(encoder(rows), encode(encoder, ["Ana", "lives"], ["münchen"]))
+
+
 def test_words_see_their_sentence(encoder):
     one, other = encode(encoder, ["Ana", "lives", "in"], ["in", "lives", "Ana"])
     assert np.abs(one[1] - other[1]).max() > 1e-3

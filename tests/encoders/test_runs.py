@@ -14,6 +14,7 @@ from cman_tf.encoders.contextual import ContextualEncoder
 from cman_tf.encoders.module import save
 from cman_tf.training.fine_tuning import FineTuning
 from cman_tf.training.run import Run
+from tests.encoders import tiny
 from tests.training.test_trainer import KilledError, Killer
 
 LAYERS, WIDTH = 3, 4
@@ -145,6 +146,15 @@ def test_several_encoders_and_commands(options, tmp_path, corpus, module, capsys
     assert cli.run("evaluate", evaluate.command, [run, "--corpus", str(corpus)]) == 0
     assert cli.run("predict", predict.command, [run, "Ana lives in Oslo."]) == 0
     assert "Ana lives in Oslo" in capsys.readouterr().out
+
+
+def test_elmo_beside_another(options, tmp_path, documents, module):
+    """The paper's encoder, frozen: through the store in training, in the graph for prediction."""
+    elmo = str(tiny.elmo(tmp_path / "elmo"))
+    run = train(options, tmp_path / "run", **{"encoder.modules": [elmo, module], "training.epochs": 1})
+    about = [(item["name"], item["layers"], item["width"]) for item in run.about_encoders()]
+    assert about == [("elmo", 3, 6), ("toy", LAYERS, WIDTH)]
+    assert len(run.predictor().extract(documents)) == len(documents)
 
 
 def test_bad_encoders_are_told(options, tmp_path, module):
