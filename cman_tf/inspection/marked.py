@@ -1,0 +1,49 @@
+"""Sentences as HTML for a notebook: what was found, or what is wrong with it."""
+
+from __future__ import annotations
+
+from cman_tf.evaluation.errors import compare
+from cman_tf.evaluation.markup import comparison_html, extraction_html, page_file, type_hues
+from cman_tf.evaluation.scorer import check_same_sentences
+
+
+def found_html(documents):
+    """Sentences with their entities marked and their relations listed, one below the other.
+
+    Args:
+        documents: sequence of `Document`.
+
+    Returns:
+        str: HTML for any page; it needs no other file.
+    """
+    hues = type_hues(documents)
+    return _page([extraction_html(document, hues) for document in documents])
+
+
+def errors_html(gold, predicted, limit=10):
+    """Sentences in which something is wrong, as annotated and as predicted.
+
+    Args:
+        gold: sequence of `Document`, annotated.
+        predicted: sequence of `Document`, the same sentences in the same order.
+        limit: int. How many at most, those with most errors first. Default 10.
+
+    Returns:
+        str: HTML for any page; it needs no other file.
+
+    Raises:
+        InputError: gold and prediction do not hold the same sentences.
+    """
+    check_same_sentences(gold, predicted)
+    hues = type_hues([*gold, *predicted])
+    wrong = [
+        (sum(finding.kind != "right" for findings in compare(*pair) for finding in findings), pair)
+        for pair in zip(gold, predicted)
+    ]
+    worst = sorted((item for item in wrong if item[0]), key=lambda item: -item[0])[:limit]
+    return _page([comparison_html(*pair, hues) for _, pair in worst])
+
+
+def _page(parts):
+    body = "".join(f'<div style="margin: 0 0 1.2em">{part}</div>' for part in parts)
+    return f'<div class="cman"><style>{page_file("marks.css")}</style>{body}</div>'
