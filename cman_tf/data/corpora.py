@@ -43,7 +43,7 @@ class Corpus:
     source: str
 
 
-def load(name, *, variant="spert", fold=0, overlap="error", data_dir=None, splits=SPLITS, seed=1):
+def load(name, *, variant="spert", fold=0, overlap="error", data_dir=None, splits=SPLITS, unread=(), seed=1):
     """Read a corpus.
 
     Args:
@@ -55,6 +55,7 @@ def load(name, *, variant="spert", fold=0, overlap="error", data_dir=None, split
             scoring.
         data_dir: str, path or None. Folder with copies of the public corpora, see `download.fetch`.
         splits: sequence of str. The splits that must be there; others are read too if they are.
+        unread: sequence of str. Splits whose files are not opened: a search must not see the test split.
         seed: int. Chooses the 15 % of ADE's training sentences that become dev. It is not the seed of a run, so that
             runs of several seeds are measured on the same sentences.
 
@@ -71,7 +72,7 @@ def load(name, *, variant="spert", fold=0, overlap="error", data_dir=None, split
     if overlap is not None:
         check_choice("An overlap policy", overlap, POLICIES)
     name = str(name)
-    files, source = _files(name, variant, fold, data_dir)
+    files, source = _files(name, variant, fold, data_dir, [split for split in SPLITS if split not in unread])
     for split in splits:
         if split not in files and not (split == "dev" and name == "ade"):
             raise InputError(
@@ -106,25 +107,25 @@ def repeated_in(train, test):
     return {index for index, document in enumerate(test) if "".join(document.tokens) in known}
 
 
-def _files(name, variant, fold, data_dir):
+def _files(name, variant, fold, data_dir, wanted):
     """`({split: path}, source)`."""
     if name == "sample":
-        return {split: _SAMPLE / f"{split}.json" for split in SPLITS}, "sample corpus of cman_tf"
+        return {split: _SAMPLE / f"{split}.json" for split in wanted}, "sample corpus of cman_tf"
     if name == "conll04":
         check_choice("`variant`", variant, _CONLL04)
-        pinned = {split: _CONLL04[variant].format(split) for split in SPLITS}
+        pinned = {split: _CONLL04[variant].format(split) for split in wanted}
         return {split: fetch(file, data_dir) for split, file in pinned.items()}, f"CoNLL04, {variant} split"
     if name == "ade":
         if fold not in range(_ADE_FOLDS):
             raise InputError(f"`fold` must be a whole number from 0 to {_ADE_FOLDS - 1}. Received: {fold!r}")
         return (
-            {split: fetch(f"ade/ade_split_{fold}_{split}.json", data_dir) for split in ("train", "test")},
+            {split: fetch(f"ade/ade_split_{fold}_{split}.json", data_dir) for split in wanted if split != "dev"},
             f"ADE, fold {fold} of {_ADE_FOLDS}",
         )
     path = Path(os.path.expanduser(name))
     if not path.is_dir():
         check_choice("A corpus, if it is no folder,", name, NAMES)
-    return _folder(path), f"folder {name}"
+    return {split: file for split, file in _folder(path).items() if split in wanted}, f"folder {name}"
 
 
 def _folder(path):

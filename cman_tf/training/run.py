@@ -167,18 +167,7 @@ class Run:
 
     def build(self, config=None):
         """The network with untrained weights and its featuriser: `(Cman, Featurizer)`."""
-        config = config or self.config()
-        vocabulary = self.vocabulary()
-        featurizer = Featurizer(vocabulary, config.characters.max_length)
-        model = build_cman(
-            config,
-            self.schema(),
-            num_trained_words=vocabulary.num_trained + 2,
-            num_fixed_words=len(vocabulary.words) - vocabulary.num_trained,
-            num_characters=featurizer.num_characters,
-            contextual=[(item["layers"], item["width"]) for item in self.about_encoders()],
-        )
-        return model, featurizer
+        return build(config or self.config(), self.schema(), self.vocabulary(), self.about_encoders())
 
     def encoders(self, config=None):
         """The run's contextual encoders, with the weights it gave them: `Encoders`, or None if it has none.
@@ -249,6 +238,30 @@ class Run:
             writer = csv.DictWriter(file, rows[0], lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
+
+
+def build(config, schema, vocabulary, about_encoders=()):
+    """The network with untrained weights and its featuriser, as a run folder or a search asks for them.
+
+    Args:
+        config: `Config`.
+        schema: `Schema`.
+        vocabulary: `Vocabulary`.
+        about_encoders: list of dicts, `Encoders.about`. Default: none.
+
+    Returns:
+        `(Cman, Featurizer)`.
+    """
+    featurizer = Featurizer(vocabulary, config.characters.max_length)
+    model = build_cman(
+        config,
+        schema,
+        num_trained_words=vocabulary.num_trained + 2,
+        num_fixed_words=len(vocabulary.words) - vocabulary.num_trained,
+        num_characters=featurizer.num_characters,
+        contextual=[(item["layers"], item["width"]) for item in about_encoders],
+    )
+    return model, featurizer
 
 
 def free_folder(parent, name):

@@ -36,8 +36,8 @@ def begin(config, path):
     """
     Run.check_new(path)
     corpus = load_corpus(config, splits=("train",))
-    train, dev = _training_data(config, corpus)
-    schema = _schema(train, corpus)
+    train, dev = training_data(config, corpus)
+    schema = schema_of(train, corpus)
     vocabulary, vectors = Vocabulary.of(train, config.words)
     if vectors is not None:
         config = change(config, {"words.size": vectors.shape[1]})
@@ -61,7 +61,7 @@ def resume(path):
     """
     run = Run.open(path, trained=False)
     config = run.config()
-    train, dev = _training_data(config, load_corpus(config, splits=("train",)))
+    train, dev = training_data(config, load_corpus(config, splits=("train",)))
     if fingerprint(train, dev) != run.environment().get("corpus_sha256"):
         raise InputError(
             f"A run must be resumed on the corpus it began with. Received: {path}, whose train or dev sentences changed"
@@ -119,7 +119,7 @@ def evaluate_on_test(run, config, train, dev):
     return metrics, predictions
 
 
-def _training_data(config, corpus):
+def training_data(config, corpus):
     """Training and dev sentences under the configuration's protocol."""
     train, dev = list(corpus.splits["train"]), list(corpus.splits.get("dev", ()))
     if config.protocol == "train+dev":
@@ -132,7 +132,7 @@ def _training_data(config, corpus):
     return train, dev
 
 
-def _schema(train, corpus):
+def schema_of(train, corpus):
     """The schema of the training sentences, once it is known to be that of the other splits, which are scored."""
     with located(f"the training sentences of {corpus.name}"):
         schema = Schema.of(train)
