@@ -1,6 +1,6 @@
 # Two commands: `make fit` trains on the sample corpus, `make test` runs the tests. Both make .venv first.
 
-.PHONY: fit test test-slow lint
+.PHONY: docs fit test test-slow lint
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -19,6 +19,9 @@ lint: $(VENV)/installed-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+
 $(PY):
 	sh .ci/make-venv $(VENV) "$(PYTHON)"
 
@@ -29,4 +32,8 @@ $(VENV)/installed: $(PY) setup.py
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(PY) -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(PY) -m pip install --quiet --editable ".[docs]"
 	touch $@

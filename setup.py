@@ -9,8 +9,23 @@ SPACY = [
     "typer<0.20",  # later ones come without click, which spaCy 3.7 imports
     "typer-slim<0.20",
 ]
-FRAMES = ["pandas>=2.0,<4", "networkx>=3.0,<4"]
-NOTEBOOKS = ["ipykernel>=6,<8", "nbclient>=0.8,<1", "nbconvert>=7,<8", "nbformat>=5.7,<6", *SPACY, *FRAMES]
+FRAMES = ["pandas>=2.0,<4", "networkx>=3.0,<4", "scipy>=1.9,<2"]  # networkx lays out large graphs with scipy
+NOTEBOOKS = [
+    "ipykernel>=6,<8",
+    "ipywidgets>=8,<9",  # without it tqdm warns
+    "nbclient>=0.8,<1",
+    "nbconvert>=7,<8",
+    "nbformat>=5.7,<6",
+    *SPACY,
+    *FRAMES,
+]
+
+DOCS = [
+    "latex2mathml>=3.77,<4",
+    "mkdocs>=1.6,<2",
+    "mkdocs-material>=9.5,<10",
+    "mkdocstrings[python]>=0.26,<2",
+]
 
 setup(
     name="cman-tf",
@@ -50,6 +65,7 @@ setup(
         "spacy": SPACY,
         "frames": FRAMES,
         "notebooks": NOTEBOOKS,
+        "docs": DOCS,
         "dev": [
             *SPACY,
             *FRAMES,

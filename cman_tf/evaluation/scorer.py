@@ -81,8 +81,8 @@ def score(gold, predicted, *, exclude_types=()):
         dict, ready for JSON. Rates are fractions from 0 to 1, not rounded.
 
         - `"strict"`, `"boundaries"`: `{"micro"|"macro": {"entities"|"relations": {"precision", "recall", "f1"}}}`
-        - `"per_type"`: `{"strict"|"boundaries": {"entities"|"relations": {type: {"precision", "recall", "f1",
-          "gold", "predicted", "correct"}}}}`, types in alphabetical order; `"(any)"` for entities of `"boundaries"`
+        - `"per_type"`: by mode, item and type `{"precision", "recall", "f1", "gold", "predicted", "correct"}`
+        - types are in alphabetical order; `"(any)"` for entities of `"boundaries"`
         - `"counts"`: `sentences`, and `entities_*` and `relations_*` with `gold`, `predicted`, `correct` (strict)
         - `"exclude_types"`: list of str, as given
 
