@@ -120,7 +120,7 @@ def test_every_field_refuses_what_it_cannot_be(name):
 
 def test_an_unknown_name_is_told_with_the_nearest():
     told = message(configs.load, "conl04")
-    assert told.startswith("A config must be a YAML file or one of ade, conll04, ")
+    assert told.startswith("A config must be a YAML file or one of ade, ade_best, conll04, conll04_best, ")
     assert told.endswith("Received: conl04; nearest: conll04")
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import statistics
 
+from cman_tf.data.choice import check_choice
 from cman_tf.interop.extras import optional
 from cman_tf.reproduction.sections import PAPER, runs_of
+
+BREAKDOWNS = {"by_entity_distance": "characters between entities", "by_sentence_length": "tokens in sentence"}
 
 _ENTITIES, _RELATIONS, _PAPER = "#1b6ca8", "#c8553d", "#666666"
 
@@ -31,12 +34,11 @@ def history_picture(history):
     return figure
 
 
-def graph_picture(graph, seed=1):
+def graph_picture(graph):
     """A drawing of the entities that have relations, and their relations.
 
     Args:
         graph: `networkx.MultiDiGraph`, from `cman_tf.interop.graph.relation_graph`.
-        seed: int. Of the places of the nodes.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -46,9 +48,15 @@ def graph_picture(graph, seed=1):
     """
     networkx = optional("networkx", "frames")
     graph = graph.subgraph([node for node, degree in graph.degree if degree])
-    side = 4 + 0.9 * len(graph) ** 0.5
-    figure, [axes] = _figure(1, 1, (side * 1.3, side))
-    places = networkx.spring_layout(graph, k=2.2 / max(len(graph), 1) ** 0.5, iterations=200, seed=seed)
+    # Each connected part in a cell of a grid, the largest first: laid out together, small parts would lie in heaps.
+    parts = sorted(networkx.weakly_connected_components(graph), key=len, reverse=True)
+    columns = max(round((0.6 * len(parts)) ** 0.5), 1)
+    figure, [axes] = _figure(1, 1, (2 + 3.2 * columns, 1 + 1.9 * -(-len(parts) // columns)))
+    places = {}
+    for number, part in enumerate(parts):
+        middle = 3 * (number % columns), -3 * (number // columns)
+        own = networkx.Graph(graph.subgraph(part))
+        places.update(networkx.spring_layout(own, center=middle, iterations=200, seed=1))
     types = sorted({kind for _, kind in graph.nodes(data="type")})
     for number, kind in enumerate(types):
         nodes = [node for node, other in graph.nodes(data="type") if other == kind]
@@ -99,6 +107,59 @@ def paper_picture(folders):
     panels[0].set_yticks(range(len(rows)), [name for name, *_ in rows], fontsize=8)
     panels[0].invert_yaxis()
     return figure
+
+
+def breakdown_picture(folders, key):
+    """F1 on the test split over the groups of a breakdown, a line for each experiment: mean over its runs.
+
+    Args:
+        folders: sequence of path, as in `paper_picture`; of any corpus.
+        key: str. `by_entity_distance` or `by_sentence_length`.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    check_choice("A breakdown", key, BREAKDOWNS)
+    figure, panels = _figure(1, 2, (9, 3.2), sharey=True)
+    for folder in folders:
+        runs = [metrics[key] for _, metrics, _ in runs_of(folder)]
+        for axes, item in zip(panels, ("entities", "relations")):
+            means = [statistics.mean(100 * found[group][item]["f1"] for found in runs) for group in runs[0]]
+            axes.plot(list(runs[0]), means, "o-", label=f"{folder.parent.name}/{folder.name}")
+            axes.set(title=f"{item}, strict micro F1, %", xlabel=BREAKDOWNS[key], ylim=(0, 100))
+            axes.grid(axis="y", alpha=0.3)
+    if folders:
+        panels[0].legend(frameon=False, fontsize=8, loc="lower left")
+    return figure
+
+
+def label_source_frame(folders):
+    """Table 3: relation and entity F1 with the tags that the network decoded, and with gold tags, fed to the BLA units.
+
+    Args:
+        folders: sequence of path, as in `paper_picture`; of any corpus.
+
+    Returns:
+        `pandas.DataFrame`, strict micro F1 in percent, means over the runs of each experiment.
+
+    Raises:
+        InputError: pandas is not installed.
+    """
+    rows = {"CMAN, the paper's figures, ELMo": (90.62, 90.44, -0.18, 72.97, 72.80, -0.17)}
+    for folder in folders:
+        runs = [metrics for _, metrics, _ in runs_of(folder) if "gold_labels" in metrics]
+        row = []
+        for item in ("entities", "relations") if runs else ():
+            decoded, gold = (
+                statistics.mean(100 * found["strict"]["micro"][item]["f1"] for found in source)
+                for source in (runs, [metrics["gold_labels"] for metrics in runs])
+            )
+            row += [decoded, gold, gold - decoded]
+        if row:
+            rows[f"{folder.parent.name}/{folder.name}"] = row
+    pandas = optional("pandas", "frames")
+    columns = pandas.MultiIndex.from_product([["entities", "relations"], ["decoded tags", "gold tags", "change"]])
+    return pandas.DataFrame(rows.values(), index=list(rows), columns=columns, dtype=float)
 
 
 def _figure(rows, columns, size, **options):

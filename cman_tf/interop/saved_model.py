@@ -102,6 +102,10 @@ def _annotation(answer, position):
 def _load(path):
     import tensorflow as tf
 
+    # For each function it warns that there is no gradient, which nobody asks for.
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         try:
             return tf.saved_model.load(str(path))
@@ -115,3 +119,5 @@ def _load(path):
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"A SavedModel must be whole. Received: {path} ({reason})") from None
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,167 @@
+"""The network of `cman_tf.fit`, as Keras Tuner asks for it."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+from pathlib import Path
+
+import keras_tuner
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
+
+from cman_tf.config import change
+from cman_tf.data.featurizer import Featurizer
+from cman_tf.data.vocabulary import Vocabulary
+from cman_tf.encoders.combined import Encoders
+from cman_tf.errors import InputError
+from cman_tf.training.run import Run, build, fingerprint, start_vectors
+from cman_tf.training.trainer import Trainer
+from cman_tf.training.workflow import load_corpus, schema_of, training_data
+
+OBJECTIVES = ("val_f1", "val_re_f1", "val_ner_f1")
+
+
+class CmanHyperModel(keras_tuner.HyperModel):
+    """Builds and trains a CMAN for the values of a trial.
+
+    The sentences are read once, the test split not at all. Word vectors and encoders are loaded once for each choice
+    of them; vectors of frozen encoders come from the feature store, which all trials share.
+
+    Args:
+        space: `Space`.
+        tell: callable, str -> None, for what a person should read. Default: print.
+
+    Raises:
+        InputError: the corpus cannot be read or has no dev split.
+    """
+
+    def __init__(self, space, tell=print):
+        super().__init__(name="cman")
+        self.space = space
+        self.tell = tell
+        base = space.base
+        corpus = load_corpus(base, splits=("train",), unread=("test",))
+        self.train, self.dev = training_data(change(base, {"protocol": "train"}), corpus)
+        self.schema = schema_of(self.train, corpus)
+        self.fingerprint = fingerprint(self.train, self.dev)
+        self._vocabularies = {}
+        self._encoders = {}
+
+    def build(self, hp):
+        """The untrained network of a trial's values: `Cman`, the same that `fit` builds."""
+        self.space.declare(hp)
+        return self.network(self.config(hp))[0]
+
+    def config(self, hp):
+        """The trial's `Config`; Hyperband says how many epochs it has."""
+        return self.space.config(hp.values, hp.values.get("tuner/epochs"))
+
+    def network(self, config):
+        """`(Cman, Featurizer)` of a configuration, its word vectors in place."""
+        vocabulary, vectors = self._vocabulary(config)
+        encoders = self.encoders(config)
+        model, featurizer = build(
+            self._sized(config, vectors), self.schema, vocabulary, encoders.about if encoders else ()
+        )
+        if vectors is not None:
+            start_vectors(model, vocabulary, vectors)
+        return model, featurizer
+
+    def fit(self, hp, model, folder, **kwargs):
+        """Train as `cman_tf.fit` does; go on where a killed trial stopped.
+
+        Args:
+            hp: `keras_tuner.HyperParameters`.
+            model: `Cman`, as from `build`.
+            folder: path. The trial's; its run lies in it.
+            **kwargs: for Keras Tuner's callbacks, which have no use here: the run keeps history and best epoch.
+
+        Returns:
+            dict of float: `val_f1`, `val_ner_f1`, `val_re_f1` of the best epoch, which is the one with the highest
+            mean of both.
+
+        Raises:
+            keras_tuner.errors.FailedTrialError: the loss is no number, or memory does not suffice.
+        """
+        config = self.config(hp)
+        try:
+            history = self.train_run(config, Path(folder) / "run", model)
+        except InputError as error:
+            raise keras_tuner.errors.FailedTrialError(str(error)) from None
+        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise keras_tuner.errors.FailedTrialError(f"Memory must suffice. Received: {reason}") from None
+        best = best_epoch(history)
+        self._record(config, Path(folder) / "run", hp.values, best)
+        _shrink(Path(folder) / "run")
+        return best
+
+    def train_run(self, config, folder, model=None):
+        """Train in a run folder, new or begun: the rows of its history."""
+        vocabulary, vectors = self._vocabulary(config)
+        config = self._sized(config, vectors)
+        encoders = self.encoders(config)
+        about = encoders.about if encoders else ()
+        if (Path(folder) / "environment.json").is_file():
+            run = Run.open(folder, trained=False)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+            run = Run.create(folder, config, self.schema, vocabulary, self.fingerprint, about)
+        if model is None:
+            model, _ = self.network(config)
+        featurizer = Featurizer(vocabulary, config.characters.max_length)
+        try:
+            return Trainer(run, config, model, featurizer, self.train, self.dev, encoders=encoders).fit()
+        finally:
+            # Else the graphs of all trials stay in memory.
+            tf.keras.backend.clear_session()
+            gc.collect()
+
+    def encoders(self, config):
+        """`Encoders` of a configuration, loaded once; trained ones anew, for a trial changes their weights."""
+        names = config.encoder.modules
+        if not names:
+            return None
+        if config.encoder.trainable:
+            return Encoders(names)
+        if names not in self._encoders:
+            self._encoders[names] = Encoders(names)
+        return self._encoders[names]
+
+    def _vocabulary(self, config):
+        if config.words not in self._vocabularies:
+            self._vocabularies[config.words] = Vocabulary.of(self.train, config.words)
+        return self._vocabularies[config.words]
+
+    def _sized(self, config, vectors):
+        return config if vectors is None else change(config, {"words.size": vectors.shape[1]})
+
+    def _record(self, config, folder, values, best):
+        """What TensorBoard's HParams page shows of the trial."""
+        shown = {name: value for name, value in values.items() if not name.startswith("tuner/")}
+        with tf.summary.create_file_writer(str(folder / "logs")).as_default():
+            hparams.hparams(shown, trial_id=folder.parent.name)
+            for name, value in best.items():
+                tf.summary.scalar(name, value, step=config.training.epochs)
+
+
+def best_epoch(history):
+    """`val_f1`, `val_ner_f1`, `val_re_f1` of the epoch that `Trainer` keeps, a dict."""
+    rows = [
+        {
+            "val_f1": (row["dev_ner_f1"] + row["dev_re_f1"]) / 2,
+            "val_ner_f1": row["dev_ner_f1"],
+            "val_re_f1": row["dev_re_f1"],
+        }
+        for row in history
+    ]
+    return max(rows, key=lambda row: row["val_f1"])
+
+
+def _shrink(folder):
+    """Keep configuration, history and logs of a trial: its weights are not used again."""
+    for name in ("weights.h5", "labels.json", "environment.json"):
+        (folder / name).unlink(missing_ok=True)
+    for name in ("vocabulary", "checkpoints"):
+        shutil.rmtree(folder / name, ignore_errors=True)

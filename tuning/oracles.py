@@ -1,0 +1,96 @@
+"""Keras Tuner's oracles, which choose the trials, made to last: whole files, a time limit, lost workers."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import keras_tuner
+from keras_tuner.src.engine.oracle import synchronized
+from keras_tuner.src.engine.trial import TrialStatus
+
+from cman_tf.files import atomic_write
+
+TUNERS = ("hyperband", "bayesian", "random", "grid")
+
+
+class Durable:
+    """Mixed into an oracle: what it adds to Keras Tuner's.
+
+    Files are replaced in one move, so that a killed search can be read again. After `deadline` (of `time.monotonic`)
+    no new trial begins. While trials of other workers run, a worker waits instead of leaving, for it may have to do
+    one again that is given back.
+    """
+
+    deadline = None
+
+    def save(self):
+        with atomic_write(self._get_oracle_fname()) as file:
+            json.dump(self.get_state(), file)
+
+    def _save_trial(self, trial):
+        with atomic_write(f"{self._get_trial_dir(trial.trial_id)}/trial.json") as file:
+            json.dump(trial.get_state(), file)
+
+    @synchronized
+    def create_trial(self, tuner_id):
+        late = self.deadline is not None and time.monotonic() > self.deadline
+        if late and tuner_id not in self.ongoing_trials:
+            self.max_trials = len(self.trials)
+            self._retry_queue.clear()
+        trial = super().create_trial(tuner_id)
+        if trial.status == TrialStatus.STOPPED and set(self.ongoing_trials) - {tuner_id}:
+            self.tuner_ids.add(tuner_id)
+            trial.status = TrialStatus.IDLE
+        return trial
+
+    @synchronized
+    def give_back(self, tuner_id):
+        """A worker is lost: let another one do its trial.
+
+        Returns:
+            str, the id of the trial, or None if it had none.
+        """
+        self.tuner_ids.discard(tuner_id)
+        trial = self.ongoing_trials.pop(tuner_id, None)
+        if trial is None:
+            return None
+        self._retry_queue.append(trial.trial_id)
+        self.save()
+        return trial.trial_id
+
+
+def make_oracle(kind, objective, max_trials, max_epochs, hyperparameters, seed):
+    """An oracle that lasts.
+
+    Args:
+        kind: str, one of `TUNERS`.
+        objective: str, what is made as large as possible.
+        max_trials: int.
+        max_epochs: int. Hyperband's largest number of epochs.
+        hyperparameters: `keras_tuner.HyperParameters`, the whole space.
+        seed: int.
+    """
+    options = {
+        "objective": keras_tuner.Objective(objective, "max"),
+        "hyperparameters": hyperparameters,
+        "seed": seed,
+        # A stretch of bad luck must not end a search; a space that is wrong throughout does.
+        "max_consecutive_failed_trials": 10,
+    }
+    if kind == "hyperband":
+        base, options["max_epochs"], options["hyperband_iterations"] = keras_tuner.oracles.HyperbandOracle, max_epochs, None
+    else:
+        base = {
+            "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
+            "random": keras_tuner.oracles.RandomSearchOracle,
+            "grid": keras_tuner.oracles.GridSearchOracle,
+        }[kind]
+        options["max_trials"] = max_trials
+    if kind == "grid":
+        del options["seed"]
+    oracle = type(f"Durable{base.__name__}", (Durable, base), {})(**options)
+    # Hyperband's own end is the last bracket, which it never reaches with endless iterations.
+    oracle.max_trials = max_trials
+    oracle.verbose = 0
+    return oracle

@@ -1,0 +1,113 @@
+"""What a search leaves: `search.json`, the finalists, `best.yaml`."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+
+import yaml
+
+from cman_tf import config as configs
+from cman_tf.files import atomic_write
+from tuning.hypermodel import OBJECTIVES, best_epoch
+
+
+def trials_of(oracle, space):
+    """All trials in the order of their start.
+
+    Args:
+        oracle: the oracle.
+        space: `Space`.
+
+    Returns:
+        list of dict: `id`, `status`, `values`, `epochs`, `val_f1`, `val_re_f1`, `val_ner_f1` (None for a failed one)
+        and `reason` (of a failure).
+    """
+    rows = []
+    for name in oracle.start_order:
+        trial = oracle.trials[name]
+        values = trial.hyperparameters.values
+        found = dict.fromkeys(OBJECTIVES)
+        if trial.status == "COMPLETED":
+            found = {key: trial.metrics.get_best_value(key) for key in OBJECTIVES}
+        message = (trial.message or "").strip().splitlines()
+        rows.append(
+            {
+                "id": name,
+                "status": trial.status,
+                "values": {key: value for key, value in values.items() if not key.startswith("tuner/")},
+                "epochs": space.config(values, values.get("tuner/epochs")).training.epochs,
+                **found,
+                "reason": message[-1].split(": ", 1)[-1] if message and trial.status != "COMPLETED" else None,
+            }
+        )
+    return rows
+
+
+def finalists(trials, objective, count):
+    """The best trials of different values; of the same values, the one that trained longest counts."""
+    longest = {}
+    for trial in trials:
+        if trial["status"] == "COMPLETED":
+            key = json.dumps(trial["values"], sort_keys=True)
+            if key not in longest or trial["epochs"] >= longest[key]["epochs"]:
+                longest[key] = trial
+    # Scores after few epochs say little beside scores after many.
+    most = max((trial["epochs"] for trial in longest.values()), default=0)
+    ranked = sorted(longest.values(), key=lambda trial: (trial["epochs"] < most, -trial[objective]))
+    return ranked[:count]
+
+
+def retrain(hypermodel, chosen, objective, seeds, folder, tell=print):
+    """Train each finalist with several seeds for all epochs, resumable.
+
+    Args:
+        hypermodel: `CmanHyperModel`.
+        chosen: list of dict, as `finalists` gives them.
+        objective: str.
+        seeds: int. How many.
+        folder: path. Runs lie in `FOLDER/TRIAL/seedN`.
+        tell: callable, str -> None.
+
+    Returns:
+        list of dict, best first: `id`, `values`, `scores` (one for each seed), `mean`, `sd` (None for one seed).
+    """
+    rows = []
+    for trial in chosen:
+        scores = []
+        for seed in range(1, seeds + 1):
+            config = configs.change(hypermodel.space.config(trial["values"]), {"seed": seed})
+            history = hypermodel.train_run(config, Path(folder) / trial["id"] / f"seed{seed}")
+            scores.append(best_epoch(history)[objective])
+            tell(f"finalist {trial['id']}, seed {seed}: {objective} {100 * scores[-1]:.2f}")
+        rows.append(
+            {
+                "id": trial["id"],
+                "values": trial["values"],
+                "scores": scores,
+                "mean": statistics.mean(scores),
+                "sd": statistics.stdev(scores) if seeds > 1 else None,
+            }
+        )
+    return sorted(rows, key=lambda row: -row["mean"])
+
+
+def write_best(path, space, best, objective):
+    """Write the best finalist as a configuration, with the reason in its head.
+
+    Args:
+        path: path.
+        space: `Space`.
+        best: dict, the first of `retrain`.
+        objective: str.
+    """
+    spread = f" ± {100 * best['sd']:.2f}" if best["sd"] is not None else ""
+    config = configs.to_dict(space.config(best["values"]))
+    with atomic_write(path) as file:
+        file.write(
+            f"# Chosen by python -m tuning.search: trial {best['id']}, dev {objective} {100 * best['mean']:.2f}{spread} "
+            f"over {len(best['scores'])} seed{'s' * (len(best['scores']) > 1)}; search.json and report.html beside it "
+            "say why.\n"
+        )
+        yaml.safe_dump(config, file, sort_keys=False, allow_unicode=True)

@@ -1,0 +1,223 @@
+"""The space of hyper-parameters: read, checked, declared to Keras Tuner, and turned back into configurations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from cman_tf import config as configs
+from cman_tf.data.formats.reading import located, read_text
+from cman_tf.errors import InputError
+
+_FILE = Path(__file__).with_name("space.yaml")
+
+# What a search keeps fixed, for its scores could not be compared, or would be of other data.
+_FIXED = ("corpus.", "seed", "protocol", "training.epochs", "encoder.store")
+
+_HEADS, _HIDDEN = "model.num_heads", "model.hidden_size"
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One hyper-parameter.
+
+    Args:
+        name: str. Dotted config field.
+        kind: `"choice"`, `"int"` or `"float"`.
+        values: tuple. The choices, or the lower and the upper border.
+        step: number or None.
+        log: bool. Whether numbers are spread evenly by magnitude.
+        when: `(name, values)` of another dimension, or None.
+    """
+
+    name: str
+    kind: str
+    values: tuple
+    step: float | None = None
+    log: bool = False
+    when: tuple | None = field(default=None)
+
+
+class Space:
+    """Dimensions by name, checked against a configuration.
+
+    Args:
+        dimensions: sequence of `Dimension`.
+        base: `Config`. Its values stand where a dimension is not searched.
+
+    Raises:
+        InputError: no dimension; a field that does not exist or is fixed; values that the field does not take; a
+            condition on something that is not searched by choice.
+    """
+
+    def __init__(self, dimensions, base):
+        self.base = base
+        self.dimensions = {item.name: item for item in dimensions}
+        if not self.dimensions:
+            raise InputError("A space must have at least one hyper-parameter. Received: none")
+        for item in self.dimensions.values():
+            self._check(item)
+
+    @classmethod
+    def read(cls, base, path=None):
+        """The shipped space, changed by a file.
+
+        Args:
+            base: `Config`.
+            path: str or path of a YAML file, or None.
+        """
+        entries = configs.parse_yaml(_FILE.read_text(encoding="utf-8"))
+        if path is not None:
+            try:
+                given = configs.parse_yaml(read_text(path))
+            except yaml.YAMLError as error:
+                raise InputError(
+                    f"A space must be valid YAML. Received: {' '.join(str(error).split())} in {path}"
+                ) from None
+            if not isinstance(given, dict):
+                raise InputError(f"A space must map config fields to what is searched. Received: {given!r} in {path}")
+            entries.update(given)
+        with located(str(path or _FILE.name)):
+            return cls([_dimension(name, entry) for name, entry in entries.items() if entry is not None], base)
+
+    def _check(self, item):
+        if item.name not in {name for name, *_ in configs.fields()}:
+            near = configs.nearest(item.name)
+            raise InputError(
+                f"A hyper-parameter must be a config field. Received: {item.name}"
+                + (f"; nearest: {near}" if near else "")
+            )
+        if item.name.startswith(_FIXED):
+            raise InputError(f"A search must keep {', '.join(_FIXED)} fixed. Received: {item.name}")
+        # Whether heads divide the width is asked for all of them together.
+        others = {_HEADS: 1} if item.name == _HIDDEN and _HEADS in self.dimensions else {}
+        for value in item.values:
+            width = {_HIDDEN: value} if item.name == _HEADS and isinstance(value, int) and value > 0 else {}
+            configs.change(self.base, {item.name: value, **others, **width}, "the space")
+        if item.when:
+            parent = self.dimensions.get(item.when[0])
+            if parent is None or parent.kind != "choice" or not set(item.when[1]) <= set(map(_key, parent.values)):
+                raise InputError(
+                    "`when` must name a hyper-parameter that is searched by choice, and some of its values. Received: "
+                    f"{item.when[0]} for {item.name}"
+                )
+            if parent.when:
+                raise InputError(f"`when` must not name one that has a `when` itself. Received: {item.name}")
+        if item.name == _HEADS and not all(self._heads(hidden) for hidden in self._hidden_sizes()):
+            raise InputError(
+                f"Some of the values of {_HEADS} must divide 2 * {_HIDDEN}, whichever that is. Received: {item.values}"
+            )
+
+    def _hidden_sizes(self):
+        hidden = self.dimensions.get(_HIDDEN)
+        if hidden is None:
+            return (self.base.model.hidden_size,)
+        if hidden.kind != "choice":
+            raise InputError(f"{_HIDDEN} must be a choice where {_HEADS} is searched too. Received: {hidden.kind}")
+        return hidden.values
+
+    def _heads(self, hidden):
+        return [heads for heads in self.dimensions[_HEADS].values if 2 * hidden % heads == 0]
+
+    def declare(self, hp):
+        """Make the space known to Keras Tuner; afterwards `hp.values` has a value for each dimension that counts.
+
+        Args:
+            hp: `keras_tuner.HyperParameters`.
+        """
+        # Those that others depend on come first.
+        for item in sorted(self.dimensions.values(), key=lambda item: (item.when is not None, item.name == _HEADS)):
+            if item.name == _HEADS:
+                self._declare_heads(hp)
+            elif item.when:
+                with hp.conditional_scope(item.when[0], list(item.when[1])):
+                    _declare(hp, item, self._default(item))
+            else:
+                _declare(hp, item, self._default(item))
+
+    def _declare_heads(self, hp):
+        for hidden in self._hidden_sizes():
+            heads = self._heads(hidden)
+            default = self.base.model.num_heads if self.base.model.num_heads in heads else heads[0]
+            if _HIDDEN in self.dimensions:
+                with hp.conditional_scope(_HIDDEN, [hidden]):
+                    hp.Choice(_HEADS, heads, default=default)
+            else:
+                hp.Choice(_HEADS, heads, default=default)
+
+    def _default(self, item):
+        value = configs.to_dict(self.base)
+        for part in item.name.split("."):
+            value = value[part]
+        return _key(value)
+
+    def config(self, values, epochs=None):
+        """The configuration that values of hyper-parameters stand for.
+
+        Args:
+            values: dict, `hp.values`; what belongs to inactive dimensions or to the tuner itself is ignored.
+            epochs: int or None. Instead of the base's.
+
+        Returns:
+            `Config`.
+        """
+        changes = {} if epochs is None else {"training.epochs": epochs}
+        for name, item in self.dimensions.items():
+            active = item.when is None or values.get(item.when[0]) in item.when[1]
+            if name in values and active:
+                changes[name] = _value(values[name], item)
+        return configs.change(self.base, changes, "the space")
+
+
+def _dimension(name, entry):
+    entry = {"choice": entry} if isinstance(entry, list) else entry
+    if not isinstance(entry, dict) or set(entry) - {"choice", "int", "float", "step", "log", "when"}:
+        raise InputError(f"An entry of a space must be as in tuning/space.yaml. Received: {entry!r} for {name}")
+    kinds = [kind for kind in ("choice", "int", "float") if kind in entry]
+    values = entry[kinds[0]] if len(kinds) == 1 else None
+    if not isinstance(values, list) or not values:
+        raise InputError(
+            f"An entry of a space must have one of choice, int and float, with a list. Received: {entry} for {name}"
+        )
+    if kinds[0] != "choice":
+        number = int if kinds[0] == "int" else (int, float)
+        good = len(values) == 2 and all(isinstance(v, number) and not isinstance(v, bool) for v in values)
+        if not good or not values[0] < values[1]:
+            raise InputError(f"Borders must be two numbers, the lower first. Received: {values} for {name}")
+        if entry.get("log") and not values[0] > 0:
+            raise InputError(f"Borders must be above 0 with `log`. Received: {values} for {name}")
+        if entry.get("step") is not None and (entry.get("log") or not entry["step"] > 0):
+            raise InputError(f"`step` must be above 0, without `log`. Received: {entry['step']} for {name}")
+    when = entry.get("when")
+    if when is not None:
+        if not isinstance(when, dict) or len(when) != 1:
+            raise InputError(f"`when` must map one hyper-parameter to a list. Received: {when!r} for {name}")
+        [(parent, wanted)] = when.items()
+        when = (parent, tuple(_key(v) for v in (wanted if isinstance(wanted, list) else [wanted])))
+    return Dimension(name, kinds[0], tuple(values), entry.get("step"), bool(entry.get("log")), when)
+
+
+def _key(value):
+    """What Keras Tuner holds for a value: it has no lists."""
+    return ",".join(value) if isinstance(value, (list, tuple)) else value
+
+
+def _value(key, item):
+    # Back to what the file says, lists and whole numbers too.
+    if item.kind == "choice":
+        return next((value for value in item.values if _key(value) == key), key)
+    return int(key) if item.kind == "int" else round(float(key), 10)
+
+
+def _declare(hp, item, default):
+    if item.kind == "choice":
+        keys = [_key(value) for value in item.values]
+        hp.Choice(item.name, keys, default=default if default in keys else keys[0])
+        return
+    low, high = item.values
+    options = {"sampling": "log"} if item.log else {"step": item.step} if item.step else {}
+    # A default off the grid of steps would be refused.
+    kind = hp.Int if item.kind == "int" else hp.Float
+    kind(item.name, low, high, default=default if low <= default <= high and not item.step else low, **options)
