@@ -287,6 +287,13 @@ def change(config, overrides, where="the command line"):
     return from_dict(values, where)
 
 
+def get(config, name):
+    """The value of a dotted field."""
+    for part in name.split("."):
+        config = getattr(config, part)
+    return config
+
+
 def to_dict(config):
     """The configuration as nested plain dicts."""
     # Lists, for what is read from YAML and JSON has no tuples.

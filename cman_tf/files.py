@@ -107,3 +107,12 @@ def atomic_folder(path):
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def free_folder(parent, name):
+    """`parent/name`, or the first of `parent/name-2`, `parent/name-3`, ... that does not exist."""
+    path, number = Path(parent) / name, 1
+    while path.exists():
+        number += 1
+        path = Path(parent) / f"{name}-{number}"
+    return path

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from cman_tf import cli
 from cman_tf import config as configs
+from cman_tf.errors import InputError
+from cman_tf.files import free_folder
+from cman_tf.training.distribution import STRATEGIES, is_chief, make_strategy
 
 
 def command(argv):
@@ -42,6 +45,13 @@ def command(argv):
         help="train: dev chooses the epoch; train+dev: both are trained on (default: train)",
     )
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run in --run-dir")
+    parser.add_argument(
+        "--strategy",
+        choices=STRATEGIES,
+        default="none",
+        help="none: one device; mirrored: all devices of this machine; multi_worker: a process on each host of the "
+        "TF_CONFIG variable, each started with the same command (default: none)",
+    )
     cli.add_config_options(parser)
     args = cli.parse(parser, argv)
     changes = cli.overrides(args)
@@ -50,34 +60,37 @@ def command(argv):
     name = args.config or _default(changes.get("corpus.name"))
     config = configs.load(name, changes)
 
-    # TensorFlow is slow to import; a wrong option is answered before.
-    from cman_tf.training.run import free_folder
-    from cman_tf.training.workflow import train
-
+    if args.strategy == "multi_worker" and not args.run_dir:
+        raise InputError("Workers must be told of the same run folder. Received: --strategy multi_worker, no --run-dir")
     path = args.run_dir or free_folder("runs", Path(name).stem)
-    return _report(*train(config, path, progress=_progress()))
+    return _train(config, path, args)
 
 
 def _resume(args, changes):
-    from cman_tf.errors import InputError
-    from cman_tf.training.workflow import train
-
     if not args.run_dir or args.config or changes:
         raise InputError(
             "--resume goes on with the configuration of the run: it takes --run-dir and no config field. Received: "
             + (", ".join(["--config"] * bool(args.config) + [f"--{name}" for name in changes]) or "no --run-dir")
         )
-    return _report(*train(None, args.run_dir, resuming=True, progress=_progress()))
+    return _train(None, args.run_dir, args)
+
+
+def _train(config, path, args):
+    # TensorFlow is slow to import; a wrong option is answered before.
+    strategy = make_strategy(args.strategy)
+    from cman_tf.training.progress import TrainingProgress
+    from cman_tf.training.workflow import train
+
+    progress = TrainingProgress if is_chief(strategy) else None
+    trained = train(config, path, resuming=args.resume, progress=progress, strategy=strategy)
+    if trained:
+        _report(*trained)
+    else:
+        print(f"Done; worker 0 writes {path}")
 
 
 def _default(corpus):
     return corpus if corpus in configs.shipped() else "sample"
-
-
-def _progress():
-    from cman_tf.training.progress import TrainingProgress
-
-    return TrainingProgress
 
 
 def _report(run, metrics, predictions):

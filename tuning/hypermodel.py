@@ -19,8 +19,6 @@ from cman_tf.training.run import Run, build, fingerprint, start_vectors
 from cman_tf.training.trainer import Trainer
 from cman_tf.training.workflow import load_corpus, schema_of, training_data
 
-OBJECTIVES = ("val_f1", "val_re_f1", "val_ner_f1")
-
 
 class CmanHyperModel(keras_tuner.HyperModel):
     """Builds and trains a CMAN for the values of a trial.

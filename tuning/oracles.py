@@ -11,8 +11,6 @@ from keras_tuner.src.engine.trial import TrialStatus
 
 from cman_tf.files import atomic_write
 
-TUNERS = ("hyperband", "bayesian", "random", "grid")
-
 
 class Durable:
     """Mixed into an oracle: what it adds to Keras Tuner's.
@@ -64,33 +62,27 @@ def make_oracle(kind, objective, max_trials, max_epochs, hyperparameters, seed):
     """An oracle that lasts.
 
     Args:
-        kind: str, one of `TUNERS`.
+        kind: str, one of `tuning.TUNERS`.
         objective: str, what is made as large as possible.
         max_trials: int.
         max_epochs: int. Hyperband's largest number of epochs.
         hyperparameters: `keras_tuner.HyperParameters`, the whole space.
         seed: int.
     """
-    options = {
-        "objective": keras_tuner.Objective(objective, "max"),
-        "hyperparameters": hyperparameters,
-        "seed": seed,
-        # A stretch of bad luck must not end a search; a space that is wrong throughout does.
-        "max_consecutive_failed_trials": 10,
-    }
-    if kind == "hyperband":
-        base, options["max_epochs"], options["hyperband_iterations"] = keras_tuner.oracles.HyperbandOracle, max_epochs, None
-    else:
-        base = {
-            "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
-            "random": keras_tuner.oracles.RandomSearchOracle,
-            "grid": keras_tuner.oracles.GridSearchOracle,
-        }[kind]
-        options["max_trials"] = max_trials
-    if kind == "grid":
-        del options["seed"]
+    oracles = keras_tuner.oracles
+    base, options = {
+        # As many brackets as `max_trials` allows.
+        "hyperband": (oracles.HyperbandOracle, {"max_epochs": max_epochs, "hyperband_iterations": 1000, "seed": seed}),
+        "bayesian": (oracles.BayesianOptimizationOracle, {"max_trials": max_trials, "seed": seed}),
+        "random": (oracles.RandomSearchOracle, {"max_trials": max_trials, "seed": seed}),
+        "grid": (oracles.GridSearchOracle, {"max_trials": max_trials}),
+    }[kind]
+    options["objective"] = keras_tuner.Objective(objective, "max")
+    options["hyperparameters"] = hyperparameters
+    # A stretch of bad luck must not end a search; a space that is wrong throughout does.
+    options["max_consecutive_failed_trials"] = 10
     oracle = type(f"Durable{base.__name__}", (Durable, base), {})(**options)
-    # Hyperband's own end is the last bracket, which it never reaches with endless iterations.
+    # Hyperband takes none, but heeds it.
     oracle.max_trials = max_trials
     oracle.verbose = 0
     return oracle

@@ -10,7 +10,8 @@ import yaml
 
 from cman_tf import config as configs
 from cman_tf.files import atomic_write
-from tuning.hypermodel import OBJECTIVES, best_epoch
+from tuning import OBJECTIVES
+from tuning.hypermodel import best_epoch
 
 
 def trials_of(oracle, space):
@@ -31,7 +32,6 @@ def trials_of(oracle, space):
         found = dict.fromkeys(OBJECTIVES)
         if trial.status == "COMPLETED":
             found = {key: trial.metrics.get_best_value(key) for key in OBJECTIVES}
-        message = (trial.message or "").strip().splitlines()
         rows.append(
             {
                 "id": name,
@@ -39,10 +39,18 @@ def trials_of(oracle, space):
                 "values": {key: value for key, value in values.items() if not key.startswith("tuner/")},
                 "epochs": space.config(values, values.get("tuner/epochs")).training.epochs,
                 **found,
-                "reason": message[-1].split(": ", 1)[-1] if message and trial.status != "COMPLETED" else None,
+                "reason": reason(trial.message),
             }
         )
     return rows
+
+
+def reason(message):
+    """Why a trial failed, a str, from the traceback that Keras Tuner keeps; None where it keeps none."""
+    if not message:
+        return None
+    # Several lines only where the text of the error has them.
+    return message.strip().splitlines()[-1].replace("keras_tuner.src.errors.FailedTrialError: ", "")
 
 
 def finalists(trials, objective, count):
@@ -106,8 +114,9 @@ def write_best(path, space, best, objective):
     config = configs.to_dict(space.config(best["values"]))
     with atomic_write(path) as file:
         file.write(
-            f"# Chosen by python -m tuning.search: trial {best['id']}, dev {objective} {100 * best['mean']:.2f}{spread} "
-            f"over {len(best['scores'])} seed{'s' * (len(best['scores']) > 1)}; search.json and report.html beside it "
-            "say why.\n"
+            f"# Chosen by python -m tuning.search: trial {best['id']}, dev {objective} "
+            f"{100 * best['mean']:.2f}{spread}\n"
+            f"# over {len(best['scores'])} seed{'s' * (len(best['scores']) > 1)}; search.json and report.html beside "
+            "it say why.\n"
         )
         yaml.safe_dump(config, file, sort_keys=False, allow_unicode=True)

@@ -34,8 +34,8 @@ def write_report(path, search):
             parts += ["<h2>What mattered</h2>", _importance_figure(importance(done, objective))]
             parts.append(
                 "<p>Share of the objective's variance over trials that a random forest puts down to each "
-                f"hyper-parameter ({len(done)} trials; the number of epochs is one where trials differ in it). With few "
-                "trials the order says more than the height.</p>"
+                f"hyper-parameter ({len(done)} trials; the number of epochs counts too where trials differ in it). With "
+                "few trials the order says more than the height.</p>"
             )
     parts += ["<h2>Trials</h2>", _trials(search["trials"], objective)]
     with atomic_write(path) as file:

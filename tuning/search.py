@@ -13,9 +13,7 @@ from cman_tf import cli
 from cman_tf import config as configs
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
-
-TUNERS = ("hyperband", "bayesian", "random", "grid")
-OBJECTIVES = ("val_f1", "val_re_f1", "val_ner_f1")
+from tuning import OBJECTIVES, TUNERS
 
 
 def command(argv):
@@ -172,12 +170,11 @@ def _finish(args, space, folder, oracle, hypermodel):
     trials = trials_of(oracle, space)
     chosen = finalists(trials, args.objective, args.finalists)
     ranked = retrain(hypermodel, chosen, args.objective, args.executions, folder / "finalists")
-    base = {name: space._default(item) for name, item in space.dimensions.items()}
     search = {
         "config": args.config,
         "tuner": args.tuner,
         "objective": args.objective,
-        "base": base,
+        "base": space.defaults(),
         "trials": trials,
         "finalists": ranked,
     }

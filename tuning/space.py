@@ -91,11 +91,12 @@ class Space:
             )
         if item.name.startswith(_FIXED):
             raise InputError(f"A search must keep {', '.join(_FIXED)} fixed. Received: {item.name}")
-        # Whether heads divide the width is asked for all of them together.
-        others = {_HEADS: 1} if item.name == _HIDDEN and _HEADS in self.dimensions else {}
+        # Heads and width are asked together: any number of heads may meet any width.
+        other = self.dimensions.get({_HIDDEN: _HEADS, _HEADS: _HIDDEN}.get(item.name))
         for value in item.values:
-            width = {_HIDDEN: value} if item.name == _HEADS and isinstance(value, int) and value > 0 else {}
-            configs.change(self.base, {item.name: value, **others, **width}, "the space")
+            for beside in other.values if other else [None]:
+                changes = {other.name: beside} if other else {}
+                configs.change(self.base, {**changes, item.name: value}, "the space")
         if item.when:
             parent = self.dimensions.get(item.when[0])
             if parent is None or parent.kind != "choice" or not set(item.when[1]) <= set(map(_key, parent.values)):
@@ -105,21 +106,10 @@ class Space:
                 )
             if parent.when:
                 raise InputError(f"`when` must not name one that has a `when` itself. Received: {item.name}")
-        if item.name == _HEADS and not all(self._heads(hidden) for hidden in self._hidden_sizes()):
+        if item.name in (_HEADS, _HIDDEN) and item.kind != "choice":
             raise InputError(
-                f"Some of the values of {_HEADS} must divide 2 * {_HIDDEN}, whichever that is. Received: {item.values}"
+                f"{item.name} must be searched by choice, for heads must divide widths. Received: {item.kind}"
             )
-
-    def _hidden_sizes(self):
-        hidden = self.dimensions.get(_HIDDEN)
-        if hidden is None:
-            return (self.base.model.hidden_size,)
-        if hidden.kind != "choice":
-            raise InputError(f"{_HIDDEN} must be a choice where {_HEADS} is searched too. Received: {hidden.kind}")
-        return hidden.values
-
-    def _heads(self, hidden):
-        return [heads for heads in self.dimensions[_HEADS].values if 2 * hidden % heads == 0]
 
     def declare(self, hp):
         """Make the space known to Keras Tuner; afterwards `hp.values` has a value for each dimension that counts.
@@ -128,30 +118,17 @@ class Space:
             hp: `keras_tuner.HyperParameters`.
         """
         # Those that others depend on come first.
-        for item in sorted(self.dimensions.values(), key=lambda item: (item.when is not None, item.name == _HEADS)):
-            if item.name == _HEADS:
-                self._declare_heads(hp)
-            elif item.when:
+        defaults = self.defaults()
+        for item in sorted(self.dimensions.values(), key=lambda item: item.when is not None):
+            if item.when:
                 with hp.conditional_scope(item.when[0], list(item.when[1])):
-                    _declare(hp, item, self._default(item))
+                    _declare(hp, item, defaults[item.name])
             else:
-                _declare(hp, item, self._default(item))
+                _declare(hp, item, defaults[item.name])
 
-    def _declare_heads(self, hp):
-        for hidden in self._hidden_sizes():
-            heads = self._heads(hidden)
-            default = self.base.model.num_heads if self.base.model.num_heads in heads else heads[0]
-            if _HIDDEN in self.dimensions:
-                with hp.conditional_scope(_HIDDEN, [hidden]):
-                    hp.Choice(_HEADS, heads, default=default)
-            else:
-                hp.Choice(_HEADS, heads, default=default)
-
-    def _default(self, item):
-        value = configs.to_dict(self.base)
-        for part in item.name.split("."):
-            value = value[part]
-        return _key(value)
+    def defaults(self):
+        """What the base configuration has for each dimension, as Keras Tuner holds it, a dict."""
+        return {name: _key(configs.get(self.base, name)) for name in self.dimensions}
 
     def config(self, values, epochs=None):
         """The configuration that values of hyper-parameters stand for.

@@ -7,6 +7,8 @@ import time
 
 import keras_tuner
 
+from tuning.outcome import reason
+
 
 class CmanTuner(keras_tuner.Tuner):
     """Runs the trials of an oracle; says what each gave and how long the rest will take.
@@ -44,13 +46,10 @@ class CmanTuner(keras_tuner.Tuner):
     def on_trial_end(self, trial):
         seconds = time.perf_counter() - self.start
         self.durations.append(seconds)
-        message = (trial.message or "").strip().splitlines()
         super().on_trial_end(trial)
         trial = self.oracle.get_trial(trial.trial_id)
         if trial.score is None:
-            # Keras Tuner keeps the traceback; its last line has the reason.
-            reason = message[-1].split(": ", 1)[-1] if message else "no reason given"
-            self.tell(f"trial {trial.trial_id}: failed. {reason}")
+            self.tell(f"trial {trial.trial_id}: failed. {reason(trial.message)}")
         else:
             best = self.oracle.get_best_trials(1)[0]
             self.tell(

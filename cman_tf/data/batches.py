@@ -28,8 +28,33 @@ def plan(lengths, batch_size, seed, epoch):
     return batches
 
 
+def divide(rows, parts):
+    """Divide the sentences of a batch into parts.
+
+    Args:
+        rows: int array, sentences of the batch.
+        parts: int.
+
+    Returns:
+        list of `(rows, share)`: int array, never empty, and float, its part of the batch's sentences. Where there are
+        fewer sentences than parts, some have the first sentence with a share of 0.
+    """
+    size = -(-len(rows) // parts)
+    cut = [rows[start : start + size] for start in range(0, size * parts, size)]
+    return [(part, len(part) / len(rows)) if len(part) else (rows[:1], 0.0) for part in cut]
+
+
 def training_batches(
-    documents, schema, featurizer, batch_size, seed, first_epoch=0, contextual=None, keep_tokens=False
+    documents,
+    schema,
+    featurizer,
+    batch_size,
+    seed,
+    first_epoch=0,
+    contextual=None,
+    keep_tokens=False,
+    parts=None,
+    own=slice(None),
 ):
     """Endless training data from `first_epoch` on.
 
@@ -43,6 +68,9 @@ def training_batches(
         contextual: dict of names to sequences of float arrays `(tokens, layers, width)`, one for each document, as
             `contextual_1`. They are read when their batch is made. Default: none.
         keep_tokens: bool. Whether features hold `tokens`, string `(batch, tokens)`, too. Default False.
+        parts: int. Of each batch, for training on several devices; `targets` then hold `share` too, float32 scalar, see
+            `divide`. Default: batches are whole.
+        own: slice. Which of the parts are yielded, one after the other. Default: all.
 
     Returns:
         `(dataset, steps)`: `tf.data.Dataset` of `(features, targets)`, and the batches in an epoch. `features`: what
@@ -59,11 +87,13 @@ def training_batches(
     def generate():
         epoch = first_epoch
         while True:
-            for rows in plan(lengths, batch_size, seed, epoch):
+            batches = plan(lengths, batch_size, seed, epoch)
+            for rows, share in (part for batch in batches for part in divide(batch, parts or 1)[own]):
                 batch = {
                     "tokens": pad([tokens[row] for row in rows], b""),
                     "tags": pad([tags[row] for row in rows], 0),
                     "relations": pad([cells[row] for row in rows], -1),
+                    "share": np.float32(share),
                 }
                 yield batch | {name: pad([vectors[row] for row in rows], 0) for name, vectors in contextual.items()}
             epoch += 1
@@ -72,6 +102,7 @@ def training_batches(
         "tokens": tf.TensorSpec([None, None], tf.string),
         "tags": tf.TensorSpec([None, None], tf.int32),
         "relations": tf.TensorSpec([None, None, 3], tf.int32),
+        "share": tf.TensorSpec([], tf.float32),
     }
     for name, vectors in contextual.items():
         signature[name] = tf.TensorSpec([None, None, *vectors[0].shape[1:]], vectors[0].dtype)
@@ -80,7 +111,7 @@ def training_batches(
         features = {**featurizer(batch["tokens"]), **{name: batch[name] for name in contextual}}
         if keep_tokens:
             features["tokens"] = batch["tokens"]
-        return features, {"tags": batch["tags"], "relations": batch["relations"]}
+        return features, {name: batch[name] for name in ("tags", "relations", *["share"] * bool(parts))}
 
     dataset = tf.data.Dataset.from_generator(generate, output_signature=signature).map(featurize)
     return dataset.prefetch(2), -(-len(documents) // batch_size)

@@ -52,7 +52,7 @@ class ContextualEncoder(tf.Module):
 
     def __call__(self, tokens, training=False):
         # An adapter is no tf.function, which would do this itself.
-        return self.module(tokens, training=bool(training))
+        return self.module(tf.convert_to_tensor(tokens), training=bool(training))
 
     @property
     def trainable_variables(self):

@@ -260,11 +260,15 @@ class Cman(tf.keras.Model):
         features, targets = data
         if self._joint is None:
             self._joint = self._joint_gradients()
-        (ner, re), gradients = self._accumulated(features, targets)
+        share = targets.get("share")
+        (ner, re), gradients = self._accumulated(features, {name: targets[name] for name in ("tags", "relations")})
+        if share is not None:
+            # This replica had a part of the batch only.
+            ner, re, *gradients = _added_up([ner, re, *gradients], share)
         if self.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
         weights = self._interaction_weights() + self.token_embedding.trainable_weights
-        self.optimizer.apply_gradients(zip(gradients, weights))
+        self.optimizer.apply_gradients(zip(gradients, weights), experimental_aggregate_gradients=False)
         if self.fine_tuning:
             self.fine_tuning.apply_gradients(gradients[len(weights) :])
         for name, value in (("loss", ner + re), ("ner_loss", ner), ("re_loss", re)):
@@ -320,3 +324,9 @@ class Cman(tf.keras.Model):
             lambda start, *_: start < rows, step, (0, 0.0, 0.0, *[tf.zeros(weight.shape) for weight in weights])
         )
         return (ner, re), gradients
+
+
+def _added_up(values, share):
+    """The sum over replicas of tensors, each times the share of the batch that its replica had."""
+    values = [share * tf.convert_to_tensor(value) for value in values]
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)

@@ -264,15 +264,6 @@ def build(config, schema, vocabulary, about_encoders=()):
     return model, featurizer
 
 
-def free_folder(parent, name):
-    """`parent/name`, or the first of `parent/name-2`, `parent/name-3`, ... that does not exist."""
-    path, number = Path(parent) / name, 1
-    while path.exists():
-        number += 1
-        path = Path(parent) / f"{name}-{number}"
-    return path
-
-
 def fingerprint(*splits):
     """SHA-256 of documents' tokens, entities and relations: whether a resumed run reads what it began with."""
     digest = hashlib.sha256()

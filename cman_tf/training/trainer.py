@@ -15,6 +15,7 @@ from cman_tf.errors import InputError
 from cman_tf.evaluation.scorer import score
 from cman_tf.predictor import Predictor
 from cman_tf.training.averaging import WeightAverage
+from cman_tf.training.distribution import distributed
 from cman_tf.training.fine_tuning import FineTuning
 from cman_tf.training.schedule import Schedule
 
@@ -39,9 +40,13 @@ class Trainer:
         progress: object with `step(steps)` and `epoch(row, best, seconds_left)`, called during training, or None.
         encoders: `Encoders` or None. Frozen ones fill the feature store before the first step; those that are to be
             trained are part of each step.
+        strategy: `tf.distribute.Strategy` or None. The network was made, and this is called, in its scope.
+
+    Raises:
+        InputError: encoders are to be trained on several devices.
     """
 
-    def __init__(self, run, config, model, featurizer, train, dev, progress=None, encoders=None):
+    def __init__(self, run, config, model, featurizer, train, dev, progress=None, encoders=None, strategy=None):
         self.run = run
         self.config = config
         self.model = model
@@ -50,6 +55,9 @@ class Trainer:
         self.progress = progress
         self.featurizer = featurizer
         self.encoders = encoders
+        self.strategy = strategy
+        if strategy and encoders and config.encoder.trainable:
+            raise InputError("Encoders are trained on one device: encoder.trainable needs --strategy none")
         training = config.training
         self.steps = -(-len(train) // training.batch_size)
         # The legacy optimizer updates a weight in one fused kernel; the newer one takes a dozen operations for each.
@@ -101,26 +109,31 @@ class Trainer:
             InputError: the loss is no longer a number, or the run folder cannot be written or read.
         """
         self._restore()
-        first, last = int(self.epoch), self.config.training.epochs
+        first, last = int(self.epoch.numpy()), self.config.training.epochs
         if first < last:
             with self._files():
                 self.summaries = tf.summary.create_file_writer(str(self.run.logs))
-            dataset, steps = training_batches(
-                self.train,
-                self.run.schema(),
-                self.featurizer,
-                self.config.training.batch_size,
-                self.config.seed,
-                first_epoch=first,
-                contextual=self._stored(self.train),
-                keep_tokens=bool(self.fine_tuning),
-            )
+            train_vectors = self._stored(self.train)
+
+            def make_dataset(**parts):
+                return training_batches(
+                    self.train,
+                    self.run.schema(),
+                    self.featurizer,
+                    self.config.training.batch_size,
+                    self.config.seed,
+                    first_epoch=first,
+                    contextual=train_vectors,
+                    keep_tokens=bool(self.fine_tuning),
+                    **parts,
+                )[0]
+
             self.dev_vectors = self._stored(self.dev)
             self.model.fit(
-                dataset,
+                distributed(self.strategy, make_dataset),
                 initial_epoch=first,
                 epochs=last,
-                steps_per_epoch=steps,
+                steps_per_epoch=self.steps,
                 verbose=0,
                 callbacks=[_EpochEnd(self), *callbacks],
             )
@@ -146,7 +159,7 @@ class Trainer:
             with self._files():
                 self.checkpoints.restore_or_initialize()
             # The history may be one epoch ahead of the checkpoint that a kill prevented; that epoch is done again.
-            self.history = history[: int(self.epoch)]
+            self.history = history[: int(self.epoch.numpy())]
         elif len(history) == self.config.training.epochs and self.run.weights.is_file():
             # Checkpoints are removed when the last epoch is done.
             self.epoch.assign(len(history))
@@ -182,7 +195,7 @@ class Trainer:
             logs["val_f1"] = (row["dev_ner_f1"] + row["dev_re_f1"]) / 2
         row["sentences_per_second"] = len(self.train) / seconds
         self.history.append(row)
-        is_best = logs["val_f1"] > float(self.best) if self.dev else epoch + 1 == self.config.training.epochs
+        is_best = logs["val_f1"] > float(self.best.numpy()) if self.dev else epoch + 1 == self.config.training.epochs
         if is_best:
             self.run.save_weights(self.model, self.encoder_variables)
             self.best.assign(logs.get("val_f1", 0.0))

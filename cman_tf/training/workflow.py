@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 from cman_tf.config import change
@@ -13,6 +14,7 @@ from cman_tf.errors import InputError
 from cman_tf.evaluation.evaluator import evaluate, write_results
 from cman_tf.evaluation.overlap_policies import by_overlap_policy
 from cman_tf.files import atomic_write
+from cman_tf.training import distribution
 from cman_tf.training.run import Run, fingerprint, start_vectors
 from cman_tf.training.trainer import Trainer
 
@@ -69,7 +71,7 @@ def resume(path):
     return run, *run.build(), train, dev
 
 
-def train(config, path, resuming=False, progress=None):
+def train(config, path, resuming=False, progress=None, strategy=None):
     """Train a network and evaluate it on the corpus's test split, if it has one.
 
     Args:
@@ -77,18 +79,20 @@ def train(config, path, resuming=False, progress=None):
         path: str or path. The run folder.
         resuming: bool. Whether to go on with the run in `path`.
         progress: context manager as `TrainingProgress`, or a callable that makes one from the epochs, or None.
+        strategy: `tf.distribute.Strategy` or None, see `cman_tf.training.distribution`.
 
     Returns:
         `(run, metrics, predictions)`: `Run`; the content of `metrics.json` and the test documents with what was
-        found, or None and an empty list without a test split.
+        found, or None and an empty list without a test split. None for a worker that is not the chief, which alone
+        writes the run folder and evaluates.
     """
-    run, model, featurizer, train, dev = resume(path) if resuming else begin(config, path)
-    config = run.config()
-    if progress:
-        with progress(config.training.epochs) as shown:
-            Trainer(run, config, model, featurizer, train, dev, shown, run.encoders()).fit()
-    else:
-        Trainer(run, config, model, featurizer, train, dev, encoders=run.encoders()).fit()
+    with distribution.own_folder(strategy, path, resuming) as folder, distribution.scope(strategy):
+        run, model, featurizer, train, dev = resume(folder) if resuming else begin(config, folder)
+        config = run.config()
+        with progress(config.training.epochs) if progress else contextlib.nullcontext() as shown:
+            Trainer(run, config, model, featurizer, train, dev, shown, run.encoders(), strategy).fit()
+    if not distribution.is_chief(strategy):
+        return None
     return (run, *evaluate_on_test(run, config, train, dev))
 
 

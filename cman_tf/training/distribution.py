@@ -1,0 +1,110 @@
+"""Training on several devices or hosts: who does which part of a batch, and who writes the run folder.
+
+Every batch is the one that a single device would train on. It is divided among the replicas; their losses and gradients
+are added up, each with its share of the sentences. It is the same step, and so the same training.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from cman_tf.data.choice import check_choice
+from cman_tf.errors import InputError
+
+STRATEGIES = ("none", "mirrored", "multi_worker")
+
+
+def make_strategy(name):
+    """The strategy of a name. To be made before anything else of TensorFlow is used.
+
+    Args:
+        name: str. `none`; `mirrored`, all devices of this machine (its GPUs, or the logical CPU devices that a program
+            has configured); `multi_worker`, a process on each host that the `TF_CONFIG` variable lists.
+
+    Returns:
+        `tf.distribute.Strategy`, or None.
+
+    Raises:
+        InputError: another name; a `TF_CONFIG` that is missing, malformed or has other roles than workers.
+    """
+    check_choice("A strategy", name, STRATEGIES)
+    if name == "none":
+        return None
+    if name == "multi_worker":
+        _check_cluster(os.environ.get("TF_CONFIG"))
+    import tensorflow as tf
+
+    if name == "multi_worker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def _check_cluster(text):
+    rule = 'TF_CONFIG must be {"cluster": {"worker": [HOST:PORT, ...]}, "task": {"type": "worker", "index": N}}'
+    try:
+        values = json.loads(text or "")
+        workers, task = values["cluster"]["worker"], values["task"]
+        # With a role that no process takes, all would wait for it for ever.
+        good = set(values["cluster"]) == {"worker"} and task["type"] == "worker"
+        good = good and isinstance(workers, list) and 0 <= int(task["index"]) < len(workers)
+    except (ValueError, KeyError, TypeError):
+        good = False
+    if not good:
+        raise InputError(f"{rule}. Received: {text or 'none'}")
+
+
+def is_chief(strategy):
+    """Whether this process is the one that writes the run folder: worker 0, or the only one."""
+    resolver = strategy and strategy.cluster_resolver
+    return not (resolver and resolver.task_type) or resolver.task_id == 0
+
+
+def scope(strategy):
+    """The context in which the variables of a training are made."""
+    return strategy.scope() if strategy else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def own_folder(strategy, path, resuming):
+    """The run folder for the chief; for another worker one that nobody reads, gone afterwards.
+
+    Args:
+        strategy: `tf.distribute.Strategy` or None.
+        path: str or path. The run folder; to resume, workers must be able to read it.
+        resuming: bool. Whether the worker's folder begins as a copy.
+    """
+    if is_chief(strategy):
+        yield Path(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="cman-worker-") as parent:
+        own = Path(parent) / "run"
+        if resuming and Path(path).is_dir():
+            # The chief changes nothing there before all workers have done an epoch.
+            shutil.copytree(path, own, ignore=shutil.ignore_patterns("logs", "predictions"))
+        yield own
+
+
+def distributed(strategy, make_dataset):
+    """A data set whose elements go to the replicas in turn.
+
+    Args:
+        strategy: `tf.distribute.Strategy` or None.
+        make_dataset: callable of `parts`, int, and `own`, slice: yields those of the parts of each batch; without
+            arguments, whole batches.
+    """
+    if strategy is None:
+        return make_dataset()
+
+    def of_this_process(context):
+        parts = context.num_replicas_in_sync
+        own = parts // context.num_input_pipelines
+        first = context.input_pipeline_id * own
+        return make_dataset(parts=parts, own=slice(first, first + own))
+
+    return strategy.distribute_datasets_from_function(of_this_process)
