@@ -35,10 +35,11 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.9,<3.12",  # TensorFlow 2.15 has no wheels beyond
-    packages=find_packages(include=["cman_tf*", "export*"]),
+    packages=find_packages(include=["cman_tf*", "export*", "tuning*"]),
     package_data={
         "cman_tf": ["configs/*.yaml", "data/sample/*", "evaluation/page/*", "reproduction/*.yaml"],
         "export": ["deploy/*"],
+        "tuning": ["space.yaml", "deploy/*"],
     },
     install_requires=[
         "tensorflow>=2.15.1,<2.16",  # 2.16 moves to Keras 3, which tensorflow-addons cannot import
@@ -58,6 +59,7 @@ setup(
         "pydantic>=2.7,<3",
         "pyyaml>=6,<7",
         "rich>=13,<16",
+        "scikit-learn>=1.3,<2",
         "tqdm>=4.60,<5",
     ],
     extras_require={
@@ -86,6 +88,7 @@ setup(
             "cman-convert=cman_tf.data.convert:main",
             "cman-crossval=cman_tf.crossval:main",
             "cman-reproduce=cman_tf.reproduce:main",
+            "cman-search=tuning.search:main",
             "cman-export=export.savedmodel:main",
             "cman-export-check=export.check:main",
             "cman-server=export.server:main",

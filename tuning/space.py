@@ -185,7 +185,7 @@ def _value(key, item):
     # Back to what the file says, lists and whole numbers too.
     if item.kind == "choice":
         return next((value for value in item.values if _key(value) == key), key)
-    return int(key) if item.kind == "int" else round(float(key), 10)
+    return int(key) if item.kind == "int" else float(f"{key:.6g}")
 
 
 def _declare(hp, item, default):

@@ -1,0 +1,106 @@
+"""Chief and workers: found by their environment, told of what does not fit, replaced where they are lost."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cman_tf.errors import InputError
+from tuning import cluster
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    def put(name, port, host="127.0.0.1"):
+        values = {"TUNER_ID": name, "ORACLE_IP": host, "ORACLE_PORT": str(port)}
+        for key, value in values.items():
+            monkeypatch.setenv(f"KERASTUNER_{key}", value)
+
+    for name in cluster.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    return put
+
+
+@pytest.fixture
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def test_the_environment_says_who_one_is(environment):
+    assert cluster.role() == "alone"
+    environment("chief", 8000)
+    assert cluster.role() == "chief"
+    environment("worker-3", 8000)
+    assert cluster.role() == "worker"
+
+
+def test_half_an_environment_is_refused(environment, monkeypatch):
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
+    with pytest.raises(InputError, match="Received: none for KERASTUNER_ORACLE_IP, KERASTUNER_ORACLE_PORT"):
+        cluster.role()
+    environment("chief", "http")
+    with pytest.raises(InputError, match="KERASTUNER_ORACLE_PORT must be a whole number from 1 to 65535. .*: http"):
+        cluster.role()
+
+
+def test_a_port_in_use_is_told(environment, port):
+    environment("chief", port)
+    cluster.check_port()
+    told = pytest.raises(InputError, match=f"The chief's port must be free. Received: 127.0.0.1:{port} ")
+    with socket.create_server(("127.0.0.1", port)), told:
+        cluster.check_port()
+
+
+def test_a_worker_without_a_chief_waits_and_says_so(environment, port):
+    environment("worker-1", port)
+    said, start = [], time.monotonic()
+    with pytest.raises(InputError, match=f"no answer from 127.0.0.1:{port} within 0.5 s"):
+        cluster.wait_for_chief(0.5, tell=said.append)
+    assert time.monotonic() - start >= 0.5
+    assert said == [f"waiting for the chief at 127.0.0.1:{port}, at most 0.5 s"]
+
+
+@pytest.mark.slow
+def test_a_search_survives_a_killed_worker(tiny, tmp_path, port):
+    """A chief and two workers over loopback; the worker that begins trial 1 is killed in it."""
+    folder = tmp_path / "search"
+    arguments = ["--tuner", "random", "--max-trials", "4", "--finalists", "1", "--executions", "1"]
+    arguments += ["--worker-timeout", "10", "--training.epochs", "40", "--directory", str(folder)]
+
+    def start(name):
+        environment = {
+            **os.environ,
+            "KERASTUNER_TUNER_ID": name,
+            "KERASTUNER_ORACLE_IP": "127.0.0.1",
+            "KERASTUNER_ORACLE_PORT": str(port),
+            "PYTHONUNBUFFERED": "1",
+        }
+        command = [sys.executable, "-m", "tuning.search", *tiny, *arguments]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+    chief, victim, other = start("chief"), start("worker-1"), start("worker-2")
+    try:
+        for line in victim.stdout:
+            if line.startswith("trial") and line.strip().endswith("epochs"):
+                lost = line.split(":")[0].split()[1]
+                break
+        victim.kill()
+        said, _ = chief.communicate(timeout=900)
+        worked, _ = other.communicate(timeout=60)
+    finally:
+        for process in (chief, victim, other):
+            process.kill()
+            process.wait()
+    assert (chief.returncode, other.returncode) == (0, 0)
+    assert "worker worker-1 is lost: no sign for " in said
+    assert f"trial {lost} is done again by another" in said
+    assert f"trial {lost}: val_f1" in worked
+    trials = json.loads((folder / "search.json").read_text())["trials"]
+    assert sorted(trial["id"] for trial in trials) == ["0", "1", "2", "3"]
+    assert {trial["status"] for trial in trials} == {"COMPLETED"}
+    assert (folder / "best.yaml").is_file()
