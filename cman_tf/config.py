@@ -101,6 +101,12 @@ class ModelConfig:
         gt=0,
         le=0.5,
     )
+    pair_context: int = _field(
+        0,
+        "width of what a pair is scored from beside its two tokens: the text between them, and their distance; 0 = "
+        "eq. 9, the tokens alone; not in the paper",
+        ge=0,
+    )
     encoder: Literal["bilstm", "mlp"] = _field("bilstm", "what stands before each attention; mlp: Table 4, row 5")
     bsa_attention: bool = _field(True, "self-attention in the BSA units; false: Table 4, row 2")
     bla: bool = _field(True, "label attention; false: Table 4, row 3 (with bsa_attention false: row 4)")

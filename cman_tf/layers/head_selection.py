@@ -25,10 +25,13 @@ class HeadSelection(tf.keras.layers.Layer):
         prior: float in (0, 0.5]. What an untrained layer holds for the probability of a relation: a bias for each
             relation, which eq. 9 lacks, starts at its logit. 0.5 is eq. 9 as it is written, without the bias; then the
             hidden layer itself has to learn first that nearly all cells are empty. Default 0.5.
+        pair_features: int. Features of `pairs`, 0 for none. Default 0.
 
     Call arguments:
         inputs: float `(batch, tokens, features)`.
         lengths: int32 `(batch,)`, the tokens of each sentence.
+        pairs: float `(batch, tokens, tokens, features)`, what else the hidden layer reads of a pair, see `PairContext`;
+            `P_k p_ij` is added inside tanh. Default: none, eq. 9.
 
     Shapes:
         `(batch, tokens, features)` -> `(batch, tokens, tokens, num_relations)`, logits; 0 where a token is padding.
@@ -42,7 +45,7 @@ class HeadSelection(tf.keras.layers.Layer):
         Object Detection", section 4.1.
     """
 
-    def __init__(self, num_relations, hidden_size, projection="per_relation", prior=0.5, **kwargs):
+    def __init__(self, num_relations, hidden_size, projection="per_relation", prior=0.5, pair_features=0, **kwargs):
         super().__init__(**kwargs)
         if projection not in ("per_relation", "shared"):
             raise ValueError(f"`projection` must be per_relation or shared. Received: {projection!r}")
@@ -52,6 +55,7 @@ class HeadSelection(tf.keras.layers.Layer):
         self.hidden_size = hidden_size
         self.projection = projection
         self.prior = prior
+        self.pair_features = pair_features
 
     def build(self, input_shape):
         groups = self.num_relations if self.projection == "per_relation" else 1
@@ -64,16 +68,22 @@ class HeadSelection(tf.keras.layers.Layer):
         self.tail_kernel = self.add_weight("tail_kernel", [input_shape[-1], width], initializer=uniform)
         self.bias = self.add_weight("bias", [width], initializer="zeros")
         self.scorer = self.add_weight("scorer", [groups, self.hidden_size, columns], initializer="glorot_uniform")
+        self.pair_kernel = None
+        if self.pair_features:
+            self.pair_kernel = self.add_weight("pair_kernel", [self.pair_features, width], initializer="glorot_uniform")
         self.prior_bias = None
         if self.prior < 0.5:
             start = tf.keras.initializers.Constant(math.log(self.prior / (1 - self.prior)))
             self.prior_bias = self.add_weight("prior_bias", [self.num_relations], initializer=start)
         super().build(input_shape)
 
-    def call(self, inputs, lengths):
+    def call(self, inputs, lengths, pairs=None):
         heads = tf.matmul(inputs, self.head_kernel)
         tails = tf.matmul(inputs, self.tail_kernel) + self.bias
-        scores = _score_pairs(heads, tails, self._block_diagonal(), lengths)
+        if self.pair_kernel is None:
+            scores = _score_pairs(heads, tails, self._block_diagonal(), lengths)
+        else:
+            scores = _score_pairs(heads, tails, self._block_diagonal(), lengths, pairs, self.pair_kernel)
         if self.prior_bias is not None:
             inside = tf.sequence_mask(lengths, tf.shape(inputs)[1], scores.dtype)
             scores += (inside[:, :, None] * inside[:, None])[..., None] * self.prior_bias
@@ -96,21 +106,26 @@ class HeadSelection(tf.keras.layers.Layer):
             "hidden_size": self.hidden_size,
             "projection": self.projection,
             "prior": self.prior,
+            "pair_features": self.pair_features,
         }
 
 
 @tf.custom_gradient
-def _score_pairs(heads, tails, scorer, lengths):
-    """`(batch, n, n, relations)` from `heads`, `tails` `(batch, n, width)` and `scorer` `(relations, width)`."""
+def _score_pairs(heads, tails, scorer, lengths, *context):
+    """`(batch, n, n, relations)` from `heads`, `tails` `(batch, n, width)` and `scorer` `(relations, width)`; `context`
+    is nothing, or `pairs` `(batch, n, n, features)` and their kernel `(features, width)`."""
     tokens = tf.shape(heads)[1]
     relations, width = scorer.shape
+    features = context[1].shape[0] if context else 0
     sentence, first, rows = _blocks(lengths)
     count = tf.shape(sentence)[0]
 
     def hidden(block):
         row, start, n = sentence[block], first[block], lengths[sentence[block]]
-        layer = tf.tanh(heads[row, start : start + rows[block], None] + tails[row, None, :n])
-        return row, start, n, tf.reshape(layer, [-1, width])
+        layer = heads[row, start : start + rows[block], None] + tails[row, None, :n]
+        if context:
+            layer += tf.tensordot(context[0][row, start : start + rows[block], :n], context[1], 1)
+        return row, start, n, tf.reshape(tf.tanh(layer), [-1, width])
 
     def score(block, scores):
         _, _, n, layer = hidden(block)
@@ -122,10 +137,17 @@ def _score_pairs(heads, tails, scorer, lengths):
     _, scores = tf.while_loop(lambda block, _: block < count, score, (0, _array(count, None, relations)))
 
     def gradient(d_scores):
-        def step(block, d_heads, d_tails, d_scorer):
+        def step(block, d_heads, d_tails, d_scorer, *d_context):
             row, start, n, layer = hidden(block)
             d_score = tf.reshape(d_scores[row, start : start + rows[block], :n], [-1, relations])
             d_layer = tf.raw_ops.TanhGrad(y=layer, dy=tf.matmul(d_score, scorer))
+            if context:
+                pairs = tf.reshape(context[0][row, start : start + rows[block], :n], [-1, features])
+                d_pairs = tf.reshape(tf.matmul(d_layer, context[1], transpose_b=True), [rows[block], n, features])
+                d_context = (
+                    d_context[0].write(block, tf.pad(d_pairs, [[0, 0], [0, tokens - n], [0, 0]])),
+                    d_context[1] + tf.matmul(pairs, d_layer, transpose_a=True),
+                )
             d_layer = tf.reshape(d_layer, [rows[block], n, width])
             d_tail = tf.pad(tf.reduce_sum(d_layer, axis=0), [[0, tokens - n], [0, 0]])
             return (
@@ -133,15 +155,19 @@ def _score_pairs(heads, tails, scorer, lengths):
                 d_heads.write(block, tf.reduce_sum(d_layer, axis=1)),
                 d_tails.write(block, d_tail),
                 d_scorer + tf.matmul(d_score, layer, transpose_a=True),
+                *d_context,
             )
 
-        _, d_heads, d_tails, d_scorer = tf.while_loop(
+        none = (_array(count, None, features), tf.zeros_like(context[1])) if context else ()
+        _, d_heads, d_tails, d_scorer, *d_context = tf.while_loop(
             lambda block, *_: block < count,
             step,
-            (0, _array(count, width), _array(count, width), tf.zeros_like(scorer)),
+            (0, _array(count, width), _array(count, width), tf.zeros_like(scorer), *none),
         )
+        if context:
+            d_context[0] = _padded(d_context[0].concat(), lengths, tokens)
         d_tails = tf.math.segment_sum(d_tails.stack(), sentence)
-        return _padded(d_heads.concat(), lengths, tokens), d_tails, d_scorer, None
+        return _padded(d_heads.concat(), lengths, tokens), d_tails, d_scorer, None, *d_context
 
     return _padded(scores.concat(), lengths, tokens), gradient
 

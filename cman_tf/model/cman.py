@@ -9,6 +9,7 @@ from cman_tf.layers.character_encoder import CharacterEncoder
 from cman_tf.layers.crf import CRF
 from cman_tf.layers.dropout import Dropout
 from cman_tf.layers.head_selection import HeadSelection
+from cman_tf.layers.pair_context import PairContext
 from cman_tf.layers.scalar_mix import ScalarMix
 from cman_tf.layers.token_mask import TokenMask
 from cman_tf.layers.word_embedding import WordEmbedding
@@ -120,13 +121,15 @@ def _relation_network(config, schema, seeds):
         fused = Dropout(model.lstm_dropout, seed=next(seeds), name="fusion_dropout")(fused)
         fused = BLA(model.hidden_size, seed=next(seeds), name="bla_2", **unit)(fused, labels=labels, mask=mask)
     fused = Dropout(model.relation_dropout, seed=next(seeds), name="relation_dropout")(fused)
+    pairs = {"pairs": PairContext(model.pair_context, name="pair_context")(fused)} if model.pair_context else {}
     scores = HeadSelection(
         len(schema.relation_types),
         model.relation_size,
         model.relation_projection,
         model.relation_prior,
+        pairs["pairs"].shape[-1] if pairs else 0,
         name="head_selection",
-    )(fused, lengths=lengths)
+    )(fused, lengths=lengths, **pairs)
     return tf.keras.Model(
         {"tokens": tokens, "tags": tags, "lengths": lengths},
         {"tokens": fused, "scores": scores},
@@ -190,6 +193,23 @@ class Cman(tf.keras.Model):
     @property
     def head_selection(self):
         return self.relation_network.get_layer("head_selection")
+
+    def score_pairs(self, tokens, positions, count):
+        """Relation scores of some tokens of each sentence, all pairs of them.
+
+        Args:
+            tokens: float32 `(batch, tokens, 2d)`, of the relation network.
+            positions: int32 `(batch, m)`.
+            count: int32 `(batch,)`, how many of them count.
+
+        Returns:
+            float32 `(batch, m, m, relations)`, logits.
+        """
+        network = self.relation_network
+        pairs = {}
+        if self.head_selection.pair_features:
+            pairs["pairs"] = network.get_layer("pair_context")(tokens, positions=positions)
+        return self.head_selection(tf.gather(tokens, positions, batch_dims=1), lengths=count, **pairs)
 
     def compile(self, optimizer, adversarial_alpha=0.0, clip_norm=0.0, micro_batch=0, fine_tuning=None, **kwargs):
         """Set up training.

@@ -30,9 +30,9 @@ def decode_entities(tags, lengths):
     }
 
 
-def last_tokens(values, entities):
-    """What stands at the last token of each entity: `(batch, tokens, ...)` -> `(batch, entities, ...)`."""
-    return tf.gather(values, tf.maximum(entities["entity_end"] - 1, 0), batch_dims=1)
+def last_tokens(entities):
+    """The position of each entity's last token: int32 `(batch, entities)`, 0 for padding."""
+    return tf.maximum(entities["entity_end"] - 1, 0)
 
 
 def decode_relations(scores, entities, threshold, allowed=None):

@@ -60,7 +60,7 @@ class Extractor(tf.Module):
         )["tokens"]
         # Only the last tokens of entities can be related, and they are few.
         count = tf.reduce_sum(tf.cast(entities["entity_mask"], tf.int32), axis=1)
-        scores = self.model.head_selection(last_tokens(tokens, entities), lengths=count)
+        scores = self.model.score_pairs(tokens, last_tokens(entities), count)
         entities["entity_score"] = entity_scores(self.model.crf, emissions, tags, entities, lengths)
         return {"tags": tags, **entities, **decode_relations(scores, entities, self.threshold, self.allowed)}
 

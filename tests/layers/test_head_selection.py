@@ -50,15 +50,28 @@ def test_shared_has_one_hidden_layer_for_all_relations(inputs):
     np.testing.assert_allclose(scores[1], hidden @ layer.scorer.numpy()[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("projection", ["per_relation", "shared"])
-def test_gradients_are_those_of_automatic_differentiation(inputs, projection):
-    layer = HeadSelection(4, 3, projection)
-    layer(inputs, lengths=tf.constant(LENGTHS))
+def test_pairs_are_added_inside(inputs):
+    layer = HeadSelection(4, 3, pair_features=2)
+    pairs = np.random.default_rng(3).normal(size=(3, 5, 5, 2)).astype(np.float32)
+    scores = layer(inputs, lengths=tf.constant(LENGTHS), pairs=pairs).numpy()
+    plain = inputs[1][:, None] @ layer.head_kernel.numpy() + inputs[1][None] @ layer.tail_kernel.numpy()
+    hidden = np.tanh(plain + pairs[1] @ layer.pair_kernel.numpy())
+    np.testing.assert_allclose(scores[1], hidden @ layer._block_diagonal().numpy().T, atol=1e-5)
+
+
+@pytest.mark.parametrize(("projection", "features"), [("per_relation", 0), ("shared", 0), ("per_relation", 2)])
+def test_gradients_are_those_of_automatic_differentiation(inputs, projection, features):
+    layer = HeadSelection(4, 3, projection, pair_features=features)
+    more = {}
+    if features:
+        more["pairs"] = tf.Variable(np.random.default_rng(3).normal(size=(3, 5, 5, 2)).astype(np.float32))
+    layer(inputs, lengths=tf.constant(LENGTHS), **more)
     direction = np.random.default_rng(1).normal(size=(3, 5, 5, 4)).astype(np.float32)
     inside = tf.sequence_mask(LENGTHS, 5, tf.float32)
 
     def plain(inputs):
-        hidden = tf.tanh((inputs @ layer.head_kernel)[:, :, None] + (inputs @ layer.tail_kernel + layer.bias)[:, None])
+        hidden = (inputs @ layer.head_kernel)[:, :, None] + (inputs @ layer.tail_kernel + layer.bias)[:, None]
+        hidden = tf.tanh(hidden + tf.tensordot(more["pairs"], layer.pair_kernel, 1) if more else hidden)
         scores = tf.einsum("bijp,rp->bijr", hidden, layer._block_diagonal())
         return scores * (inside[:, :, None] * inside[:, None])[..., None]
 
@@ -67,9 +80,13 @@ def test_gradients_are_those_of_automatic_differentiation(inputs, projection):
             tokens = tf.constant(inputs)
             tape.watch(tokens)
             loss = tf.reduce_sum(function(tokens) * direction)
-        return tape.gradient(loss, [tokens, *layer.trainable_weights])
+        found = tape.gradient(loss, [tokens, *layer.trainable_weights, *more.values()])
+        # Of cells in the padding there is none.
+        return [
+            value * inside[:, :, None, None] * inside[:, None, :, None] if value.ndim == 4 else value for value in found
+        ]
 
-    ours = gradients(lambda tokens: layer(tokens, lengths=tf.constant(LENGTHS)))
+    ours = gradients(lambda tokens: layer(tokens, lengths=tf.constant(LENGTHS), **more))
     for our, expected in zip(ours, gradients(plain)):
         np.testing.assert_allclose(our, expected, atol=1e-4)
 

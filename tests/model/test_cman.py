@@ -17,6 +17,7 @@ ABLATIONS = {
     "MLP": {"model.encoder": "mlp"},
     "one unit": {"model.bsa_units": 1},
     "shared projection": {"model.relation_projection": "shared"},
+    "pair context": {"model.pair_context": 3},
     "contextual": {"encoder.modules": ["one"]},
     "projected": {"encoder.modules": ["one", "two"], "encoder.projection": 3},
     "micro-batches": {"training.micro_batch": 2},

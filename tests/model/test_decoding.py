@@ -51,8 +51,8 @@ def scores_of(cells, tokens=4, relations=2):
 
 def found_relations(scores, tags, **options):
     entities = decode_entities(tf.constant([tags]), tf.constant([len(tags)]))
-    columns = tf.transpose(last_tokens(scores, entities), [0, 2, 1, 3])
-    scores = tf.transpose(last_tokens(columns, entities), [0, 2, 1, 3])
+    places = last_tokens(entities)[0]
+    scores = tf.gather(tf.gather(scores, places, axis=1), places, axis=2)
     found = decode_relations(scores, entities, options.pop("threshold", 0.5), **options)
     kept = found["relation_mask"][0]
     return list(zip(*(found[f"relation_{name}"][0][kept].numpy().tolist() for name in ("head", "tail", "type"))))
