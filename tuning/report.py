@@ -34,8 +34,8 @@ def write_report(path, search):
             parts += ["<h2>What mattered</h2>", _importance_figure(importance(done, objective))]
             parts.append(
                 "<p>Share of the objective's variance over trials that a random forest puts down to each "
-                f"hyper-parameter ({len(done)} trials; the number of epochs counts too where trials differ in it). With "
-                "few trials the order says more than the height.</p>"
+                f"hyper-parameter, from {len(done)} trials; where trials differ in their number of epochs, that counts "
+                "too. With few trials the order says more than the height.</p>"
             )
     parts += ["<h2>Trials</h2>", _trials(search["trials"], objective)]
     with atomic_write(path) as file:
@@ -107,7 +107,7 @@ def _finalists(search):
 
 def _changes(search):
     best = search["finalists"][0]["values"]
-    rows = [[name, str(value), str(search["base"].get(name))] for name, value in best.items()]
+    rows = [[name, _shown(value), _shown(search["base"].get(name))] for name, value in best.items()]
     return _table(["hyper-parameter", "best.yaml", f"before ({search['config']})"], rows)
 
 
@@ -116,9 +116,13 @@ def _trials(trials, objective):
     rows = []
     for trial in sorted(trials, key=lambda trial: -(trial[objective] or 0)):
         score = "failed" if trial[objective] is None else f"{100 * trial[objective]:.2f}"
-        cells = [f"{v:.4g}" if isinstance(v, float) else str(v) for v in (trial["values"].get(n, "") for n in names)]
+        cells = [_shown(trial["values"].get(name, "")) for name in names]
         rows.append([trial["id"], score, str(trial["epochs"]), *cells, trial["reason"] or ""])
     return _table(["trial", objective, "epochs", *names, "reason of failure"], rows)
+
+
+def _shown(value):
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _table(headings, rows):
@@ -147,11 +151,13 @@ def _over_trials(trials, objective):
     figure = _figure(9, 3)
     axes = figure.subplots()
     scores = [100 * trial[objective] for trial in trials]
-    points = axes.scatter(range(1, len(scores) + 1), scores, c=[trial["epochs"] for trial in trials], cmap="viridis")
-    best = [max(scores[: number + 1]) for number in range(len(scores))]
-    axes.step(range(1, len(scores) + 1), best, where="post", color="#c8553d", label="best so far")
-    figure.colorbar(points, label="epochs")
-    axes.set_xlabel("trial")
+    order, epochs = range(1, len(scores) + 1), [trial["epochs"] for trial in trials]
+    points = axes.scatter(order, scores, c=epochs, cmap="viridis")
+    axes.step(order, [max(scores[:n]) for n in order], where="post", color="#c8553d", label="best so far")
+    if len(set(epochs)) > 1:
+        figure.colorbar(points, label="epochs")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlabel("completed trials, in the order of their start")
     axes.set_ylabel(f"{objective}, %")
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
