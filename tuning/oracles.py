@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 
@@ -58,6 +59,23 @@ class Durable:
         return trial.trial_id
 
 
+class DurableGrid(Durable, keras_tuner.oracles.GridSearchOracle):
+    """Grid search that knows, read again, which combinations were tried; Keras Tuner's own begins anew."""
+
+    def reload(self):
+        super().reload()
+
+        def compare(one, other):
+            return self._compare(*(self.trials[name].hyperparameters.values for name in (one, other)))
+
+        previous = None
+        for name in sorted(self.start_order, key=functools.cmp_to_key(compare)):
+            self._ordered_ids.insert(name, previous)
+            previous = name
+        # Those whose next combination was tried are skipped.
+        self._populate_next = list(self.start_order)
+
+
 def make_oracle(kind, objective, max_trials, max_epochs, hyperparameters, seed):
     """An oracle that lasts.
 
@@ -75,13 +93,15 @@ def make_oracle(kind, objective, max_trials, max_epochs, hyperparameters, seed):
         "hyperband": (oracles.HyperbandOracle, {"max_epochs": max_epochs, "hyperband_iterations": 1000, "seed": seed}),
         "bayesian": (oracles.BayesianOptimizationOracle, {"max_trials": max_trials, "seed": seed}),
         "random": (oracles.RandomSearchOracle, {"max_trials": max_trials, "seed": seed}),
-        "grid": (oracles.GridSearchOracle, {"max_trials": max_trials}),
+        "grid": (DurableGrid, {"max_trials": max_trials}),
     }[kind]
     options["objective"] = keras_tuner.Objective(objective, "max")
     options["hyperparameters"] = hyperparameters
     # A stretch of bad luck must not end a search; a space that is wrong throughout does.
     options["max_consecutive_failed_trials"] = 10
-    oracle = type(f"Durable{base.__name__}", (Durable, base), {})(**options)
+    if not issubclass(base, Durable):
+        base = type(f"Durable{base.__name__}", (Durable, base), {})
+    oracle = base(**options)
     # Hyperband takes none, but heeds it.
     oracle.max_trials = max_trials
     oracle.verbose = 0

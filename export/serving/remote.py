@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import dataclasses
 import random
 import threading
 import time
@@ -13,8 +12,9 @@ import grpc
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.data.document import Document
 from cman_tf.errors import InputError
+from export.serving.answers import annotated
 
 
 def untokenized(texts):
@@ -103,14 +103,16 @@ class Remote:
 
     def _extract(self, document):
         response = self._predict(self._request(document))
+        found = {name: tf.make_ndarray(proto).tolist() for name, proto in response.outputs.items()}
         try:
-            return self._document(
-                document, {name: tf.make_ndarray(proto).tolist() for name, proto in response.outputs.items()}
-            )
+            document, left_out = annotated(document, found)
         except (KeyError, IndexError) as error:
             raise InputError(
                 f"The server's model must be an export of cman_tf. Received: an answer without {error}"
             ) from None
+        with self._lock:
+            self.left_out += left_out
+        return document
 
     def _request(self, document):
         # Without output_filter: the warm-up asked for all outputs, and a stock server would compile the graph again.
@@ -150,24 +152,6 @@ class Remote:
                 raise InputError("The server must answer. Received: an end of the program before it did")
             wait = min(wait * 2, 2.0)
 
-    def _document(self, document, found):
-        if not document.tokens:
-            tokens = [token.decode() for token in found["tokens"][0] if token]
-            offsets = list(zip(found["token_start"][0], found["token_end"][0]))[: len(tokens)]
-            document = dataclasses.replace(document, tokens=tokens, offsets=offsets)
-        entities = [
-            Entity(start, end, type.decode(), score)
-            for start, end, type, score in _rows(found, "entity", "start", "end", "type", "score")
-        ]
-        relations = [
-            Relation(head, tail, type.decode(), score)
-            for head, tail, type, score in _rows(found, "relation", "head", "tail", "type", "score")
-        ]
-        overflow = sum(found[f"{what}_overflow"][0] for what in ("token", "entity", "relation"))
-        with self._lock:
-            self.left_out += overflow
-        return document.with_annotation(entities, relations)
-
 
 def _passing(error):
     """Whether trying again may help."""
@@ -175,8 +159,3 @@ def _passing(error):
         return "larger than max" not in (error.details() or "")
     # CANCELLED, which we never ask for: how gRPC ends what had arrived at a stopping server and was not taken yet.
     return error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
-
-
-def _rows(found, what, *names):
-    columns = [found[f"{what}_{name}"][0] for name in names]
-    return [row for keep, *row in zip(found[f"{what}_mask"][0], *columns) if keep]

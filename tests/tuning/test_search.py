@@ -202,9 +202,13 @@ def test_a_killed_search_goes_on(tiny, tmp_path, tuner):
             process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     before = {path: path.stat().st_mtime_ns for path in folder.glob("trials/trial_*/run/history.csv")}
-    said = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=True).stdout
+    done = subprocess.run([*command, "--resume"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout
     trials = read(folder)["trials"]
     assert len(trials) == len({trial["id"] for trial in trials}) == 5
+    if tuner == "grid":
+        assert len({json.dumps(trial["values"], sort_keys=True) for trial in trials}) == 5
     assert {trial["status"] for trial in trials} == {"COMPLETED"}
     assert sum("val_f1" in line and line.startswith("trial") for line in said.splitlines()) == 3
     for path, time_ns in list(before.items())[:2]:

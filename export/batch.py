@@ -1,0 +1,124 @@
+"""`python -m export.batch`: entities and relations of many sentences in files, by Apache Beam and without a server."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+
+from cman_tf import cli
+from cman_tf.errors import InputError
+from cman_tf.interop.extras import optional
+
+RUNNERS = ("DirectRunner", "FlinkRunner", "SparkRunner", "DataflowRunner")
+
+
+def command(argv):
+    from export.serving.options import positive, whole
+
+    parser = cli.parser(
+        "cman-batch",
+        "Find entities and relations in files of sentences with an exported model, on this machine or a cluster.",
+        "python -m export.batch --model models/cman --input 'news/*.txt' --output found/news",
+    )
+    add = parser.add_argument
+    add("--model", metavar="MODEL_DIR", required=True, help="folder of versions, or one version's folder")
+    add("--version", metavar="N", type=whole, help="(default: the newest)")
+    add(
+        "--input",
+        metavar="GLOB",
+        required=True,
+        help='files of a sentence a line, or of JSON lines with "text" or "tokens" and perhaps "id"; .gz too',
+    )
+    add(
+        "--output",
+        metavar="PREFIX",
+        required=True,
+        help="writes PREFIX-00000-of-00001.jsonl and so on, bad lines to PREFIX-errors-...",
+    )
+    add("--overwrite", action="store_true", help="first remove all files of an earlier output")
+    add("--shards", metavar="N", type=whole, default=0, help="output files (default: 0, the runner decides)")
+    add("--batch-size", metavar="N", type=positive(int), default=32, help="sentences computed together (default: 32)")
+    add("--threads", metavar="N", type=positive(int), help="of one operation (default: all processors)")
+    add("--runner", choices=RUNNERS, default="DirectRunner", help="(default: DirectRunner, this machine)")
+    add(
+        "--beam-option",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="an option of Beam or its runner, such as flink_master=localhost:8081; may be repeated",
+    )
+    args = cli.parse(parser, argv)
+
+    with contextlib.nullcontext() if args.verbose else _quiet():
+        counts = _extract(args)
+    for name, count in counts.items():
+        print(f"{name:<10} {count:>12,}")
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Without Beam's warnings: of what is missing for Google's services, whoever asks, and the like."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _extract(args):
+    optional("apache_beam", "beam")
+    from export.check import version_folder
+    from export.offline.handler import ExtractionHandler
+    from export.offline.shards import input_files, make_way
+
+    model = version_folder(args.model, args.version).resolve()
+    options = _options(args.runner, args.beam_option)
+    make_way(args.output, input_files(args.input), args.overwrite)
+    handler = ExtractionHandler(model, args.batch_size, args.threads)
+    return _run(options, args.input, handler, args.output, args.shards)
+
+
+def _options(runner, given):
+    """`PipelineOptions`; Beam itself would pass over an option that does not exist."""
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    # What DirectRunner comes to, too: but that first looks for another runner in the network.
+    flags = [f"--runner={'FnApiRunner' if runner == 'DirectRunner' else runner}"]
+    known = PipelineOptions([]).get_all_options()
+    for text in given:
+        name, _, value = text.partition("=")
+        if name not in known or name == "runner":
+            raise InputError(f"--beam-option must be NAME=VALUE with a name that Beam knows. Received: {text}")
+        flags.append(f"--{name}={value}" if value else f"--{name}")
+    try:
+        options = PipelineOptions(flags)
+        options.get_all_options()
+    except SystemExit:  # Beam's own parser has said why
+        raise InputError(f"--beam-option must have a value of its kind. Received: {' '.join(given)}") from None
+    return options
+
+
+def _run(options, pattern, handler, prefix, shards):
+    import apache_beam as beam
+
+    from export.offline.pipeline import counts, extraction
+
+    pipeline = beam.Pipeline(options=options)
+    extraction(pipeline, pattern, handler, prefix, shards)
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+    except Exception as error:  # noqa: BLE001, runners raise what they like, with what their workers raised inside
+        logging.getLogger("apache_beam").info("The job failed", exc_info=True)
+        raise InputError(f"The job must finish. Received: {' '.join(str(error).split())}") from None
+    return counts(result)
+
+
+def main():
+    sys.exit(cli.run("cman-batch", command))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What is done with the lines, as a Beam pipeline."""
+
+from __future__ import annotations
+
+import apache_beam as beam
+from apache_beam.coders import BytesCoder
+from apache_beam.io import fileio
+from apache_beam.metrics import Metrics
+from apache_beam.ml.inference.base import RunInference
+
+from cman_tf.data.formats.jsonl import record
+from cman_tf.data.formats.records import to_bytes
+from cman_tf.errors import InputError
+from export.offline.lines import read_lines
+from export.offline.shards import SUFFIX, errors_prefix
+
+# What is counted, in the order of printing.
+COUNTERS = ("sentences", "entities", "relations", "left out", "bad lines")
+
+_BAD = "bad"
+
+
+class ReadLines(beam.DoFn):
+    """A `ReadableFile` to its documents; bad lines go to a side output, as bytes of a JSON object."""
+
+    def process(self, file):
+        path = file.metadata.path
+        with file.open() as opened:
+            for number, line, found in read_lines(opened, path):
+                if isinstance(found, InputError):
+                    _count("bad lines")
+                    about = {"file": path, "line": number, "content": line.decode("utf-8", "backslashreplace")}
+                    yield beam.pvalue.TaggedOutput(_BAD, to_bytes({**about, "reason": str(found)}))
+                else:
+                    yield found
+
+
+def write_record(item):
+    """The line of `(document, left_out)`, counted."""
+    document, left_out = item
+    _count("sentences")
+    _count("entities", len(document.entities))
+    _count("relations", len(document.relations))
+    _count("left out", left_out)
+    return to_bytes(record(document))
+
+
+def extraction(pipeline, pattern, handler, prefix, shards=0):
+    """Add all steps to a pipeline.
+
+    Args:
+        pipeline: `beam.Pipeline`.
+        pattern: str. Glob of input files; those named `.gz` and the like are decompressed.
+        handler: `ExtractionHandler`.
+        prefix: str. Beginning of the output files' paths.
+        shards: int. Output files; 0 leaves it to the runner.
+    """
+    files = pipeline | "Match" >> fileio.MatchFiles(pattern) | "Open" >> fileio.ReadMatches()
+    # From here on the work of one large file is everybody's. Before, a file is read by one worker, which can so say
+    # in what line something is wrong.
+    lines = files | "Read" >> beam.ParDo(ReadLines()).with_outputs(_BAD, main="documents")
+    found = lines.documents | "Spread" >> beam.Reshuffle() | "Extract" >> RunInference(handler)
+    _write(found | "Format" >> beam.Map(write_record), prefix, "Write", shards)
+    _write(lines[_BAD], errors_prefix(prefix), "Write bad lines", skip_if_empty=True)
+
+
+def counts(result):
+    """dict of `COUNTERS` to int, of a finished job."""
+    found = result.metrics().query(beam.metrics.MetricsFilter().with_namespace("cman"))["counters"]
+    values = {counter.key.metric.name: counter.result for counter in found}
+    return {name: values.get(name, 0) for name in COUNTERS}
+
+
+def _write(lines, prefix, name, shards=0, **options):
+    # To a temporary folder first: a file has its final name when it is whole, and once.
+    lines | name >> beam.io.WriteToText(
+        prefix, file_name_suffix=SUFFIX, num_shards=shards, coder=BytesCoder(), **options
+    )
+
+
+def _count(name, number=1):
+    Metrics.counter("cman", name).inc(number)
