@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import shutil
+import time
 from pathlib import Path
 
 import keras_tuner
@@ -30,6 +31,9 @@ class CmanHyperModel(keras_tuner.HyperModel):
         space: `Space`.
         tell: callable, str -> None, for what a person should read. Default: print.
 
+    Attributes:
+        training_seconds: float. How long the last training took.
+
     Raises:
         InputError: the corpus cannot be read or has no dev split.
     """
@@ -43,6 +47,7 @@ class CmanHyperModel(keras_tuner.HyperModel):
         self.train, self.dev = training_data(change(base, {"protocol": "train"}), corpus)
         self.schema = schema_of(self.train, corpus)
         self.fingerprint = fingerprint(self.train, self.dev)
+        self.training_seconds = 0.0
         self._vocabularies = {}
         self._encoders = {}
 
@@ -109,9 +114,12 @@ class CmanHyperModel(keras_tuner.HyperModel):
         if model is None:
             model, _ = self.network(config)
         featurizer = Featurizer(vocabulary, config.characters.max_length)
+        trainer = Trainer(run, config, model, featurizer, self.train, self.dev, encoders=encoders)
+        start = time.perf_counter()
         try:
-            return Trainer(run, config, model, featurizer, self.train, self.dev, encoders=encoders).fit()
+            return trainer.fit()
         finally:
+            self.training_seconds = time.perf_counter() - start
             # Else the graphs of all trials stay in memory.
             tf.keras.backend.clear_session()
             gc.collect()

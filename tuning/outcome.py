@@ -13,6 +13,9 @@ from cman_tf.files import atomic_write
 from tuning import OBJECTIVES
 from tuning.hypermodel import best_epoch
 
+# What a trial cost, a file in its folder.
+COSTS = "costs.json"
+
 
 def trials_of(oracle, space):
     """All trials in the order of their start.
@@ -22,13 +25,14 @@ def trials_of(oracle, space):
         space: `Space`.
 
     Returns:
-        list of dict: `id`, `status`, `values`, `epochs`, `val_f1`, `val_re_f1`, `val_ner_f1` (None for a failed one)
-        and `reason` (of a failure).
+        list of dict: `id`, `status`, `values`, `epochs`, `val_f1`, `val_re_f1`, `val_ner_f1` (None for a failed one),
+        `reason` (of a failure), `seconds` in all, `training_seconds` of these, and `peak_memory_mb` of the process.
     """
     rows = []
     for name in oracle.start_order:
         trial = oracle.trials[name]
         values = trial.hyperparameters.values
+        costs = Path(oracle._get_trial_dir(name)) / COSTS
         found = dict.fromkeys(OBJECTIVES)
         if trial.status == "COMPLETED":
             found = {key: trial.metrics.get_best_value(key) for key in OBJECTIVES}
@@ -40,6 +44,7 @@ def trials_of(oracle, space):
                 "epochs": space.config(values, values.get("tuner/epochs")).training.epochs,
                 **found,
                 "reason": reason(trial.message),
+                **(json.loads(costs.read_text()) if costs.is_file() else {}),
             }
         )
     return rows

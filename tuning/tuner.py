@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import json
+import resource
+import sys
 import time
+from pathlib import Path
 
 import keras_tuner
 
-from tuning.outcome import reason
+from cman_tf.files import atomic_write
+from tuning.outcome import COSTS, reason
 
 
 class CmanTuner(keras_tuner.Tuner):
@@ -28,6 +33,7 @@ class CmanTuner(keras_tuner.Tuner):
         self.tell = tell
         self.deadline = deadline
         self.durations = []
+        self.end = None
         super().__init__(oracle=oracle, hypermodel=hypermodel, **options)
 
     def pre_create_trial(self):
@@ -39,14 +45,22 @@ class CmanTuner(keras_tuner.Tuner):
         return self.hypermodel.fit(trial.hyperparameters, model, folder=self.get_trial_dir(trial.trial_id))
 
     def on_trial_begin(self, trial):
-        self.start = time.perf_counter()
+        # From the end of the trial before, so that what is between trials counts.
+        self.start = self.end or time.perf_counter()
+        self.hypermodel.training_seconds = 0.0
         epochs = self.hypermodel.config(trial.hyperparameters).training.epochs
         self.tell(f"trial {trial.trial_id}: {epochs} epochs")
 
     def on_trial_end(self, trial):
-        seconds = time.perf_counter() - self.start
-        self.durations.append(seconds)
         super().on_trial_end(trial)
+        self.end = time.perf_counter()
+        seconds = self.end - self.start
+        self.durations.append(seconds)
+        with atomic_write(Path(self.get_trial_dir(trial.trial_id)) / COSTS) as file:
+            # Kilobytes on Linux, bytes on macOS.
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**10 if sys.platform != "darwin" else 2**20)
+            costs = {"seconds": seconds, "training_seconds": self.hypermodel.training_seconds, "peak_memory_mb": peak}
+            json.dump(costs, file)
         trial = self.oracle.get_trial(trial.trial_id)
         if trial.score is None:
             self.tell(f"trial {trial.trial_id}: failed. {reason(trial.message)}")

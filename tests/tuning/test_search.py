@@ -61,6 +61,8 @@ def test_every_trial_is_there_once_with_its_scores_or_its_reason(finished):
         assert trial["val_f1"] == pytest.approx((trial["val_ner_f1"] + trial["val_re_f1"]) / 2)
         assert set(trial["values"]) == {"model.hidden_size", "model.bsa_units", "training.learning_rate"}
         assert (trial["epochs"], trial["reason"]) == (2, None)
+        assert 0 < trial["training_seconds"] < trial["seconds"]
+        assert trial["peak_memory_mb"] > 100
 
 
 def test_a_trial_is_what_fit_makes_of_its_configuration(finished, tiny):
