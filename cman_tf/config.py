@@ -300,6 +300,11 @@ def get(config, name):
     return config
 
 
+def different(one, other):
+    """Dotted names of the fields in which two configurations differ, a list."""
+    return [name for name, *_ in fields() if get(one, name) != get(other, name)]
+
+
 def to_dict(config):
     """The configuration as nested plain dicts."""
     # Lists, for what is read from YAML and JSON has no tuples.

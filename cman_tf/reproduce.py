@@ -63,9 +63,13 @@ def command(argv):
             return
         outcome = runner.run(planned)
 
+    from cman_tf.reproduction.dev_log import write_log
     from cman_tf.reproduction.page import write_page
 
-    print(f"Page: {write_page(Path(args.results), Path(args.benchmarks), Path(args.page), known)}")
+    page = Path(args.page)
+    print(f"Page: {write_page(Path(args.results), Path(args.benchmarks), page, known)}")
+    if (Path(args.results) / "dev" / "notes.md").is_file():
+        print(f"Page: {write_log(Path(args.results) / 'dev', page.with_name('relations.md'))}")
     missing = [f"{name} ({state})" for name, state in outcome.items() if state != "done"]
     if missing:
         raise InputError(f"Every job must end; the same command goes on. Received: {', '.join(missing)}")

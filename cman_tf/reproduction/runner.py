@@ -146,16 +146,4 @@ class Runner:
 
 def _differences(kept, asked):
     """Names of config fields in which two configurations differ."""
-
-    def leaves(config):
-        values = configs.to_dict(config)
-        found = {}
-        for name, *_ in configs.fields():
-            value = values
-            for part in name.split("."):
-                value = value[part]
-            found[name] = value
-        return found
-
-    kept, asked = leaves(kept), leaves(asked)
-    return [name for name in kept if kept[name] != asked[name] and name not in _PLACES]
+    return [name for name in configs.different(kept, asked) if name not in _PLACES]

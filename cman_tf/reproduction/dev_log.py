@@ -1,0 +1,59 @@
+"""docs/relations.md: what was tried on the dev split, one change at a time, from the folders of those runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from cman_tf import config as configs
+from cman_tf.files import atomic_write
+from cman_tf.training.run import Run
+
+PLACE = "<!-- table -->\n"
+
+
+def write_log(folder, path):
+    """Put the table of runs into the text of `notes.md`, where it says `<!-- table -->`.
+
+    Args:
+        folder: path. `notes.md` and a folder for each run, in the order of their names, with its `config.yaml` and
+            `history.csv`.
+        path: path of the page.
+
+    Returns:
+        path of the page.
+    """
+    before, after = (Path(folder) / "notes.md").read_text(encoding="utf-8").split(PLACE)
+    with atomic_write(path) as file:
+        file.write(before + table(folder) + after)
+    return path
+
+
+def table(folder):
+    """A row for each run: what it changed of the first one, and its dev F1 in percent, Markdown."""
+    lines = [
+        "| | What is different | Epochs | Entities | Relations | Relations, last epoch |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    base = None
+    for path in sorted(path for path in Path(folder).iterdir() if path.is_dir()):
+        run = Run(path)
+        values = yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8"))
+        config = configs.from_dict(values, str(path))
+        base = base or config
+        history = run.history()
+        best = max(history, key=lambda row: row["dev_ner_f1"] + row["dev_re_f1"])
+        cells = [path.name, changes(base, config), str(len(history))]
+        cells += [f"{100 * best[f'dev_{item}_f1']:.2f}" for item in ("ner", "re")]
+        lines.append(f"| {' | '.join(cells)} | {100 * history[-1]['dev_re_f1']:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+def changes(base, config):
+    """Fields that differ between two configurations and bear on the figures, one text."""
+    names = [
+        name for name, *_ in configs.fields() if name not in ("corpus.data_dir", "encoder.store", "training.epochs")
+    ]
+    found = [name for name in names if configs.get(base, name) != configs.get(config, name)]
+    return ", ".join(f"`{name}: {configs.get(config, name)}`" for name in found) or "(the same)"
