@@ -111,7 +111,7 @@ def _run(options, pattern, handler, prefix, shards):
         result = pipeline.run()
         result.wait_until_finish()
     except Exception as error:  # noqa: BLE001, runners raise what they like, with what their workers raised inside
-        logging.getLogger("apache_beam").info("The job failed", exc_info=True)
+        logging.getLogger("apache_beam").warning("The job failed", exc_info=True)
         raise InputError(f"The job must finish. Received: {' '.join(str(error).split())}") from None
     return counts(result)
 

@@ -52,8 +52,6 @@ def table(folder):
 
 def changes(base, config):
     """Fields that differ between two configurations and bear on the figures, one text."""
-    names = [
-        name for name, *_ in configs.fields() if name not in ("corpus.data_dir", "encoder.store", "training.epochs")
-    ]
-    found = [name for name in names if configs.get(base, name) != configs.get(config, name)]
+    elsewhere = ("corpus.data_dir", "encoder.store", "training.epochs")
+    found = [name for name in configs.different(base, config) if name not in elsewhere]
     return ", ".join(f"`{name}: {configs.get(config, name)}`" for name in found) or "(the same)"

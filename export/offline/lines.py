@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from cman_tf.data.document import Document
 from cman_tf.data.formats.jsonl import _document, _raw_text
 from cman_tf.data.formats.reading import located
@@ -20,25 +22,24 @@ def read_lines(file, path):
         `(number, line, document or error)`: int from 1; bytes without line end; `Document`, without tokens for raw
         text, or the `InputError` of a line that is none. Blank lines are sentences of a text, nothing in JSON lines.
     """
-    json, waiting = None, []
-    for number, line in enumerate(file, 1):
+    lines, first = enumerate(_lines(file), 1), []
+    for item in lines:
+        first.append(item)
+        if item[1].strip():
+            break
+    json = bool(first) and first[-1][1].lstrip().startswith(b"{")
+    for number, line in itertools.chain(first, lines):
+        if line.strip() or not json:
+            yield number, line, _read(line, json, path, number)
+
+
+def _lines(file):
+    """Lines without their ends and the first one's byte order mark."""
+    # Beam's decompressed files do not iterate.
+    for number, line in enumerate(iter(file.readline, b"")):
         line = line[:-1] if line.endswith(b"\n") else line
         line = line[:-1] if line.endswith(b"\r") else line
-        line = line[3:] if number == 1 and line.startswith(b"\xef\xbb\xbf") else line
-        if json is None and not line.strip():
-            waiting.append(number)
-            continue
-        if json is None:
-            json = line.lstrip().startswith(b"{")
-            yield from () if json else _blank(waiting)
-        if not json or line.strip():
-            yield number, line, _read(line, json, f"{path}, line {number}", path, number)
-    if json is None:
-        yield from _blank(waiting)
-
-
-def _blank(numbers):
-    return ((number, b"", raw("")) for number in numbers)
+        yield line[3:] if not number and line.startswith(b"\xef\xbb\xbf") else line
 
 
 def raw(text, id=""):
@@ -46,26 +47,31 @@ def raw(text, id=""):
     return Document((), text=text, offsets=(), id=id)
 
 
-def _read(line, json, place, path, number):
+def _read(line, json, path, number):
+    place = f"{path}, line {number}"
     try:
         with located(place):
-            try:
-                text = line.decode()
-            except UnicodeDecodeError as error:
-                raise InputError(f"A line must be UTF-8 text. Received: byte 0x{line[error.start]:02x}") from None
-        document = _from_json(parse_json(text, path, number), place) if json else raw(text)
+            text = _decoded(line)
+        # It says by itself where.
+        record = parse_json(text, path, number) if json else None
         with located(place):
-            return _encodable(document)
+            return _encodable(_document_of(record) if json else raw(text))
     except InputError as error:
         return error
 
 
-def _from_json(record, place):
-    with located(place):
-        check_object(record, "A line")
-        name = identifier(record, "id")
-        # As JSON lines are read everywhere; nothing is tokenised here, so any true value stands for a tokeniser.
-        return _document(record, name) if "tokens" in record else raw(_raw_text(record, True), name)
+def _decoded(line):
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"A line must be UTF-8 text. Received: byte 0x{line[error.start]:02x}") from None
+
+
+def _document_of(record):
+    check_object(record, "A line")
+    name = identifier(record, "id")
+    # As JSON lines are read everywhere; nothing is tokenised here, so any true value stands for a tokeniser.
+    return _document(record, name) if "tokens" in record else raw(_raw_text(record, True), name)
 
 
 def _encodable(document):
