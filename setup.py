@@ -65,6 +65,7 @@ setup(
     extras_require={
         "convert": ["safetensors>=0.4,<1"],
         "spacy": SPACY,
+        "beam": ["apache-beam>=2.59,<2.78"],  # the oldest and the newest tried; protobuf 4, from above, suits them
         "frames": FRAMES,
         "notebooks": NOTEBOOKS,
         "docs": DOCS,
@@ -93,6 +94,7 @@ setup(
             "cman-export-check=export.check:main",
             "cman-server=export.server:main",
             "cman-client=export.client:main",
+            "cman-batch=export.batch:main",
         ],
         "spacy_factories": ["cman=cman_tf.interop.component:make_component"],
     },

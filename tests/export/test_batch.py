@@ -1,0 +1,178 @@
+"""Files of sentences through Beam: what a server would answer, once each, and what is wrong with the other lines."""
+
+import gzip
+import io
+import json
+import os
+
+import pytest
+
+from cman_tf import cli
+from cman_tf.data import formats
+from cman_tf.errors import InputError
+from export import batch
+from export.offline.lines import read_lines
+from tests.export.tiny import Extractor
+
+# Reading a line needs no Beam.
+
+
+def lines_of(content):
+    return [
+        (number, found if isinstance(found, InputError) else (found.id, list(found.tokens), found.text))
+        for number, _, found in read_lines(io.BytesIO(content), "f")
+    ]
+
+
+def test_a_text_file_has_a_sentence_a_line_blank_ones_too():
+    content = "\ufeff\r\nAna left .\r\n\n{no JSON here\nlast".encode()
+    assert lines_of(content) == [
+        (number, ("", [], text)) for number, text in enumerate(["", "Ana left .", "", "{no JSON here", "last"], 1)
+    ]
+    assert lines_of(b"\n \n") == [(1, ("", [], "")), (2, ("", [], " "))]
+    assert lines_of(b"") == []
+
+
+def test_json_lines_are_read_as_everywhere():
+    content = b'\n{"id": 7, "text": "Ana left ."}\n\n{"id": "a", "tokens": ["Ana", "left"], "text": "Ana  left"}\n'
+    assert lines_of(content) == [(2, ("7", [], "Ana left .")), (4, ("a", ["Ana", "left"], "Ana  left"))]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'{"text": 3}', "`text` must be a string. Received: 3 in f, line 2"),
+        (b'{"tokens": ["a", ""]}', "Every token must be a non-empty string. Received: token 1 is '' in f, line 2"),
+        (b'{"tokens": "Ana"}', "`tokens` must be a list of strings. Received: 'Ana' in f, line 2"),
+        (b"[1", "The file must hold valid JSON. Received: expecting ',' delimiter in f, line 2, column 3"),
+        (b"[1]", "A line must be a JSON object. Received: [1] in f, line 2"),
+        (b'{"text": "a\xff"}', "A line must be UTF-8 text. Received: byte 0xff in f, line 2"),
+        (b'{"text": "\\ud800"}', "A sentence must be Unicode text. Received: a lone surrogate in f, line 2"),
+        (b"{}", "A line must have a key 'text' or 'tokens'. Received: no key in f, line 2"),
+    ],
+)  # fmt: skip
+def test_a_bad_line_is_told_with_its_place_and_the_next_is_read(line, said):
+    _, (_, error), (_, good) = lines_of(b'{"text": "x"}\n' + line + b'\n{"text": "y"}\n')
+    assert str(error).startswith(said)
+    assert good == ("", [], "y")
+
+
+# The whole.
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capsys):
+    """The command in a new folder: `(exit code, standard output, standard error)`."""
+    pytest.importorskip("apache_beam", reason="needs the extra [beam]")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+
+    def call(*options, model="models"):
+        code = cli.run("cman-batch", batch.command, ["--model", str(model), "--output", "out/found", *options])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def read(pattern, folder):
+    return [json.loads(line) for path in sorted(folder.glob(pattern)) for line in path.read_text().splitlines()]
+
+
+def test_thirty_lines_are_answered_as_by_the_run(run, tmp_path, exported, documents, run_predictor):
+    texts = [document.text for document in documents][:15] + ["", "🙂 Ana lives in Oslo 🙂"]
+    tokenised = [{"id": f"n{i}", "tokens": list(document.tokens)} for i, document in enumerate(documents[:13])]
+    (tmp_path / "in" / "a.txt").write_text("\n".join(texts[:10]) + "\n")
+    with gzip.open(tmp_path / "in" / "b.txt.gz", "wt") as file:
+        file.write("\n".join(texts[10:]) + "\n")
+    (tmp_path / "in" / "c.jsonl").write_text("".join(json.dumps(line) + "\n" for line in tokenised) + "{\n")
+
+    code, out, err = run("--input", "in/*", "--shards", "2", "--batch-size", "4", model=exported)
+    assert (code, err) == (0, "")
+    assert sorted(os.listdir("out")) == [
+        "found-00000-of-00002.jsonl",
+        "found-00001-of-00002.jsonl",
+        "found-errors-00000-of-00001.jsonl",
+    ]
+
+    raw = run_predictor(texts)
+    given = run_predictor.extract(documents[:13])
+    formats.write(raw + given, tmp_path / "expected.jsonl")
+    expected = [json.loads(line) for line in (tmp_path / "expected.jsonl").read_text().splitlines()]
+    for line, identifier in zip(expected[len(texts) :], tokenised):
+        line["id"] = identifier["id"]
+
+    def key(line):
+        return line.get("id", ""), line["text"]
+
+    found = read("out/found-0*", tmp_path)
+    assert len(found) == 30
+    for got, wanted in zip(sorted(found, key=key), sorted(expected, key=key)):
+        scores = [
+            [item.pop("score") for kind in ("entities", "relations") for item in line[kind]] for line in (got, wanted)
+        ]
+        assert got == wanted
+        assert scores[0] == pytest.approx(scores[1], abs=1e-5)
+
+    (error,) = read("out/found-errors-*", tmp_path)
+    assert (error["file"].rsplit("/")[-1], error["line"], error["content"]) == ("c.jsonl", 14, "{")
+    counted = {line[:10].strip(): int(line[10:].replace(",", "")) for line in out.splitlines()}
+    assert counted == {
+        "sentences": 30,
+        "entities": sum(len(line["entities"]) for line in expected),
+        "relations": sum(len(line["relations"]) for line in expected),
+        "left out": 0,
+        "bad lines": 1,
+    }
+    assert counted["entities"] > 10
+
+
+def test_an_output_is_kept_or_replaced_as_a_whole(run, tmp_path):
+    Extractor().save(tmp_path / "tiny" / "1")
+    (tmp_path / "in" / "a.txt").write_text("Ana left .\n")
+    (tmp_path / "out").mkdir()
+    for number in (0, 2):
+        (tmp_path / "out" / f"found-0000{number}-of-00003.jsonl").write_text("old\n")
+    (tmp_path / "out" / "found-errors-00000-of-00001.jsonl").write_text("old\n")
+    (tmp_path / "out" / "found-notes.jsonl").write_text("mine\n")
+    code, out, err = run("--input", "in/*", model="tiny")
+    assert (code, out) == (2, "")
+    assert err == "cman-batch: An output must be new, or --overwrite given. Received: 3 of 4 files of out/found\n"
+    assert run("--input", "in/*", "--overwrite", model="tiny")[0] == 0
+    assert sorted(os.listdir("out")) == ["found-00000-of-00001.jsonl", "found-notes.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--input", "in/no*"], "--input must match a file. Received: in/no*"),
+        (["--input", "in/*", "--beam-option", "nonsense=1"], "with a name that Beam knows. Received: nonsense=1"),
+        (["--input", "in/*", "--output", "out/"], "must end with the beginning of a file's name. Received: 'out/'"),
+        (["--input", "in/*", "--output", "in/found", "--overwrite"], "must not be what --input reads. Received: in/"),
+        (["--input", "in/*", "--version", "9"], "without version 9"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_all_as_it_was(run, tmp_path, options, said):
+    (tmp_path / "models" / "1").mkdir(parents=True)
+    (tmp_path / "in" / "found-00000-of-00001.jsonl").write_text('{"text": "Ana left ."}\n')
+    code, out, err = run(*options)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+    assert not os.path.exists("out")
+    assert os.listdir("in") == ["found-00000-of-00001.jsonl"]
+
+
+def test_a_model_that_cannot_be_loaded_is_one_sentence_and_no_output(run, tmp_path):
+    (tmp_path / "in" / "a.txt").write_text("Ana left .\n")
+    Extractor().save(tmp_path / "models" / "1")
+    graph = tmp_path / "models" / "1" / "saved_model.pb"
+    graph.write_bytes(graph.read_bytes()[:5000])
+    code, out, err = run("--input", "in/*")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("cman-batch: The job must finish. Received: ")
+    assert not list(tmp_path.glob("out/found-0*"))
+
+
+def test_without_beam_the_command_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(__import__("sys").modules, "apache_beam", None)
+    assert cli.run("cman-batch", batch.command, ["--model", "m", "--input", "i", "--output", "o"]) == 2
+    assert "pip install 'cman-tf[beam]'" in capsys.readouterr().err
