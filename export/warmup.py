@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from cman_tf.errors import InputError
@@ -23,7 +24,9 @@ def sentence(length):
 
 
 def write_warmup(path, model_name, lengths=LENGTHS, batch_sizes=BATCH_SIZES):
-    """Write requests of several lengths and batch sizes for signature `serving_default`.
+    """Write requests of several lengths and batch sizes for `serving_default` and `tokens`, and one for `scores`.
+
+    A server compiles the graph of a signature when it is first asked, which takes seconds; new sizes take less.
 
     Args:
         path: str or path. A version's folder.
@@ -36,14 +39,24 @@ def write_warmup(path, model_name, lengths=LENGTHS, batch_sizes=BATCH_SIZES):
     path = Path(path) / RECORDS
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as file:
-        for length in lengths:
-            for size in batch_sizes:
-                request = predict_pb2.PredictRequest()
-                request.model_spec.name = model_name
-                request.model_spec.signature_name = "serving_default"
-                request.inputs["text"].CopyFrom(tf.make_tensor_proto([sentence(length)] * size, tf.string))
-                log = prediction_log_pb2.PredictLog(request=request)
-                file.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
+        for signature, name, rows in _questions(lengths, batch_sizes):
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = model_name
+            request.model_spec.signature_name = signature
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(rows, tf.string))
+            log = prediction_log_pb2.PredictLog(request=request)
+            file.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
+
+
+def _questions(lengths, batch_sizes):
+    """Yield `(signature, input, rows)`."""
+    sizes = [(length, size) for length in lengths for size in batch_sizes]
+    for length, size in sizes:
+        yield "serving_default", "text", [sentence(length)] * size
+    for length, size in sizes:
+        yield "tokens", "tokens", [sentence(length).split()] * size
+    # Few ask for scores, with which a server would start later by as much again.
+    yield "scores", "tokens", [sentence(lengths[0]).split()]
 
 
 def read_warmup(path):
@@ -53,7 +66,7 @@ def read_warmup(path):
         path: str or path. A version's folder.
 
     Returns:
-        list of `(signature name, {input name: list})`, texts as str.
+        list of `(signature name, {input name: list})`, texts as str, rows of tokens as lists of them.
 
     Raises:
         InputError: the file is missing or no TFRecord of prediction logs.
@@ -66,9 +79,13 @@ def read_warmup(path):
     try:
         for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
             request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
-            inputs = {name: [text.decode() for text in value.string_val] for name, value in request.inputs.items()}
+            inputs = {name: _texts(value) for name, value in request.inputs.items()}
             requests.append((request.model_spec.signature_name, inputs))
-    except (tf.errors.OpError, DecodeError, ValueError) as error:
+    except (tf.errors.OpError, DecodeError, TypeError, ValueError) as error:
         reason = " ".join(str(getattr(error, "message", error)).split())
         raise InputError(f"A warm-up file must be a TFRecord of prediction logs. Received: {path} ({reason})") from None
     return requests
+
+
+def _texts(proto):
+    return np.char.decode(tf.make_ndarray(proto).astype(bytes), "utf-8").tolist()

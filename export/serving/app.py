@@ -101,6 +101,8 @@ class Server:
                 ("grpc.so_reuseport", 0),  # two servers on one port would share the requests in silence
                 ("grpc.max_receive_message_length", self.options.max_message_bytes),
                 ("grpc.max_send_message_length", -1),
+                # Two minutes otherwise: who connects and says nothing would keep a stopping server for all its grace.
+                ("grpc.server_handshake_timeout_ms", 10_000),
             ],
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictService(self.predictor), server)

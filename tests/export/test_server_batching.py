@@ -1,5 +1,7 @@
 """Requests of several clients in one batch, the bounded queue, and deadlines."""
 
+import contextlib
+import socket
 import threading
 import time
 from concurrent import futures
@@ -211,3 +213,26 @@ def test_a_models_own_refusal_keeps_its_code(serve):
     _, asker = serve()
     assert code(asker.predict, ["bad"], "picky") == Code.INVALID_ARGUMENT
     assert asker.predict(["good"], "picky")["upper"] == [b"GOOD"]
+
+
+@pytest.mark.parametrize(
+    ("interface", "begun"),
+    [
+        ("rest_port", b"POST /v1/models/cman:predict HTTP/1.1\r\nContent-Length: 900\r\n\r\n{"),
+        ("rest_port", b"GET /v1/mod"),
+        ("port", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0"),
+        ("port", b""),
+    ],
+)
+def test_clients_that_send_slowly_or_not_at_all_keep_nobody_waiting(serve, interface, begun):
+    server, asker = serve()
+    with contextlib.ExitStack() as stack:
+        for _ in range(30):
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", getattr(asker, interface))))
+            slow.sendall(begun)
+        started = time.monotonic()
+        assert asker.predict(["a"], timeout=5)["length"] == [1]
+        assert asker.http("/v1/models/cman:predict", {"instances": ["a"]})[0] == 200
+        # Nor do they hold up the end beyond its grace.
+        server.stop(1)
+        assert time.monotonic() - started < 5

@@ -7,17 +7,20 @@ from cman_tf.errors import InputError
 from export.warmup import BATCH_SIZES, LENGTHS, RECORDS, read_warmup, write_warmup
 
 
-def test_requests_of_every_length_and_batch_size(exported, run_predictor):
+def test_requests_of_every_signature_length_and_batch_size(exported, run_predictor):
     requests = read_warmup(exported)
-    assert {name for name, _ in requests} == {"serving_default"}
-    texts = [inputs["text"] for _, inputs in requests]
-    lengths = [(len(document), len(batch)) for batch in texts for document in run_predictor.tokenize(batch[:1])]
-    assert lengths == [(length, size) for length in LENGTHS for size in BATCH_SIZES]
+    asked = {"serving_default": [], "tokens": [], "scores": []}
+    for name, inputs in requests:
+        (batch,) = inputs.values()
+        row = batch[0] if isinstance(batch[0], list) else run_predictor.tokenize(batch[:1])[0].tokens
+        asked[name].append((len(row), len(batch)))
+    every = [(length, size) for length in LENGTHS for size in BATCH_SIZES]
+    assert asked == {"serving_default": every, "tokens": every, "scores": [(LENGTHS[0], 1)]}
 
 
 def test_requests_are_answered(exported, served):
     for name, inputs in read_warmup(exported):
-        assert served.replay(name, inputs) == len(inputs["text"])
+        assert served.replay(name, inputs) == len(next(iter(inputs.values())))
 
 
 def test_the_file_is_a_record_file_of_prediction_logs(tmp_path):
