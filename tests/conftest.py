@@ -59,6 +59,16 @@ def eager():
     tf.config.run_functions_eagerly(False)
 
 
+@pytest.fixture
+def eager_here():
+    """The same for one test alone."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="session")
 def public_data():
     """Folder with copies of the public corpora, or skip."""

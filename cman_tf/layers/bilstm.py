@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from cman_tf.layers.symbolic import shapes_only
+
 # Sequences in a batch up to which the fused kernel is the faster one.
 FEW = 4
 
@@ -52,6 +54,8 @@ class BiLSTM(tf.keras.layers.Layer):
 
     def call(self, inputs, mask=None, training=None):
         batch, time = tf.unstack(tf.shape(inputs)[:2])
+        if shapes_only():
+            return tf.zeros([batch, time, 2 * self.units])
         lengths = tf.fill([batch], time) if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
         if training:
             return self._packed(inputs, lengths)

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from cman_tf.layers.bilstm import BiLSTM, Packing
+from cman_tf.layers.symbolic import shapes_only
 
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
@@ -41,6 +42,8 @@ class CharacterEncoder(tf.keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs, index):
+        if shapes_only():
+            return tf.zeros(tf.concat([tf.shape(index), [2 * self.hidden_size]], axis=0))
         packing = Packing(tf.math.count_nonzero(inputs, axis=1, dtype=tf.int32))
         # There are far fewer characters than places where they stand: project the table, then look up.
         table = self.bilstm.project(self.embedding.embeddings)

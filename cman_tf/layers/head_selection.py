@@ -4,6 +4,8 @@ import math
 
 import tensorflow as tf
 
+from cman_tf.layers.symbolic import shapes_only
+
 # Pairs of tokens that are scored at once; each takes a few kilobytes.
 PAIRS = 16384
 
@@ -78,6 +80,9 @@ class HeadSelection(tf.keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs, lengths, pairs=None):
+        if shapes_only():
+            batch, tokens = tf.unstack(tf.shape(inputs)[:2])
+            return tf.zeros([batch, tokens, tokens, self.num_relations])
         heads = tf.matmul(inputs, self.head_kernel)
         tails = tf.matmul(inputs, self.tail_kernel) + self.bias
         if self.pair_kernel is None:
