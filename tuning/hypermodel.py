@@ -10,6 +10,7 @@ from pathlib import Path
 import keras_tuner
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
+from tensorflow.python.framework import ops
 
 from cman_tf.config import change
 from cman_tf.data.featurizer import Featurizer
@@ -19,6 +20,8 @@ from cman_tf.errors import InputError
 from cman_tf.training.run import Run, build, fingerprint, start_vectors
 from cman_tf.training.trainer import Trainer
 from cman_tf.training.workflow import load_corpus, schema_of, training_data
+
+_GRADIENTS = ops.gradient_registry._registry
 
 
 class CmanHyperModel(keras_tuner.HyperModel):
@@ -48,6 +51,7 @@ class CmanHyperModel(keras_tuner.HyperModel):
         self.schema = schema_of(self.train, corpus)
         self.fingerprint = fingerprint(self.train, self.dev)
         self.training_seconds = 0.0
+        self._gradients = set(_GRADIENTS)
         self._vocabularies = {}
         self._encoders = {}
 
@@ -120,9 +124,16 @@ class CmanHyperModel(keras_tuner.HyperModel):
             return trainer.fit()
         finally:
             self.training_seconds = time.perf_counter() - start
-            # Else the graphs of all trials stay in memory.
-            tf.keras.backend.clear_session()
-            gc.collect()
+            self._free_graphs()
+
+    def _free_graphs(self):
+        """Let go of what a trial traced. TensorFlow keeps the gradient of every `tf.custom_gradient` that a graph holds
+        in a table, by a name of its own, and with it the graph: hundreds of megabytes a trial."""
+        tf.keras.backend.clear_session()
+        for name in set(_GRADIENTS) - self._gradients:
+            if name.startswith("CustomGradient-"):
+                del _GRADIENTS[name]
+        gc.collect()
 
     def encoders(self, config):
         """`Encoders` of a configuration, loaded once; trained ones anew, for a trial changes their weights."""

@@ -215,3 +215,15 @@ def test_a_killed_search_goes_on(tiny, tmp_path, tuner):
     assert sum("val_f1" in line and line.startswith("trial") for line in said.splitlines()) == 3
     for path, time_ns in list(before.items())[:2]:
         assert path.stat().st_mtime_ns == time_ns
+
+
+@pytest.mark.slow
+def test_thirty_trials_take_the_memory_of_a_few(tiny, tmp_path):
+    """Each trial traces graphs of a hundred megabytes and more, which must not stay."""
+    folder = tmp_path / "search"
+    command = [sys.executable, "-m", "tuning.search", *tiny, "--tuner", "random", "--max-trials", "30"]
+    command += ["--training.epochs", "1", "--finalists", "1", "--executions", "1", "--directory", str(folder)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    peaks = [trial["peak_memory_mb"] for trial in read(folder)["trials"]]
+    assert len(peaks) == 30
+    assert peaks[-1] < peaks[4] + 300, peaks
