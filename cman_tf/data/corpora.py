@@ -136,10 +136,11 @@ def _folder(path):
         raise InputError(f"A corpus folder must be readable. Received: {path} ({reason(error)})") from None
     for file in listing:
         split = file.name.split(".")[0]
-        if split in SPLITS and file.is_file():
+        # A folder of a format that is one, such as brat's, or else of something that is not ours.
+        if split in SPLITS and (file.is_file() or formats.recognise(file)):
             if split in files:
                 raise InputError(
-                    f"A corpus folder must have one file for each split. Received: {files[split].name} and {file.name} "
+                    f"A corpus folder must have one file or folder for each split. Received: {files[split].name} and {file.name} "
                     f"in {path}"
                 )
             files[split] = file

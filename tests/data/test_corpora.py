@@ -42,6 +42,13 @@ def test_only_the_splits_that_are_asked_for_must_be_there(tmp_path):
         corpora.load(tmp_path)
 
 
+@pytest.mark.parametrize("format", ["brat", "csv"])
+def test_a_split_may_be_a_folder(tmp_path, format):
+    folder(tmp_path, train="train.json")
+    formats.write([ann("dev")], tmp_path / "dev", format)
+    assert sizes(corpora.load(tmp_path, splits=["train", "dev"])) == {"train": 1, "dev": 1}
+
+
 def test_other_files_of_a_folder_are_left_alone(tmp_path):
     folder(tmp_path, train="train.json")
     (tmp_path / "README.md").write_text("x")
@@ -52,7 +59,7 @@ def test_other_files_of_a_folder_are_left_alone(tmp_path):
 
 def test_two_files_for_one_split_are_refused(tmp_path):
     folder(tmp_path, train="train.json", dev="train.txt")
-    with pytest.raises(InputError, match=r"one file for each split\. Received: train\.json and train\.txt in "):
+    with pytest.raises(InputError, match=r"one file or folder for each split\. Received: train\.json and train\.txt in "):
         corpora.load(tmp_path, splits=["train"])
 
 
