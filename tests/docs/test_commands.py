@@ -1,28 +1,24 @@
-"""Commands in README and docs: modules that exist, with options that they have; links that lead somewhere."""
+"""Commands in README and docs: modules that exist, with options that they have."""
 
 import contextlib
 import importlib
 import io
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 
 from cman_tf import config as configs
+from tests.docs.blocks import PAGES, ROOT, blocks
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FIELDS = {f"--{name}" for name, *_ in configs.fields()}
-_BLOCK = re.compile(r"^(`{3,})(\w*)[^\n]*\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
-_LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
 def commands():
     """`(page, module, arguments)` of each `python -m` of our own in the text of a page."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        code = [block for _, _, block in _BLOCK.findall(text)] + re.findall(r"`(python -m [^`\n]+)`", text)
+        code = [block.code for block in blocks(page)] + re.findall(r"`(python -m [^`\n]+)`", text)
         for line in "\n".join(code).replace("\\\n", " ").splitlines():
             found = re.search(r"python -m ((?:cman_tf|tuning|export|benchmarks)[.\w]*)([^|;&><)\"]*)", line)
             if found:
@@ -52,11 +48,3 @@ def test_a_command_has_its_options(page, module, arguments, helps):
         if option in FIELDS or option == "--help":
             continue
         assert re.search(rf"{re.escape(option)}(?![\w-])", text), f"{option} of {page}"
-
-
-@pytest.mark.parametrize("page", [path for path in PAGES if path.parent == ROOT], ids=lambda page: page.name)
-def test_links_lead_somewhere(page):
-    # Those of docs/ are checked where the site is built.
-    for link in _LINK.findall(page.read_text(encoding="utf-8")):
-        if "://" not in link:
-            assert (page.parent / link).exists(), link

@@ -1,0 +1,61 @@
+"""The fenced blocks of README.md, CONTRIBUTING.md and docs/: which there are, and which of them are run."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+# Run, parsed, or no code.
+RUN, PARSED, TEXT = ("bash", "python"), ("json", "yaml"), ("text", "mermaid")
+
+_BLOCK = re.compile(
+    r"^(?:<!-- not run: (?P<reason>[^\n]+?) -->\n)?(?P<fence>`{3,})(?P<language>\w*)[^\n]*\n(?P<code>.*?)^(?P=fence)$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block.
+
+    Args:
+        page: str. Its page, relative to the checkout.
+        line: int. The line of its first fence.
+        language: str. What stands behind that fence.
+        code: str.
+        reason: str or None. Why it is not run.
+    """
+
+    page: str
+    line: int
+    language: str
+    code: str
+    reason: "str | None"
+
+    def __str__(self):
+        return f"{self.page}:{self.line}"
+
+
+def blocks(page):
+    """The blocks of a page, in order."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(
+            page.relative_to(ROOT).as_posix(),
+            text.count("\n", 0, found.start("fence")) + 1,
+            found["language"],
+            found["code"],
+            found["reason"],
+        )
+        for found in _BLOCK.finditer(text)
+    ]
+
+
+def run_blocks(page):
+    """Those that a test runs."""
+    return [block for block in blocks(page) if block.language in RUN and block.reason is None]
+
+
+RUN_PAGES = [page for page in PAGES if run_blocks(page)]
