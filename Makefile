@@ -18,6 +18,7 @@ test-slow: $(VENV)/installed-dev
 lint: $(VENV)/installed-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 
 docs: $(VENV)/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict

@@ -73,6 +73,7 @@ setup(
             *SPACY,
             *FRAMES,
             "hypothesis>=6.100,<7",
+            "mypy>=1.11,<3",
             "pytest>=8,<10",
             "pytest-xdist>=3.5,<4",
             "ruff>=0.6,<0.18",

@@ -23,7 +23,7 @@ STORE_VARIABLE = "CMAN_TF_STORE"
 GIGABYTE = 2**30
 
 # LMDB wants a file to be opened once in a process; trainings in one process share it.
-_OPEN = weakref.WeakValueDictionary()
+_OPEN: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
 # Tokens encoded at once: bounds memory, and what a kill can lose.
 TOKENS = 1024

@@ -1,5 +1,6 @@
 """The notebooks: committed whole, and run from top to bottom."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,20 @@ def test_each_is_committed_as_it_ran(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_each_runs_from_top_to_bottom(name):
+    run(name, FOLDER)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kept", [[], ["conll04/words"]], ids=["no results", "one experiment"])
+def test_the_papers_figures_do_with_fewer_results(tmp_path, kept):
+    (tmp_path / "results").mkdir()
+    for name in kept:
+        shutil.copytree(FOLDER.parent / "results" / name, tmp_path / "results" / name)
+    (tmp_path / "notebooks").mkdir()
+    run("04_paper", tmp_path / "notebooks")
+
+
+def run(name, folder):
+    """Run in a process of its own; a cell that fails raises here."""
     nbclient = pytest.importorskip("nbclient", reason="the extra [notebooks] is not installed")
-    # Of its own process; a cell that fails raises here.
-    nbclient.NotebookClient(read(name), timeout=600, resources={"metadata": {"path": str(FOLDER)}}).execute()
+    nbclient.NotebookClient(read(name), timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
