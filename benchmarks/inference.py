@@ -10,7 +10,7 @@ from benchmarks.environment import environment
 from cman_tf import cli
 from cman_tf.files import atomic_write
 
-# Ten times what a span-based peer with a 6-layer encoder manages on two cores (docs/design.md, "Where speed comes from").
+# Ten times what a span-based peer with a 6-layer encoder manages on two cores.
 BAR = 10 * 21
 
 BATCH_SIZES = (1, 32)

@@ -13,6 +13,9 @@ from cman_tf.files import atomic_write
 from tuning import OBJECTIVES
 from tuning.hypermodel import best_epoch
 
+# The finalist that is the configuration which the search began from.
+BASE = "base"
+
 # What a trial cost, a file in its folder.
 COSTS = "costs.json"
 
@@ -48,6 +51,11 @@ def trials_of(oracle, space):
             }
         )
     return rows
+
+
+def named(name):
+    """How a finalist is called in a text."""
+    return "what it began from" if name == BASE else f"trial {name}"
 
 
 def reason(message):
@@ -93,7 +101,7 @@ def retrain(hypermodel, chosen, objective, seeds, folder, tell=print):
             config = configs.change(hypermodel.space.config(trial["values"]), {"seed": seed})
             history = hypermodel.train_run(config, Path(folder) / trial["id"] / f"seed{seed}")
             scores.append(best_epoch(history)[objective])
-            tell(f"finalist {trial['id']}, seed {seed}: {objective} {100 * scores[-1]:.2f}")
+            tell(f"finalist, {named(trial['id'])}, seed {seed}: {objective} {100 * scores[-1]:.2f}")
         rows.append(
             {
                 "id": trial["id"],
@@ -119,7 +127,7 @@ def write_best(path, space, best, objective):
     config = configs.to_dict(space.config(best["values"]))
     with atomic_write(path) as file:
         file.write(
-            f"# Chosen by python -m tuning.search: trial {best['id']}, dev {objective} "
+            f"# Chosen by python -m tuning.search: {named(best['id'])}, dev {objective} "
             f"{100 * best['mean']:.2f}{spread}\n"
             f"# over {len(best['scores'])} seed{'s' * (len(best['scores']) > 1)}; search.json and report.html beside "
             "it say why.\n"

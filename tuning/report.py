@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import statistics
 from html import escape
 from io import StringIO
 
 from cman_tf.files import atomic_write
+from tuning.outcome import named
 
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1d2530}
 h1,h2{font-weight:600;line-height:1.2}table{border-collapse:collapse;font-size:13px}.scroll{overflow-x:auto}
@@ -29,13 +31,13 @@ def write_report(path, search):
     if len(done) > 1:
         parts += ["<h2>Objective over trials</h2>", _over_trials(done, objective)]
         names = varied(done)
-        if names:
+        if set(names) - {"epochs"}:
             parts += ["<h2>All trials, side by side</h2>", _parallel(done, names, objective)]
             parts += ["<h2>What mattered</h2>", _importance_figure(importance(done, objective))]
             parts.append(
-                "<p>Share of the objective's variance over trials that a random forest puts down to each "
-                f"hyper-parameter, from {len(done)} trials; where trials differ in their number of epochs, that counts "
-                "too. With few trials the order says more than the height.</p>"
+                "<p>Share of the objective's variance that a random forest puts down to each hyper-parameter, from "
+                f"{len(done)} trials, each held against the mean of those with as many epochs. With few trials the "
+                "order says more than the height.</p>"
             )
     parts += ["<h2>Trials</h2>", _trials(search["trials"], objective)]
     with atomic_write(path) as file:
@@ -53,7 +55,7 @@ def varied(trials):
 
 
 def importance(trials, objective):
-    """How much each hyper-parameter has to do with the objective.
+    """How much each hyper-parameter has to do with the objective, among trials of as many epochs.
 
     Args:
         trials: list of dict, completed ones.
@@ -67,10 +69,15 @@ def importance(trials, objective):
     """
     from sklearn.ensemble import RandomForestRegressor
 
-    names = varied(trials)
+    names = [name for name in varied(trials) if name != "epochs"]
     columns = [_positions([_get(trial, name) for trial in trials])[0] for name in names]
+    # Where Hyperband gives some trials more epochs, these would explain nearly all.
+    rungs = {}
+    for trial in trials:
+        rungs.setdefault(trial["epochs"], []).append(trial[objective])
+    above = [trial[objective] - statistics.mean(rungs[trial["epochs"]]) for trial in trials]
     forest = RandomForestRegressor(n_estimators=300, random_state=0)
-    forest.fit(list(zip(*columns)), [trial[objective] for trial in trials])
+    forest.fit(list(zip(*columns)), above)
     return dict(sorted(zip(names, forest.feature_importances_.tolist()), key=lambda item: -item[1]))
 
 
@@ -99,7 +106,7 @@ def _finalists(search):
     for row in search["finalists"]:
         spread = f" ± {100 * row['sd']:.2f}" if row["sd"] is not None else ""
         seeds = ", ".join(f"{100 * score:.2f}" for score in row["scores"])
-        rows.append([f"trial {row['id']}", f"{100 * row['mean']:.2f}{spread}", seeds])
+        rows.append([named(row["id"]), f"{100 * row['mean']:.2f}{spread}", seeds])
     return _table(["", f"{search['objective']}, mean ± sd", "seeds"], rows) + (
         "<p>The first one is best.yaml: the highest mean.</p>"
     )
@@ -185,7 +192,7 @@ def _parallel(trials, names, objective):
         axes.axvline(place, color="#c5ccd3", linewidth=0.8, zorder=0)
     for row in sorted(range(len(trials)), key=lambda row: scores[row]):
         axes.plot([c[row] for c in columns], color=colormaps["viridis"](norm(scores[row])), alpha=0.8, linewidth=1.2)
-    axes.set_xticks(range(len(names)), [name.split(".")[-1] for name in names], rotation=35, ha="right", fontsize=8)
+    axes.set_xticks(range(len(names)), names, rotation=35, ha="right", fontsize=8)
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
     figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes, label=f"{objective}, %")

@@ -35,7 +35,11 @@ def command(argv):
     parser.add_argument("--max-trials", metavar="N", type=int, default=30, help="trials (default: 30)")
     parser.add_argument("--budget-hours", metavar="H", type=float, help="no new trial after that (default: no limit)")
     parser.add_argument(
-        "--finalists", metavar="N", type=int, default=3, help="best trials that are trained again (default: 3)"
+        "--finalists",
+        metavar="N",
+        type=int,
+        default=3,
+        help="best trials that are trained again, beside --config itself (default: 3)",
     )
     parser.add_argument("--executions", metavar="K", type=int, default=3, help="seeds of each finalist (default: 3)")
     parser.add_argument("--space", metavar="FILE", help="YAML that changes tuning/space.yaml (default: no change)")
@@ -164,11 +168,14 @@ def _search(args, space, folder, role):
 
 
 def _finish(args, space, folder, oracle, hypermodel):
-    from tuning.outcome import finalists, retrain, trials_of, write_best
+    from tuning.outcome import BASE, finalists, retrain, trials_of, write_best
     from tuning.report import write_report
 
     trials = trials_of(oracle, space)
     chosen = finalists(trials, args.objective, args.finalists)
+    if chosen:
+        # What the search began from has to be beaten on the same terms.
+        chosen.append({"id": BASE, "values": space.defaults()})
     ranked = retrain(hypermodel, chosen, args.objective, args.executions, folder / "finalists")
     search = {
         "config": args.config,

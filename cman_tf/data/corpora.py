@@ -140,8 +140,8 @@ def _folder(path):
         if split in SPLITS and (file.is_file() or formats.recognise(file)):
             if split in files:
                 raise InputError(
-                    f"A corpus folder must have one file or folder for each split. Received: {files[split].name} and {file.name} "
-                    f"in {path}"
+                    f"A corpus folder must have one file or folder for each split. Received: {files[split].name} and "
+                    f"{file.name} in {path}"
                 )
             files[split] = file
     if not files:

@@ -13,9 +13,9 @@ import grpc
 from export.serving import status, tensors
 from export.serving.status import ServingError, invalid
 
-# All rows of a batch are padded to its longest, and the cost of a row grows with the square of that: a row waits for the
-# next batch if its width differs by more than this factor from the oldest's, unless too few would be left to share the
-# cost of a batch. Measured with 32 and 64 clients, a fifth less time for an answer than without.
+# All rows of a batch are padded to its longest, and the cost grows with the square of that: a row waits for the next
+# batch if its width differs by more than this factor from the oldest's, unless too few would be left to share the cost
+# of a batch. Measured with 32 and 64 clients, a fifth less time for an answer than without.
 MAX_RATIO = 2.0
 SMALL_BATCH = 8
 

@@ -59,7 +59,7 @@ def test_other_files_of_a_folder_are_left_alone(tmp_path):
 
 def test_two_files_for_one_split_are_refused(tmp_path):
     folder(tmp_path, train="train.json", dev="train.txt")
-    with pytest.raises(InputError, match=r"one file or folder for each split\. Received: train\.json and train\.txt in "):
+    with pytest.raises(InputError, match=r"folder for each split\. Received: train\.json and train\.txt in "):
         corpora.load(tmp_path, splits=["train"])
 
 

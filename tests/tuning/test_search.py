@@ -76,7 +76,10 @@ def test_a_trial_is_what_fit_makes_of_its_configuration(finished, tiny):
 
 def test_the_best_is_a_configuration_that_fit_takes_and_was_trained_with_each_seed(finished):
     found = read(finished)
-    [best] = found["finalists"]
+    best, other = found["finalists"]
+    assert best["mean"] >= other["mean"]
+    # What the search began from is one of them.
+    assert {best["id"], other["id"]} >= {"base"}
     config = configs.load(str(finished / "best.yaml"))
     assert {name: configs.get(config, name) for name in best["values"]} == pytest.approx(best["values"], rel=1e-5)
     assert config.training.epochs == 2
@@ -179,6 +182,15 @@ def test_importance_finds_what_the_objective_depends_on():
     assert list(shares) == ["rate", "kind"]
     assert shares["rate"] > 0.9
     assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_importance_is_held_against_trials_of_as_many_epochs():
+    trials = [
+        {"values": {"rate": rate}, "epochs": epochs, "val_f1": epochs + rate / 100}
+        for rate in range(10)
+        for epochs in (1, 9)
+    ]
+    assert importance(trials, "val_f1") == {"rate": pytest.approx(1)}
 
 
 def test_the_reason_is_the_last_line():
