@@ -88,6 +88,8 @@ setup(
             "cman-evaluate=cman_tf.evaluate:main",
             "cman-predict=cman_tf.predict:main",
             "cman-convert=cman_tf.data.convert:main",
+            "cman-encoder-convert=cman_tf.encoders.convert:main",
+            "cman-encoder-store=cman_tf.encoders.store:main",
             "cman-crossval=cman_tf.crossval:main",
             "cman-reproduce=cman_tf.reproduce:main",
             "cman-search=tuning.search:main",

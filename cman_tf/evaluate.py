@@ -27,17 +27,23 @@ def command(argv):
     parser.add_argument(
         "--data-dir", metavar="FOLDER", dest="corpus.data_dir", help="copies of the public corpora (default: the run's)"
     )
-    parser.add_argument("--split", choices=("train", "dev", "test"), default="test", help="(default: test)")
+    parser.add_argument(
+        "--split", choices=("train", "dev", "test"), default="test", help="what is scored (default: test)"
+    )
     parser.add_argument(
         "--exclude-type",
         action="append",
         default=[],
         metavar="TYPE",
-        help="score without this entity type too; may be repeated",
+        help="score without this entity type too; may be repeated (default: none)",
     )
-    parser.add_argument("--against", metavar="RUN", help="a second run, for a paired bootstrap of the difference")
-    parser.add_argument("--json", metavar="FILE", help="write all figures there too")
-    parser.add_argument("--report", metavar="FILE", help="write an HTML page of every sentence there")
+    parser.add_argument(
+        "--against", metavar="RUN", help="a second run, for a paired bootstrap of the difference (default: none)"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write all figures there too (default: no file)")
+    parser.add_argument(
+        "--report", metavar="FILE", help="write an HTML page of every sentence there (default: no file)"
+    )
     cli.add_config_options(parser, sections=("corpus", "decoding"))
     args = cli.parse(parser, argv)
 

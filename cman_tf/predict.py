@@ -22,8 +22,8 @@ def command(argv):
         metavar="FILE",
         help="a sentence a line, or a file or folder of any known format; - is standard input (default: -)",
     )
-    parser.add_argument("--output", metavar="FILE", help="a folder for csv and brat (default: standard output)")
-    parser.add_argument("--format", choices=FORMATS, default="table", help="(default: table)")
+    parser.add_argument("--output", metavar="FILE", help="a new folder for csv and brat (default: standard output)")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="how the answer is written (default: table)")
     cli.add_config_options(parser, sections=("decoding",))
     args = cli.parse(parser, argv)
 

@@ -30,7 +30,9 @@ def command(argv):
         dest="data_dir",
         help="copies of the public corpora (default: CMAN_TF_DATA, or a download)",
     )
-    parser.add_argument("--run-dir", metavar="FOLDER", default="runs/reproduce", help="(default: runs/reproduce)")
+    parser.add_argument(
+        "--run-dir", metavar="FOLDER", default="runs/reproduce", help="for the runs (default: runs/reproduce)"
+    )
     parser.add_argument(
         "--results", metavar="FOLDER", default="results", help="for the small files of finished runs (default: results)"
     )

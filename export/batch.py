@@ -23,7 +23,7 @@ def command(argv):
     )
     add = parser.add_argument
     add("--model", metavar="MODEL_DIR", required=True, help="folder of versions, or one version's folder")
-    add("--version", metavar="N", type=whole, help="(default: the newest)")
+    add("--version", metavar="N", type=whole, help="version of the model (default: the newest)")
     add(
         "--input",
         metavar="GLOB",
@@ -40,13 +40,13 @@ def command(argv):
     add("--shards", metavar="N", type=whole, default=0, help="output files (default: 0, the runner decides)")
     add("--batch-size", metavar="N", type=positive(int), default=32, help="sentences computed together (default: 32)")
     add("--threads", metavar="N", type=positive(int), help="of one operation (default: all processors)")
-    add("--runner", choices=RUNNERS, default="DirectRunner", help="(default: DirectRunner, this machine)")
+    add("--runner", choices=RUNNERS, default="DirectRunner", help="what computes (default: DirectRunner, this machine)")
     add(
         "--beam-option",
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="an option of Beam or its runner, such as flink_master=localhost:8081; may be repeated",
+        help="an option of Beam or its runner, such as flink_master=localhost:8081; may be repeated (default: none)",
     )
     args = cli.parse(parser, argv)
 

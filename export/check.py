@@ -38,10 +38,12 @@ def command(argv):
         usage="MODEL_DIR [options]",
     )
     parser.add_argument("model_dir", metavar="MODEL_DIR", help="folder of versions, or one version's folder")
-    parser.add_argument("--version", type=int, metavar="N", help="(default: the last one)")
-    parser.add_argument("--run", metavar="RUN", help="the run it was made from, to compare answers with")
+    parser.add_argument("--version", type=int, metavar="N", help="the version to check (default: the last one)")
+    parser.add_argument(
+        "--run", metavar="RUN", help="the run it was made from, to compare answers with (default: none)"
+    )
     parser.add_argument("--input", metavar="FILE", help="sentences, as cman_tf.predict reads them (default: a few)")
-    parser.add_argument("--json", metavar="FILE", help="write all findings there too")
+    parser.add_argument("--json", metavar="FILE", help="write all findings there too (default: no file)")
     args = cli.parse(parser, argv)
 
     from cman_tf.files import atomic_write

@@ -20,8 +20,13 @@ def command(argv):
         metavar="FILE",
         help="a sentence a line, or a file of any known format (its tokens are kept); - is standard input (default: -)",
     )
-    parser.add_argument("--output", metavar="FILE", help="(default: standard output)")
-    parser.add_argument("--format", choices=("table", "jsonl", "html"), default="table", help="(default: table)")
+    parser.add_argument("--output", metavar="FILE", help="where the answer is written (default: standard output)")
+    parser.add_argument(
+        "--format",
+        choices=("table", "jsonl", "html"),
+        default="table",
+        help="how the answer is written (default: table)",
+    )
     _add_server_options(parser)
     args = cli.parse(parser, argv)
 
@@ -55,13 +60,30 @@ def _add_server_options(parser):
     from export.serving.options import positive, whole
 
     add = parser.add_argument
-    add("--address", metavar="HOST:PORT", default="localhost:8500", help="(default: localhost:8500)")
-    add("--model-name", metavar="NAME", default="cman", help="(default: cman)")
-    add("--version", metavar="N", type=whole, help="(default: the newest)")
-    add("--label", metavar="NAME", help="a version's label, instead of --version")
+    add(
+        "--address",
+        metavar="HOST:PORT",
+        default="localhost:8500",
+        help="the server's gRPC port (default: localhost:8500)",
+    )
+    add("--model-name", metavar="NAME", default="cman", help="name of the model on the server (default: cman)")
+    add("--version", metavar="N", type=whole, help="version of the model (default: the newest)")
+    add("--label", metavar="NAME", help="a version's label, instead of --version (default: none)")
     add("--concurrency", metavar="N", type=positive(int), default=8, help="requests at a time (default: 8)")
-    add("--timeout", metavar="S", type=positive(float), default=30.0, help="deadline of a request (default: 30)")
-    add("--retry-seconds", metavar="S", type=positive(float), default=60.0, help="for a lost server (default: 60)")
+    add(
+        "--timeout",
+        metavar="S",
+        type=positive(float),
+        default=30.0,
+        help="seconds until a request is given up (default: 30)",
+    )
+    add(
+        "--retry-seconds",
+        metavar="S",
+        type=positive(float),
+        default=60.0,
+        help="seconds to ask a lost server again (default: 60)",
+    )
     add("--tls", action="store_true", help="encrypt, and check the server's certificate")
     add("--ca", metavar="FILE", help="PEM of who signed it (default: the system's); implies --tls")
 

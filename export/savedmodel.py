@@ -18,7 +18,9 @@ def command(argv):
     )
     parser.add_argument("run", metavar="RUN", help="folder written by cman_tf.fit")
     parser.add_argument("model_dir", metavar="MODEL_DIR", help="folder of the model's versions; made if needed")
-    parser.add_argument("--version", type=int, metavar="N", help="(default: the number after the last one)")
+    parser.add_argument(
+        "--version", type=int, metavar="N", help="number of the new version (default: the one after the last)"
+    )
     for name, default, what in (
         ("entities", 64, "places for entities in an answer; the best-scored are kept"),
         ("relations", 64, "places for relations in an answer; the best-scored are kept"),
@@ -27,7 +29,9 @@ def command(argv):
         parser.add_argument(
             f"--max-{name}", type=int, metavar="N", default=default, help=f"{what} (default: {default})"
         )
-    parser.add_argument("--quantize", choices=("float16", "int8"), help="store the word vectors in fewer bits")
+    parser.add_argument(
+        "--quantize", choices=("float16", "int8"), help="store the word vectors in fewer bits (default: no)"
+    )
     parser.add_argument(
         "--max-f1-drop",
         type=float,

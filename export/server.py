@@ -41,38 +41,87 @@ def command(argv):
 
 def _add_interface_options(parser):
     add = parser.add_argument
-    add("--host", metavar="ADDRESS", default="127.0.0.1", help="0.0.0.0 for every interface (default: 127.0.0.1)")
-    add("--port", metavar="N", type=port, default=8500, help="gRPC; 0 is any free one (default: 8500)")
-    add("--rest-port", metavar="N", type=port, default=8501, help="REST and counters (default: 8501)")
+    add(
+        "--host",
+        metavar="ADDRESS",
+        default="127.0.0.1",
+        help="to listen on; 0.0.0.0 is every interface (default: 127.0.0.1)",
+    )
+    add("--port", metavar="N", type=port, default=8500, help="port of gRPC; 0 is any free one (default: 8500)")
+    add("--rest-port", metavar="N", type=port, default=8501, help="port of REST and counters (default: 8501)")
     add("--no-rest", action="store_true", help="gRPC alone")
-    add("--model-name", metavar="NAME", default="cman", help="(default: cman)")
-    add("--label", metavar="NAME=N", action="append", default=[], help="a name for a version; may be repeated")
-    add("--poll-seconds", metavar="X", type=positive(float), default=1.0, help="look for new versions (default: 1)")
-    add("--certificate", metavar="FILE", help="PEM chain, for TLS")
-    add("--key", metavar="FILE", help="PEM private key of --certificate")
-    add("--max-message-bytes", metavar="N", type=positive(int), default=4 << 20, help="(default: 4194304)")
-    add("--max-row-bytes", metavar="N", type=positive(int), default=8192, help="longest text (default: 8192)")
+    add("--model-name", metavar="NAME", default="cman", help="name of the model in requests (default: cman)")
+    add(
+        "--label",
+        metavar="NAME=N",
+        action="append",
+        default=[],
+        help="a name for a version; may be repeated (default: none)",
+    )
+    add(
+        "--poll-seconds",
+        metavar="X",
+        type=positive(float),
+        default=1.0,
+        help="seconds between looks for new versions (default: 1)",
+    )
+    add("--certificate", metavar="FILE", help="PEM chain, for TLS (default: no TLS)")
+    add("--key", metavar="FILE", help="PEM private key of --certificate (default: none)")
+    add(
+        "--max-message-bytes",
+        metavar="N",
+        type=positive(int),
+        default=4 << 20,
+        help="largest message (default: 4194304)",
+    )
+    add(
+        "--max-row-bytes",
+        metavar="N",
+        type=positive(int),
+        default=8192,
+        help="longest text, in bytes of UTF-8 (default: 8192)",
+    )
     add(
         "--grace-seconds",
         metavar="X",
         type=positive(float),
         default=30.0,
-        help="to finish after SIGTERM (default: 30)",
+        help="seconds for open requests to finish after SIGTERM (default: 30)",
     )
-    add("--threads", metavar="N", type=positive(int), help="within one operation (default: TensorFlow's choice)")
-    add("--log-level", choices=("info", "warning", "error"), default="info", help="(default: info, a line a request)")
+    add(
+        "--threads",
+        metavar="N",
+        type=positive(int),
+        help="processors that one operation uses (default: TensorFlow's choice)",
+    )
+    add(
+        "--log-level",
+        choices=("info", "warning", "error"),
+        default="info",
+        help="least that is told (default: info, a line a request)",
+    )
 
 
 def _add_batching_options(parser):
     group = parser.add_argument_group("batching", "requests of several clients are computed together")
     add = group.add_argument
     add("--no-batching", action="store_true", help="compute each request alone")
-    add("--batching-parameters-file", metavar="FILE", help="as tensorflow_model_server takes it")
-    add("--max-batch-size", metavar="N", type=positive(int), help="rows (default: 32)")
-    add("--batch-timeout-micros", metavar="N", type=whole, help="longest wait for others (default: 1000)")
-    add("--max-enqueued-batches", metavar="N", type=positive(int), help="more is RESOURCE_EXHAUSTED (default: 8)")
-    add("--num-batch-threads", metavar="N", type=positive(int), help="(default: half of the cores)")
-    add("--max-padded-bytes", metavar="N", type=positive(int), help="rows times longest row (default: 65536)")
+    add("--batching-parameters-file", metavar="FILE", help="as tensorflow_model_server takes it (default: none)")
+    add("--max-batch-size", metavar="N", type=positive(int), help="sentences in a batch (default: 32)")
+    add("--batch-timeout-micros", metavar="N", type=whole, help="longest wait for other requests (default: 1000)")
+    add(
+        "--max-enqueued-batches",
+        metavar="N",
+        type=positive(int),
+        help="batches that wait; more is RESOURCE_EXHAUSTED (default: 8)",
+    )
+    add("--num-batch-threads", metavar="N", type=positive(int), help="batches at a time (default: half of the cores)")
+    add(
+        "--max-padded-bytes",
+        metavar="N",
+        type=positive(int),
+        help="rows of a batch times its longest row (default: 65536)",
+    )
 
 
 def _options(args):

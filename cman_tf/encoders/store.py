@@ -11,14 +11,18 @@ from cman_tf.errors import InputError
 
 def command(argv):
     parser = cli.parser(
-        "cman_tf.encoders.store",
+        "cman-encoder-store",
         "Show or remove the contextual vectors that frozen encoders left on disk.",
         "python -m cman_tf.encoders.store clear minilm",
         usage="info|clear [NAME] [options]",
     )
     parser.add_argument("action", metavar="info|clear", help="show what is there, or remove it")
-    parser.add_argument("name", nargs="?", help="only the stores of the encoder of this name (default: all)")
-    parser.add_argument("--folder", help="where the stores lie (default: CMAN_TF_STORE, or the user's cache folder)")
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", help="only the stores of the encoder of this name (default: all)"
+    )
+    parser.add_argument(
+        "--folder", metavar="FOLDER", help="where the stores lie (default: CMAN_TF_STORE, or the user's cache folder)"
+    )
     args = cli.parse(parser, argv)
     if args.action not in ("info", "clear"):
         raise InputError(f"The action must be info or clear. Received: {args.action}")
@@ -36,5 +40,9 @@ def command(argv):
         print(f"No vectors in {store_folder(args.folder)}")
 
 
+def main():
+    sys.exit(cli.run("cman-encoder-store", command))
+
+
 if __name__ == "__main__":
-    sys.exit(cli.run("cman_tf.encoders.store", command))
+    main()
