@@ -69,7 +69,8 @@ def on_page_content(html, page, config, files):
 
     def equation(match):
         tex = match[2].replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
-        return convert(tex, display="inline" if match[1] == "span" else "block")
+        text = convert(tex, display="inline" if match[1] == "span" else "block")
+        return re.sub(r"(?=<mtext>\(\d+\)</mtext>)", '<mspace width="2em"/>', text)  # the equation's number
 
     return re.sub(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', equation, html, flags=re.DOTALL)
 
