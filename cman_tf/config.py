@@ -11,9 +11,10 @@ import dataclasses
 import difflib
 import json
 import re
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Literal, Optional
+from typing import Any, Literal, Optional
 
 import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -25,7 +26,7 @@ from cman_tf.files import atomic_write
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-def _field(default, help, **limits):
+def _field(default: Any, help: str, **limits: Any) -> Any:
     # Strict for numbers and switches: else true would count as 1, and the text "3" as a number.
     return Field(default, description=help, strict=isinstance(default, (int, float)) or None, **limits)
 
@@ -166,7 +167,7 @@ class Config:
         "train", "train: dev chooses the epoch; train+dev: both are trained on, the last epoch is kept"
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         width = 2 * self.model.hidden_size
         if width % self.model.num_heads:
             raise ValueError(
@@ -175,7 +176,7 @@ class Config:
             )
 
 
-def fields(section=Config, prefix=""):
+def fields(section: Any = Config, prefix: str = "") -> Iterator[tuple[str, Any, Any, str]]:
     """Walk the leaves of the tree: yields `(dotted name, type annotation, default, description)`."""
     for item in dataclasses.fields(section):
         info = section.__pydantic_fields__[item.name]
@@ -185,7 +186,7 @@ def fields(section=Config, prefix=""):
             yield prefix + item.name, info.annotation, info.default, info.description
 
 
-def from_dict(values, where="the configuration"):
+def from_dict(values: dict, where: str = "the configuration") -> Config:
     """Validate a nested dict.
 
     Raises:
@@ -199,7 +200,7 @@ def from_dict(values, where="the configuration"):
         raise InputError(_sentence(error.errors()[0], where)) from None
 
 
-def _sentence(error, where):
+def _sentence(error: Mapping[str, Any], where: str) -> str:
     name = ".".join(str(part) for part in error["loc"])
     if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         near = nearest(name)
@@ -215,7 +216,7 @@ def _sentence(error, where):
     return f"`{name}` {rule}. Received: {error['input']!r} in {where}"
 
 
-def nearest(name):
+def nearest(name: str) -> Optional[str]:
     """The config field or section that a person probably meant by `name`, or None."""
     known = [leaf for leaf, *_ in fields()]
     # Somebody who forgets or mistakes the section has the last part right.
@@ -234,7 +235,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-def parse_yaml(text):
+def parse_yaml(text: str) -> Any:
     """The value that a YAML text stands for.
 
     Raises:
@@ -243,7 +244,7 @@ def parse_yaml(text):
     return yaml.load(text, _Loader)  # noqa: S506, a safe loader by its base
 
 
-def load(name, overrides=None):
+def load(name: str, overrides: Optional[dict] = None) -> Config:
     """Read a configuration by name (`sample`, `conll04`, ...) or from a YAML file, then apply changes.
 
     Args:
@@ -275,13 +276,13 @@ def load(name, overrides=None):
     return change(from_dict({} if values is None else values, str(name)), overrides or {})
 
 
-def shipped():
+def shipped() -> dict[str, Any]:
     """The configurations that come with the package: dict of name to file."""
     folder = resources.files("cman_tf").joinpath("configs")
     return {Path(item.name).stem: item for item in folder.iterdir() if item.name.endswith(".yaml")}
 
 
-def change(config, overrides, where="the command line"):
+def change(config: Config, overrides: dict, where: str = "the command line") -> Config:
     """A copy of `config` with the dotted fields of `overrides` replaced and everything validated again."""
     values = to_dict(config)
     for name, value in overrides.items():
@@ -293,25 +294,25 @@ def change(config, overrides, where="the command line"):
     return from_dict(values, where)
 
 
-def get(config, name):
+def get(config: Config, name: str) -> Any:
     """The value of a dotted field."""
     for part in name.split("."):
         config = getattr(config, part)
     return config
 
 
-def different(one, other):
+def different(one: Config, other: Config) -> list[str]:
     """Dotted names of the fields in which two configurations differ, a list."""
     return [name for name, *_ in fields() if get(one, name) != get(other, name)]
 
 
-def to_dict(config):
+def to_dict(config: Config) -> dict:
     """The configuration as nested plain dicts."""
     # Lists, for what is read from YAML and JSON has no tuples.
     return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
-def save(config, path):
+def save(config: Config, path: str | Path) -> None:
     """Write the configuration as YAML that `load` reads back equal."""
     with atomic_write(path) as file:
         yaml.safe_dump(to_dict(config), file, sort_keys=False, allow_unicode=True)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import tensorflow as tf
 
 from cman_tf import config as configs
 from cman_tf.data import raw_text
 from cman_tf.data.batches import pad
-from cman_tf.data.document import Entity, Relation
+from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.model.extraction import Extractor
+
+if TYPE_CHECKING:
+    from cman_tf.data.featurizer import Featurizer
+    from cman_tf.data.schema import Schema
+    from cman_tf.encoders.combined import Encoders
+    from cman_tf.model.cman import Cman
 
 
 class Predictor:
@@ -31,7 +41,16 @@ class Predictor:
         >>> [(document.entity_text(entity), entity.type) for entity in document.entities]
     """
 
-    def __init__(self, model, featurizer, schema, config, encoders=None, batch_size=32, batch_cells=500_000):
+    def __init__(
+        self,
+        model: Cman,
+        featurizer: Featurizer,
+        schema: Schema,
+        config: configs.Config,
+        encoders: Encoders | None = None,
+        batch_size: int = 32,
+        batch_cells: int = 500_000,
+    ) -> None:
         self.model = model
         self.schema = schema
         self.config = config
@@ -55,13 +74,13 @@ class Predictor:
         )
 
     @classmethod
-    def from_run(cls, run):
+    def from_run(cls, run: str | Path) -> Predictor:
         """Load a run folder written by `python -m cman_tf.fit`; see `cman_tf.load`."""
         from cman_tf.training.run import Run
 
         return Run.open(run).predictor()
 
-    def with_decoding(self, **changes):
+    def with_decoding(self, **changes: Any) -> Predictor:
         """A predictor of the same network that decodes otherwise.
 
         Args:
@@ -79,7 +98,7 @@ class Predictor:
             self.batch_cells,
         )
 
-    def __call__(self, text):
+    def __call__(self, text: str | Sequence[str]) -> Document | list[Document]:
         """Extract from raw text.
 
         Args:
@@ -92,11 +111,17 @@ class Predictor:
             return self.extract(self.tokenize([text]))[0]
         return self.extract(self.tokenize(list(text)))
 
-    def tokenize(self, texts):
+    def tokenize(self, texts: Sequence[str]) -> list[Document]:
         """Documents without annotation from raw texts."""
         return raw_text.documents(texts)
 
-    def extract(self, documents, label_source="predicted", progress=None, contextual=None):
+    def extract(
+        self,
+        documents: Sequence[Document],
+        label_source: str = "predicted",
+        progress: Callable[[int], object] | None = None,
+        contextual: Mapping[str, Sequence[np.ndarray]] | None = None,
+    ) -> list[Document]:
         """Find entities and relations.
 
         Args:
@@ -109,7 +134,7 @@ class Predictor:
         Returns:
             list of `Document` with what was found, each item with its score, in the order of the input.
         """
-        results = [None] * len(documents)
+        results = list(documents)
         for rows in self._batches([len(document) for document in documents]):
             encoded = [np.array([t.encode("utf-8", "replace") for t in documents[r].tokens], object) for r in rows]
             tokens = tf.constant(pad(encoded, b""), tf.string)
@@ -128,9 +153,9 @@ class Predictor:
                 progress(len(rows))
         return results
 
-    def _batches(self, lengths):
+    def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
         """Rows of similar length together, longest last."""
-        batch = []
+        batch: list[int] = []
         for row in np.argsort(lengths, kind="stable"):
             if len(batch) == self.batch_size or (batch and (len(batch) + 1) * lengths[row] ** 2 > self.batch_cells):
                 yield batch
@@ -140,10 +165,10 @@ class Predictor:
             yield batch
 
 
-def annotation(found, position, schema):
+def annotation(found: Mapping[str, np.ndarray], position: int, schema: Schema) -> tuple[list[Entity], list[Relation]]:
     """Entities and relations of one row of the extractor's output, as `(entities, relations)`."""
 
-    def items(kind, *names):
+    def items(kind: str, *names: str) -> zip:
         kept = found[f"{kind}_mask"][position]
         return zip(*(found[f"{kind}_{name}"][position][kept].tolist() for name in names))
 

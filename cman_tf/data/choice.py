@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 
 from cman_tf.errors import InputError
 
 
-def check_choice(what, received, known):
+def check_choice(what: str, received: object, known: Iterable[str]) -> None:
     """Refuse a name that is not known, and say which one was probably meant.
 
     Args:

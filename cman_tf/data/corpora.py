@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,17 @@ class Corpus:
     source: str
 
 
-def load(name, *, variant="spert", fold=0, overlap="error", data_dir=None, splits=SPLITS, unread=(), seed=1):
+def load(
+    name: str | Path,
+    *,
+    variant: str = "spert",
+    fold: int = 0,
+    overlap: str | None = "error",
+    data_dir: str | Path | None = None,
+    splits: Collection[str] = SPLITS,
+    unread: Collection[str] = (),
+    seed: int = 1,
+) -> Corpus:
     """Read a corpus.
 
     Args:
@@ -91,7 +102,7 @@ def load(name, *, variant="spert", fold=0, overlap="error", data_dir=None, split
     return Corpus(name, ordered, dropped, source)
 
 
-def repeated_in(train, test):
+def repeated_in(train: Iterable[Document], test: Sequence[Document]) -> set[int]:
     """Sentences of `test` that also stand in `train`.
 
     Blanks are not looked at: the public corpora hold the same sentence split in two ways, `Tate .` and `Tate.`
@@ -107,7 +118,9 @@ def repeated_in(train, test):
     return {index for index, document in enumerate(test) if "".join(document.tokens) in known}
 
 
-def _files(name, variant, fold, data_dir, wanted):
+def _files(
+    name: str, variant: str, fold: int, data_dir: str | Path | None, wanted: Sequence[str]
+) -> tuple[dict[str, Path], str]:
     """`({split: path}, source)`."""
     if name == "sample":
         return {split: _SAMPLE / f"{split}.json" for split in wanted}, "sample corpus of cman_tf"
@@ -128,8 +141,8 @@ def _files(name, variant, fold, data_dir, wanted):
     return {split: file for split, file in _folder(path).items() if split in wanted}, f"folder {name}"
 
 
-def _folder(path):
-    files = {}
+def _folder(path: Path) -> dict[str, Path]:
+    files: dict[str, Path] = {}
     try:
         listing = sorted(path.iterdir())
     except OSError as error:
@@ -149,14 +162,14 @@ def _folder(path):
     return files
 
 
-def _hold_out(documents, seed):
+def _hold_out(documents: Sequence[Document], seed: int) -> tuple[list[Document], list[Document]]:
     """`(train, dev)`, each in the order of `documents`; before any policy, so that all policies share one dev."""
     chosen = set(random.Random(seed).sample(range(len(documents)), round(_ADE_DEV_SHARE * len(documents))))
     train = [document for index, document in enumerate(documents) if index not in chosen]
     return train, [documents[index] for index in sorted(chosen)]
 
 
-def _checked(documents, policy):
+def _checked(documents: list[Document], policy: str | None) -> tuple[list[Document], Counts]:
     for number, document in enumerate(documents, 1):
         # Prediction answers such sentences; nothing can be learnt from or measured on them.
         if not document.tokens:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from cman_tf.errors import InputError
@@ -59,14 +60,15 @@ class Document:
             an entity that is not there or to itself, or offsets do not give the tokens.
     """
 
-    tokens: tuple[str, ...]
-    entities: tuple[Entity, ...] = ()
-    relations: tuple[Relation, ...] = ()
-    text: str | None = None
-    offsets: tuple[tuple[int, int], ...] | None = None
+    tokens: Sequence[str]
+    entities: Sequence[Entity] = ()
+    relations: Sequence[Relation] = ()
+    # None when it is made, and never afterwards.
+    text: str = None  # type: ignore[assignment]
+    offsets: Sequence[tuple[int, int]] = None  # type: ignore[assignment]
     id: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("tokens", "entities", "relations"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for position, token in enumerate(self.tokens):
@@ -81,7 +83,7 @@ class Document:
         self._check_offsets()
         self._check_annotation()
 
-    def _check_offsets(self):
+    def _check_offsets(self) -> None:
         if len(self.offsets) != len(self.tokens):
             raise InputError(
                 f"`offsets` must have one pair for each token. Received: {len(self.offsets)} pairs for "
@@ -102,7 +104,7 @@ class Document:
                     f"token {token!r}"
                 )
 
-    def _check_annotation(self):
+    def _check_annotation(self) -> None:
         for entity in self.entities:
             if not 0 <= entity.start < entity.end <= len(self.tokens):
                 raise InputError(
@@ -120,23 +122,23 @@ class Document:
             if relation.head == relation.tail:
                 raise InputError(f"A relation must link two different entities. Received: head=tail={relation.head}")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.tokens)
 
-    def char_span(self, entity):
+    def char_span(self, entity: Entity) -> tuple[int, int]:
         """Code points `(start, end)` of `entity` in `text`, so that `text[start:end]` is the entity."""
         return self.offsets[entity.start][0], self.offsets[entity.end - 1][1]
 
-    def entity_text(self, entity):
+    def entity_text(self, entity: Entity) -> str:
         """The entity as it stands in the text."""
         start, end = self.char_span(entity)
         return self.text[start:end]
 
-    def with_annotation(self, entities, relations):
+    def with_annotation(self, entities: Iterable[Entity], relations: Iterable[Relation]) -> Document:
         """The same sentence with other entities and relations."""
         return replace(self, entities=tuple(entities), relations=tuple(relations))
 
-    def overlapping(self):
+    def overlapping(self) -> list[tuple[int, int]]:
         """Pairs of indices of entities that share a token: what BIO tags cannot hold."""
         order = sorted(range(len(self.entities)), key=lambda i: (self.entities[i].start, -self.entities[i].end))
         pairs = []
@@ -148,7 +150,7 @@ class Document:
         return pairs
 
 
-def _joined_offsets(tokens):
+def _joined_offsets(tokens: Sequence[str]) -> tuple[tuple[int, int], ...]:
     offsets, position = [], 0
     for token in tokens:
         offsets.append((position, position + len(token)))

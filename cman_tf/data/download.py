@@ -20,7 +20,7 @@ _BASE = "https://raw.githubusercontent.com"
 _OTHERWISE = f"with copies on disk, name their folder by --data-dir or {DATA_VARIABLE}"
 
 
-def fetch(name, data_dir=None):
+def fetch(name: str, data_dir: str | Path | None = None) -> Path:
     """The path of a pinned file whose content is what it must be.
 
     Args:
@@ -39,7 +39,7 @@ def fetch(name, data_dir=None):
     return _copy(name, Path(os.path.expanduser(data_dir))) if data_dir else _download(name)
 
 
-def _copy(name, data_dir):
+def _copy(name: str, data_dir: Path) -> Path:
     path = data_dir / name
     try:
         received = pooch.file_hash(str(path))
@@ -55,7 +55,7 @@ def _copy(name, data_dir):
     return path
 
 
-def _download(name):
+def _download(name: str) -> Path:
     address, expected = PINNED[name]
     url = f"{os.environ.get(MIRROR_VARIABLE) or _BASE}/{address}"
     path = platformdirs.user_cache_path("cman-tf") / name
@@ -77,6 +77,6 @@ def _download(name):
     return path
 
 
-def _cause(error):
+def _cause(error: BaseException) -> str:
     response = getattr(error, "response", None)
     return f"HTTP status {response.status_code}" if response is not None else type(error).__name__

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from cman_tf.data.choice import check_choice
+from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 
 
@@ -22,14 +24,14 @@ class Counts:
     entities: int = 0
     relations: int = 0
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.sentences or self.entities or self.relations)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.sentences} sentences, {self.entities} entities, {self.relations} relations"
 
 
-def resolve(documents, policy="error"):
+def resolve(documents: Iterable[Document], policy: str = "error") -> tuple[list[Document], Counts]:
     """Make documents whose entities do not overlap.
 
     Args:
@@ -48,7 +50,7 @@ def resolve(documents, policy="error"):
     return _apply(documents, POLICIES[policy])
 
 
-def no_overlapping(documents):
+def no_overlapping(documents: Iterable[Document]) -> tuple[list[Document], Counts]:
     """Drop every entity that overlaps another, outer ones too, and their relations.
 
     For evaluation only, where gold and predictions are stripped alike to be compared with
@@ -63,7 +65,7 @@ def no_overlapping(documents):
     return _apply(documents, _without_overlapping)
 
 
-def _apply(documents, policy):
+def _apply(documents: Iterable[Document], policy: Callable) -> tuple[list[Document], Counts]:
     documents = list(documents)
     kept = []
     for number, document in enumerate(documents, 1):
@@ -78,7 +80,7 @@ def _apply(documents, policy):
     )
 
 
-def _refuse(document, pairs, number):
+def _refuse(document: Document, pairs: Sequence[tuple[int, int]], number: int) -> None:
     first, second = (document.entity_text(document.entities[index]) for index in pairs[0])
     raise InputError(
         "Entities must not overlap, for BIO tags cannot hold them; choose a policy, --corpus.overlap "
@@ -87,13 +89,13 @@ def _refuse(document, pairs, number):
     )
 
 
-def _drop_sentence(document, pairs, number):
+def _drop_sentence(document: Document, pairs: Sequence[tuple[int, int]], number: int) -> None:
     return None
 
 
-def _keep_outer(document, pairs, number):
+def _keep_outer(document: Document, pairs: Sequence[tuple[int, int]], number: int) -> Document:
     entities = document.entities
-    kept = []
+    kept: list[int] = []
     for index in sorted(range(len(entities)), key=lambda i: (entities[i].start - entities[i].end, i)):
         entity = entities[index]
         if all(entity.end <= entities[other].start or entities[other].end <= entity.start for other in kept):
@@ -101,12 +103,12 @@ def _keep_outer(document, pairs, number):
     return _keep(document, kept)
 
 
-def _without_overlapping(document, pairs, number):
+def _without_overlapping(document: Document, pairs: Sequence[tuple[int, int]], number: int) -> Document:
     overlapping = {index for pair in pairs for index in pair}
     return _keep(document, set(range(len(document.entities))) - overlapping)
 
 
-def _keep(document, indices):
+def _keep(document: Document, indices: Collection[int]) -> Document:
     """The document with those of its entities alone and the relations between them."""
     renumbered = {old: new for new, old in enumerate(sorted(indices))}
     return document.with_annotation(

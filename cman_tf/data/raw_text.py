@@ -5,15 +5,16 @@ from __future__ import annotations
 import atexit
 import bisect
 import functools
+from collections.abc import Callable, Sequence
 
-from cman_tf.data.document import Document, Entity
+from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.errors import InputError
 
 # Sentences that are split at once.
 _CHUNK = 256
 
 
-def documents(texts):
+def documents(texts: Sequence[str]) -> list[Document]:
     """Split sentences into tokens, see `cman_tf.data.tokenizer`.
 
     Args:
@@ -36,7 +37,7 @@ def documents(texts):
 
 
 @functools.cache
-def _split():
+def _split() -> Callable:
     import tensorflow as tf
 
     from cman_tf.data.tokenizer import tokenize
@@ -48,7 +49,7 @@ def _split():
 atexit.register(_split.cache_clear)
 
 
-def annotated(document, spans, relations=(), id=""):
+def annotated(document: Document, spans: Sequence[tuple], relations: Sequence[Relation] = (), id: str = "") -> Document:
     """A document with entities given by characters; tokens are cut where an entity begins or ends inside them.
 
     Args:
@@ -67,7 +68,7 @@ def annotated(document, spans, relations=(), id=""):
     """
     spans = [_trimmed(document.text, *span) for span in spans]
     borders = sorted({border for start, end, *_ in spans for border in (start, end)})
-    offsets = []
+    offsets: list[tuple[int, int]] = []
     for start, end in document.offsets:
         inside = borders[bisect.bisect_right(borders, start) : bisect.bisect_left(borders, end)]
         edges = [start, *inside, end]
@@ -83,7 +84,9 @@ def annotated(document, spans, relations=(), id=""):
     return Document(tokens, entities, relations, document.text, offsets, id)
 
 
-def _trimmed(text, start, end, type, score=None):
+def _trimmed(
+    text: str, start: int, end: int, type: str, score: float | None = None
+) -> tuple[int, int, str, float | None]:
     if not 0 <= start < end <= len(text):
         raise InputError(
             "An entity must satisfy 0 <= start < end <= length of the text. Received: "

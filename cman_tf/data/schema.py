@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 
 
@@ -22,11 +24,11 @@ class Schema:
         InputError: no entity type, a repeated, empty or blank-carrying name, or a signature with an unknown type.
     """
 
-    entity_types: tuple[str, ...]
-    relation_types: tuple[str, ...]
+    entity_types: Sequence[str]
+    relation_types: Sequence[str]
     signatures: frozenset[tuple[str, str, str]] = frozenset()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "entity_types", tuple(self.entity_types))
         object.__setattr__(self, "relation_types", tuple(self.relation_types))
         object.__setattr__(self, "signatures", frozenset(tuple(s) for s in self.signatures))
@@ -43,7 +45,7 @@ class Schema:
                 raise InputError(f"A signature must use known types. Received: {relation}: {head} -> {tail}")
 
     @classmethod
-    def of(cls, documents):
+    def of(cls, documents: Iterable[Document]) -> Schema:
         """The schema of annotated `documents`, names in alphabetical order."""
         documents = list(documents)
         signatures = frozenset(
@@ -58,11 +60,11 @@ class Schema:
         )
 
     @property
-    def tags(self):
+    def tags(self) -> tuple[str, ...]:
         """BIO tags in the order of their ids; id 0 is `O`."""
         return ("O",) + tuple(f"{prefix}-{name}" for name in self.entity_types for prefix in "BI")
 
-    def tag_ids(self, document):
+    def tag_ids(self, document: Document) -> list[int]:
         """BIO tag id of each token of `document`: list of int, `[tokens]`.
 
         Raises:
@@ -83,7 +85,7 @@ class Schema:
             ids[entity.start + 1 : entity.end] = [begin + 1] * (entity.end - entity.start - 1)
         return ids
 
-    def relation_cells(self, document):
+    def relation_cells(self, document: Document) -> list[tuple[int, int, int]]:
         """`(head's last token, tail's last token, relation type id)` of each relation (DESIGN.md, section 4)."""
         self.check(document)
         return sorted(
@@ -97,7 +99,7 @@ class Schema:
             }
         )
 
-    def check(self, document):
+    def check(self, document: Document) -> None:
         """Raise `InputError` if `document` uses a type that the schema does not have."""
         for kind, known, used in (
             ("entity", self.entity_types, [entity.type for entity in document.entities]),
@@ -110,7 +112,7 @@ class Schema:
                         f"sentence {document.id or document.text!r}"
                     )
 
-    def to_json(self):
+    def to_json(self) -> str:
         """The schema as JSON text, the content of a run's `labels.json`."""
         return json.dumps(
             {
@@ -123,7 +125,7 @@ class Schema:
         )
 
     @classmethod
-    def from_json(cls, text):
+    def from_json(cls, text: str) -> Schema:
         """The inverse of `to_json`.
 
         Raises:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 from cman_tf.evaluation.scorer import ITEMS, Counts, check_same_sentences, items_of, score
 
@@ -10,7 +14,9 @@ SENTENCE_LENGTHS = (0, 20, 35, 50)
 ENTITY_DISTANCES = (0, 10, 20)
 
 
-def by_sentence_length(gold, predicted, *, borders=SENTENCE_LENGTHS):
+def by_sentence_length(
+    gold: Sequence[Document], predicted: Sequence[Document], *, borders: Sequence[int] = SENTENCE_LENGTHS
+) -> dict[str, dict[str, Any]]:
     """Strict micro scores of short and long sentences: Figure 5 of Zhao et al. (2020).
 
     Args:
@@ -41,7 +47,9 @@ def by_sentence_length(gold, predicted, *, borders=SENTENCE_LENGTHS):
     }
 
 
-def by_entity_distance(gold, predicted, *, borders=ENTITY_DISTANCES):
+def by_entity_distance(
+    gold: Sequence[Document], predicted: Sequence[Document], *, borders: Sequence[int] = ENTITY_DISTANCES
+) -> dict[str, dict[str, Any]]:
     """Strict micro scores of relations between near and far entities: Figure 4 of Zhao et al. (2020).
 
     The distance of a relation is the paper's: the characters from the last character of the entity that comes first
@@ -84,7 +92,13 @@ def by_entity_distance(gold, predicted, *, borders=ENTITY_DISTANCES):
     return {name: {item: counts[item][name].to_dict() for item in ITEMS} for name in names}
 
 
-def score_sentences(gold, predicted, indices, *, exclude_types=()):
+def score_sentences(
+    gold: Sequence[Document],
+    predicted: Sequence[Document],
+    indices: Iterable[int],
+    *,
+    exclude_types: Sequence[str] = (),
+) -> dict[str, Any]:
     """`score` over some sentences only, e.g. the test sentences that do not recur in the training data.
 
     Args:
@@ -111,9 +125,9 @@ def score_sentences(gold, predicted, indices, *, exclude_types=()):
     return score([gold[i] for i in indices], [predicted[i] for i in indices], exclude_types=exclude_types)
 
 
-def _by_group(document, offsets, borders):
+def _by_group(document: Document, offsets: Sequence[tuple[int, int]], borders: Sequence[int]) -> dict[int, set]:
     """Strict relation items of `document`, as `{group: set}`."""
-    groups = {}
+    groups: dict[int, set] = {}
     for relation in items_of(document, "relations"):
         _, (_, _, head_end), (_, _, tail_end) = relation
         distance = abs(offsets[head_end - 1][1] - offsets[tail_end - 1][1])
@@ -121,11 +135,11 @@ def _by_group(document, offsets, borders):
     return groups
 
 
-def _group(value, borders):
+def _group(value: int, borders: Sequence[int]) -> int:
     return sum(value >= border for border in borders) - 1
 
 
-def _group_names(borders):
+def _group_names(borders: Sequence[int]) -> list[str]:
     if not borders or borders[0] != 0 or any(low >= high for low, high in zip(borders, borders[1:])):
         raise InputError(f"`borders` must rise from 0. Received: {list(borders)}")
     return [f"{low}-{high - 1}" for low, high in zip(borders, borders[1:])] + [f">={borders[-1]}"]

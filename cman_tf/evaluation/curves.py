@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 _WIDTH, _HEIGHT = 480, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 14, 34
 
 
-def curves_html(history):
+def curves_html(history: Sequence[Mapping[str, Any]]) -> str:
     """The loss and the scores on the development set over the epochs.
 
     Args:

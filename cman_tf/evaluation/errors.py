@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from cman_tf.data.document import Document
 
 ENTITY_KINDS = ("right", "wrong type", "wrong boundary", "missed", "spurious")
 RELATION_KINDS = ("right", "wrong type", "wrong direction", "wrong entity", "missed", "spurious")
@@ -24,7 +27,7 @@ class Finding:
     predicted: int | None
 
 
-def compare(gold, predicted):
+def compare(gold: Document, predicted: Document) -> tuple[list[Finding], list[Finding]]:
     """Pair what is annotated with what was predicted in one sentence.
 
     Entities, in this order, each used once:
@@ -55,7 +58,7 @@ def compare(gold, predicted):
     return entities, _compare_relations(gold, predicted, entities)
 
 
-def count_kinds(gold, predicted):
+def count_kinds(gold: Sequence[Document], predicted: Sequence[Document]) -> dict[str, dict[str, int]]:
     """How often each kind occurs in a corpus.
 
     Args:
@@ -65,7 +68,8 @@ def count_kinds(gold, predicted):
     Returns:
         dict: `{"entities": {kind: int}, "relations": {kind: int}}`, every kind present.
     """
-    entities, relations = Counter(), Counter()
+    entities: Counter[str] = Counter()
+    relations: Counter[str] = Counter()
     for pair in zip(gold, predicted):
         for counter, findings in zip((entities, relations), compare(*pair)):
             counter.update(finding.kind for finding in findings)

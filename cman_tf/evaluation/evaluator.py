@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 from cman_tf.data import formats
 from cman_tf.data.corpora import repeated_in
+from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length, score_sentences
 from cman_tf.evaluation.report import write_report
 from cman_tf.evaluation.scorer import score
 from cman_tf.evaluation.significance import paired_bootstrap
 
+if TYPE_CHECKING:
+    from cman_tf.predictor import Predictor
+    from cman_tf.training.run import Run
 
-def evaluate(predictor, documents, *, train=(), exclude_types=(), variants=False, progress=None):
+
+def evaluate(
+    predictor: Predictor,
+    documents: Sequence[Document],
+    *,
+    train: Sequence[Document] = (),
+    exclude_types: Sequence[str] = (),
+    variants: bool = False,
+    progress: Callable[[int], object] | None = None,
+) -> tuple[dict[str, Any], list[Document]]:
     """Score a model.
 
     Args:
@@ -56,12 +72,14 @@ def evaluate(predictor, documents, *, train=(), exclude_types=(), variants=False
     return metrics, predictions
 
 
-def _figures(documents, predictions):
+def _figures(documents: Sequence[Document], predictions: Sequence[Document]) -> dict[str, Any]:
     found = score(documents, predictions)
     return {name: found[name] for name in ("strict", "boundaries", "counts")}
 
 
-def write_results(run, split, documents, predictions, metrics):
+def write_results(
+    run: Run, split: str, documents: Sequence[Document], predictions: Sequence[Document], metrics: dict[str, Any]
+) -> None:
     """Write `predictions/SPLIT.jsonl` and `report.html` of a run."""
     run.predictions.mkdir(exist_ok=True)
     formats.write(predictions, run.predictions / f"{split}.jsonl", "jsonl")
@@ -69,7 +87,9 @@ def write_results(run, split, documents, predictions, metrics):
     write_report(run.report, documents, predictions, metrics, title=title, history=run.history() or None)
 
 
-def compare_runs(documents, predictions, rival, changes):
+def compare_runs(
+    documents: Sequence[Document], predictions: Sequence[Document], rival: Run, changes: Mapping[str, Any]
+) -> dict[str, Any]:
     """Paired bootstrap of a run against a second one, see `paired_bootstrap`.
 
     Args:

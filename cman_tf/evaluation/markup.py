@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable, Mapping
 from html import escape
 from importlib import resources
 
+from cman_tf.data.document import Document
 from cman_tf.evaluation.errors import compare
 
 SYMBOLS = {
@@ -25,7 +27,7 @@ _HUES = (212, 32, 158, 285, 355, 58, 188, 322)
 _CONTROL_PICTURES = {code: 0x2400 + code for code in range(32)}
 
 
-def sentence_html(document):
+def sentence_html(document: Document) -> str:
     """One sentence, entities marked and relations listed, as an HTML fragment that brings its own style.
 
     Args:
@@ -38,7 +40,7 @@ def sentence_html(document):
     return f'<div class="cman"><style>{page_file("marks.css")}</style>{body}</div>'
 
 
-def extraction_html(document, hues):
+def extraction_html(document: Document, hues: Mapping[str, int]) -> str:
     """What was found in one sentence: the marked line and the relations.
 
     Args:
@@ -49,7 +51,7 @@ def extraction_html(document, hues):
     return line + _list([_relation_item(document, relation) for relation in document.relations])
 
 
-def comparison_html(gold, predicted, hues):
+def comparison_html(gold: Document, predicted: Document, hues: Mapping[str, int]) -> str:
     """One sentence as annotated and as predicted, with what is right and wrong told apart.
 
     Two lines, gold above prediction; one where their entities agree.
@@ -79,24 +81,24 @@ def comparison_html(gold, predicted, hues):
     return lines + _list(items)
 
 
-def type_hues(documents):
+def type_hues(documents: Iterable[Document]) -> dict[str, int]:
     """A hue, in degrees, for each entity type in `documents`, as a dict in alphabetical order."""
     types = sorted({entity.type for document in documents for entity in document.entities})
     # Past the chosen ones: turns by the golden angle, so that neighbours differ.
     return {name: _HUES[i] if i < len(_HUES) else round(i * 137.5) % 360 for i, name in enumerate(types)}
 
 
-def kind_class(kind):
+def kind_class(kind: str) -> str:
     """CSS class of a kind of error: right, wrong, missed or spurious."""
     return "wrong" if kind.startswith("wrong") else kind
 
 
-def text_html(text):
+def text_html(text: str) -> str:
     """`text` as HTML that shows what it holds and keeps its writing direction to itself."""
     return f"<bdi>{escape(text.translate(_CONTROL_PICTURES))}</bdi>"
 
 
-def page_file(name):
+def page_file(name: str) -> str:
     """Content of a file of the package folder `page`."""
     return (resources.files("cman_tf.evaluation") / "page" / name).read_text(encoding="utf-8")
 

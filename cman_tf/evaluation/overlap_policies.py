@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+from cman_tf.data.document import Document
 from cman_tf.data.overlap import no_overlapping, resolve
 from cman_tf.evaluation.scorer import score
 
 
-def by_overlap_policy(gold, predicted):
+def by_overlap_policy(gold: Sequence[Document], predicted: Sequence[Document]) -> dict[str, Any]:
     """Strict and boundaries scores under every policy, for published figures differ in theirs.
 
     Args:

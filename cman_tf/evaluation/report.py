@@ -7,9 +7,13 @@ markup that the browser lays out only when they come into view (`content-visibil
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from string import Template
+from typing import Any
 
+from cman_tf.data.document import Document
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length
 from cman_tf.evaluation.curves import curves_html
 from cman_tf.evaluation.errors import ENTITY_KINDS, RELATION_KINDS, compare
@@ -27,7 +31,15 @@ from cman_tf.evaluation.tables import bars_html, html_tables, percent
 from cman_tf.files import atomic_write
 
 
-def write_report(path, gold, predicted, metrics, *, title, history=None):
+def write_report(
+    path: str | Path,
+    gold: Sequence[Document],
+    predicted: Sequence[Document],
+    metrics: Mapping[str, Any],
+    *,
+    title: str,
+    history: Sequence[Mapping[str, Any]] | None = None,
+) -> None:
     """Write the report of a run: scores, breakdowns, curves, and each sentence with its errors, to be filtered.
 
     Args:
@@ -44,7 +56,8 @@ def write_report(path, gold, predicted, metrics, *, title, history=None):
     """
     check_same_sentences(gold, predicted)
     hues = type_hues([*gold, *predicted])
-    rows, counts = [], Counter()
+    rows = []
+    counts: Counter[str] = Counter()
     for number, (one, other) in enumerate(zip(gold, predicted), 1):
         keys = [
             f"{prefix}{kinds.index(finding.kind)}"
@@ -67,7 +80,7 @@ def write_report(path, gold, predicted, metrics, *, title, history=None):
     _write(path, title, "".join(sections), filters, counts, rows)
 
 
-def write_extraction_page(path, documents, *, title):
+def write_extraction_page(path: str | Path, documents: Sequence[Document], *, title: str) -> None:
     """Write a page of what was found in some sentences, to be filtered by type.
 
     Args:
@@ -81,7 +94,8 @@ def write_extraction_page(path, documents, *, title):
     hues = type_hues(documents)
     entity_types = list(hues)
     relation_types = sorted({relation.type for document in documents for relation in document.relations})
-    rows, counts = [], Counter()
+    rows = []
+    counts: Counter[str] = Counter()
     for number, document in enumerate(documents, 1):
         keys = [f"e{entity_types.index(entity.type)}" for entity in document.entities]
         keys += [f"r{relation_types.index(relation.type)}" for relation in document.relations]

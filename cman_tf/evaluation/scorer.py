@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 
 MODES = ("strict", "boundaries")
@@ -28,37 +31,39 @@ class Counts:
     predicted: int = 0
     correct: int = 0
 
-    def __add__(self, other):
+    def __add__(self, other: Counts) -> Counts:
         return Counts(self.gold + other.gold, self.predicted + other.predicted, self.correct + other.correct)
 
     @classmethod
-    def of(cls, gold, predicted):
+    def of(cls, gold: set, predicted: set) -> Counts:
         """Counts of two sets of items."""
         return cls(len(gold), len(predicted), len(gold & predicted))
 
     @property
-    def precision(self):
+    def precision(self) -> float:
         """Share of the predicted items that are right; 0 if nothing was predicted."""
         return self.correct / self.predicted if self.predicted else 0.0
 
     @property
-    def recall(self):
+    def recall(self) -> float:
         """Share of the annotated items that were found; 0 if nothing is annotated."""
         return self.correct / self.gold if self.gold else 0.0
 
     @property
-    def f1(self):
+    def f1(self) -> float:
         """Harmonic mean of precision and recall; 0 if both are."""
         # 2PR / (P + R) without its roundings, so that a perfect run scores 1.0 and not 0.9999999999999999.
         total = self.gold + self.predicted
         return 2 * self.correct / total if total else 0.0
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, float]:
         """Precision, recall and F1 as fractions, then the three counts."""
         return {**_rates(self), "gold": self.gold, "predicted": self.predicted, "correct": self.correct}
 
 
-def score(gold, predicted, *, exclude_types=()):
+def score(
+    gold: Sequence[Document], predicted: Sequence[Document], *, exclude_types: Sequence[str] = ()
+) -> dict[str, Any]:
     """Compare predicted entities and relations with the annotated ones.
 
     *Strict*: an entity is right if its boundaries and its type are; a relation if its type, its direction and both
@@ -96,8 +101,8 @@ def score(gold, predicted, *, exclude_types=()):
         gold = [without_types(document, exclude_types) for document in gold]
         predicted = [without_types(document, exclude_types) for document in predicted]
 
-    result = {mode: {"micro": {}, "macro": {}} for mode in MODES}
-    per_type = {mode: {} for mode in MODES}
+    result: dict[str, Any] = {mode: {"micro": {}, "macro": {}} for mode in MODES}
+    per_type: dict[str, Any] = {mode: {} for mode in MODES}
     counts = {"sentences": len(gold)}
     for mode in MODES:
         for item in ITEMS:
@@ -113,7 +118,7 @@ def score(gold, predicted, *, exclude_types=()):
     return {**result, "per_type": per_type, "counts": counts, "exclude_types": list(exclude_types)}
 
 
-def items_of(document, item, mode="strict"):
+def items_of(document: Document, item: str, mode: str = "strict") -> set[tuple]:
     """The entities or relations of one sentence as a set of comparable tuples, the type first.
 
     Args:
@@ -132,9 +137,11 @@ def items_of(document, item, mode="strict"):
     return {(relation.type, entities[relation.head], entities[relation.tail]) for relation in document.relations}
 
 
-def count_types(gold, predicted, item, mode="strict"):
+def count_types(
+    gold: Sequence[Document], predicted: Sequence[Document], item: str, mode: str = "strict"
+) -> dict[str, Counts]:
     """`Counts` of each type present in gold or prediction, in alphabetical order, as a dict."""
-    by_type = defaultdict(Counts)
+    by_type: dict[str, Counts] = defaultdict(Counts)
     for gold_document, predicted_document in zip(gold, predicted):
         gold_items = items_of(gold_document, item, mode)
         predicted_items = items_of(predicted_document, item, mode)
@@ -144,7 +151,7 @@ def count_types(gold, predicted, item, mode="strict"):
     return {name: by_type[name] for name in sorted(by_type)}
 
 
-def without_types(document, entity_types):
+def without_types(document: Document, entity_types: Collection[str]) -> Document:
     """`document` without the entities of these types and without the relations that touch them."""
     kept = [i for i, entity in enumerate(document.entities) if entity.type not in entity_types]
     position = {old: new for new, old in enumerate(kept)}
@@ -156,7 +163,7 @@ def without_types(document, entity_types):
     return document.with_annotation([document.entities[i] for i in kept], relations)
 
 
-def check_same_sentences(gold, predicted):
+def check_same_sentences(gold: Sequence[Document], predicted: Sequence[Document]) -> None:
     """Raise `InputError` unless both hold the same sentences, token for token, in the same order."""
     if len(gold) != len(predicted):
         raise InputError(
@@ -170,9 +177,9 @@ def check_same_sentences(gold, predicted):
             )
 
 
-def _rates(counts):
+def _rates(counts: Counts) -> dict[str, float]:
     return {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1}
 
 
-def _mean(rates):
+def _mean(rates: Sequence[dict[str, float]]) -> dict[str, float]:
     return {name: sum(r[name] for r in rates) / max(len(rates), 1) for name in ("precision", "recall", "f1")}

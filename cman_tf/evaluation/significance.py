@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
+from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 from cman_tf.evaluation.scorer import ITEMS, Counts, check_same_sentences, items_of
 
@@ -11,7 +15,15 @@ from cman_tf.evaluation.scorer import ITEMS, Counts, check_same_sentences, items
 _DRAWS_AT_ONCE = 1_000_000
 
 
-def paired_bootstrap(gold, predicted_a, predicted_b, *, metric="relations", samples=10_000, seed=0):
+def paired_bootstrap(
+    gold: Sequence[Document],
+    predicted_a: Sequence[Document],
+    predicted_b: Sequence[Document],
+    *,
+    metric: str = "relations",
+    samples: int = 10_000,
+    seed: int = 0,
+) -> dict[str, Any]:
     """Compare two runs on the same sentences by the paired bootstrap of Koehn (2004).
 
     Draws as many sentences as there are, with replacement, again and again, and scores both runs on each draw. The
@@ -75,7 +87,9 @@ def paired_bootstrap(gold, predicted_a, predicted_b, *, metric="relations", samp
     }
 
 
-def sentence_counts(gold, predicted, item, mode="strict"):
+def sentence_counts(
+    gold: Sequence[Document], predicted: Sequence[Document], item: str, mode: str = "strict"
+) -> np.ndarray:
     """Gold, predicted and correct items of each sentence: int32 array, `(sentences, 3)`."""
     rows = [
         Counts.of(items_of(gold_document, item, mode), items_of(predicted_document, item, mode))
@@ -84,7 +98,7 @@ def sentence_counts(gold, predicted, item, mode="strict"):
     return np.array([(row.gold, row.predicted, row.correct) for row in rows], dtype=np.int32).reshape(-1, 3)
 
 
-def _f1(counts):
+def _f1(counts: np.ndarray) -> np.ndarray:
     """F1 over the last axis; 0 where there is nothing, as in the scorer."""
     gold, predicted, correct = np.moveaxis(counts, -1, 0)
     return 2 * correct / np.maximum(gold + predicted, 1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from io import StringIO
+from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -15,7 +17,7 @@ _RATES = ("precision", "recall", "f1")
 _COUNTS = ("gold", "predicted", "correct")
 
 
-def text_table(metrics):
+def text_table(metrics: Mapping[str, Any]) -> str:
     """The scores for a terminal: strict and boundaries, micro and macro, then each type (strict).
 
     Args:
@@ -29,7 +31,7 @@ def text_table(metrics):
     return _text([_summary(metrics), *_types(metrics)], note)
 
 
-def evaluation_text(metrics):
+def evaluation_text(metrics: Mapping[str, Any]) -> str:
     """All that `evaluate` measured, for a terminal: the tables of `text_table`, what differs from them, the breakdowns.
 
     Args:
@@ -87,7 +89,7 @@ def _text(tables, note):
     return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
 
 
-def html_tables(metrics):
+def html_tables(metrics: Mapping[str, Any]) -> str:
     """The same tables as HTML.
 
     Args:
@@ -97,7 +99,7 @@ def html_tables(metrics):
     return f'{_html_table(*_summary(metrics))}<div class="pair">{types}</div>'
 
 
-def bars_html(breakdown, heading):
+def bars_html(breakdown: Mapping[str, Any], heading: str) -> str:
     """Strict micro F1 of entities and relations in each group of a breakdown, as a table with bars.
 
     Args:
@@ -118,7 +120,7 @@ def bars_html(breakdown, heading):
     return f'<div class="scroll"><table class="bars"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
-def percent(fraction):
+def percent(fraction: float) -> str:
     """A fraction as percent with two decimals, without the sign."""
     return f"{100 * fraction:.2f}"
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import ModuleType
 
 from cman_tf.data.choice import check_choice
+from cman_tf.data.document import Document
 from cman_tf.data.formats import brat, csv_tables, docbin, jsonl, multihead, spert
 from cman_tf.data.formats.reading import read_text
 from cman_tf.errors import InputError
@@ -24,7 +27,11 @@ FOLDERS = ("brat", "csv")
 _SUFFIXES = {".json": "spert", ".txt": "multihead", ".jsonl": "jsonl", ".spacy": "docbin"}
 
 
-def read(path, format=None, tokenize=None):
+def read(
+    path: str | Path,
+    format: str | None = None,
+    tokenize: Callable[[list[str]], list[Document]] | None = None,
+) -> list[Document]:
     """Read annotated or raw sentences.
 
     Args:
@@ -42,7 +49,7 @@ def read(path, format=None, tokenize=None):
     return module.read(path, tokenize)
 
 
-def write(documents, path, format=None):
+def write(documents: Iterable[Document], path: str | Path, format: str | None = None) -> None:
     """Write documents, whole or not at all.
 
     Args:
@@ -58,7 +65,7 @@ def write(documents, path, format=None):
     _named(format or format_of(path)).write(documents, path)
 
 
-def format_of(path):
+def format_of(path: str | Path) -> str:
     """The format that a file to write has by its suffix.
 
     Args:
@@ -79,7 +86,7 @@ def format_of(path):
     return _SUFFIXES[suffix]
 
 
-def recognise(path):
+def recognise(path: str | Path) -> str | None:
     """The format of a file or folder as its content shows it.
 
     Args:
@@ -94,12 +101,12 @@ def recognise(path):
     return None
 
 
-def _named(name):
+def _named(name: str) -> ModuleType:
     check_choice("A format", name, FORMATS)
     return FORMATS[name]
 
 
-def _recognised(path):
+def _recognised(path: str | Path) -> ModuleType:
     name = recognise(path)
     if name:
         return FORMATS[name]
