@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from cman_tf.layers.attention import MultiHeadAttention
 from cman_tf.layers.bilstm import BiLSTM
 from cman_tf.layers.dropout import Dropout
 from cman_tf.layers.mlp import MLP
@@ -44,20 +45,16 @@ class AttentionUnit(tf.keras.layers.Layer):
         self.supports_masking = True
         self.sequence_encoder = sequence_encoder(encoder, hidden_size)
         self.encoder_dropout = Dropout(dropout, seed=seed, name="dropout")
-        self.attention = tf.keras.layers.MultiHeadAttention(
-            num_heads, 2 * hidden_size // num_heads, use_bias=False, name="attention"
-        )
+        self.attention = MultiHeadAttention(num_heads, name="attention")
         self.normalization = tf.keras.layers.LayerNormalization(epsilon=1e-6, name="normalization")
 
     def encode(self, inputs, mask, training):
         return self.encoder_dropout(self.sequence_encoder(inputs, mask=mask, training=training), training=training)
 
     def attend(self, query, memory, mask, return_attention_scores=False):
-        mask = None if mask is None else mask[:, None, :]
-        attended = self.attention(query, memory, attention_mask=mask, return_attention_scores=return_attention_scores)
-        if return_attention_scores:
-            return self.normalization(query + attended[0]), attended[1]
-        return self.normalization(query + attended)
+        attended, scores = self.attention(query, memory, mask=mask)
+        output = self.normalization(query + attended)
+        return (output, scores) if return_attention_scores else output
 
     def compute_output_shape(self, input_shape):
         return tf.TensorShape(input_shape[:-1]).concatenate(2 * self.hidden_size)

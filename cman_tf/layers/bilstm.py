@@ -64,7 +64,7 @@ class BiLSTM(tf.keras.layers.Layer):
     def project(self, inputs):
         """The input's part of the gates of each direction: `(rows, features)` -> two of `(rows, 4 * units)`."""
         return [
-            tf.matmul(inputs, kernel[: -self.units]) + bias
+            tf.matmul(inputs, self._parts(kernel)[0]) + bias
             for kernel, bias in (
                 (self.forward_kernel, self.forward_bias),
                 (self.backward_kernel, self.backward_bias),
@@ -76,11 +76,16 @@ class BiLSTM(tf.keras.layers.Layer):
         forward, backward = gates
         return tf.concat(
             [
-                _lstm(forward, self.forward_kernel[-self.units :], packing, reverse=False),
-                _lstm(backward, self.backward_kernel[-self.units :], packing, reverse=True),
+                _lstm(forward, self._parts(self.forward_kernel)[1], packing, reverse=False),
+                _lstm(backward, self._parts(self.backward_kernel)[1], packing, reverse=True),
             ],
             axis=1,
         )
+
+    def _parts(self, kernel):
+        """The input's rows and the recurrence's. A split, whose gradient puts both together; that of a slice fills the
+        rest with zeros first."""
+        return tf.split(kernel, [kernel.shape[0] - self.units, self.units])
 
     def _packed(self, inputs, lengths):
         batch, time = tf.unstack(tf.shape(inputs)[:2])

@@ -83,8 +83,8 @@ class HeadSelection(tf.keras.layers.Layer):
         if shapes_only():
             batch, tokens = tf.unstack(tf.shape(inputs)[:2])
             return tf.zeros([batch, tokens, tokens, self.num_relations])
-        heads = tf.matmul(inputs, self.head_kernel)
-        tails = tf.matmul(inputs, self.tail_kernel) + self.bias
+        heads = _project(inputs, self.head_kernel)
+        tails = _project(inputs, self.tail_kernel) + self.bias
         if self.pair_kernel is None:
             scores = _score_pairs(heads, tails, self._block_diagonal(), lengths)
         else:
@@ -113,6 +113,12 @@ class HeadSelection(tf.keras.layers.Layer):
             "prior": self.prior,
             "pair_features": self.pair_features,
         }
+
+
+def _project(inputs, kernel):
+    """One product of two matrices; `tf.matmul` of a batch with one matrix would copy that for each sentence."""
+    rows = tf.matmul(tf.reshape(inputs, [-1, kernel.shape[0]]), kernel)
+    return tf.reshape(rows, [*tf.unstack(tf.shape(inputs)[:2]), kernel.shape[1]])
 
 
 @tf.custom_gradient

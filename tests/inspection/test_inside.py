@@ -59,8 +59,8 @@ def test_attention_is_that_of_the_unit(predictor, inside):
     unit = predictor.model.entity_network.get_layer("bsa_1")
     hidden = unit.sequence_encoder(token_embeddings(predictor.model, features), mask=None)[0]
     query, key, *_ = (weight.numpy() for weight in unit.attention.weights)
-    scores = np.einsum("id,dhk,jd,dhl->hijkl", hidden, query, hidden, key)
-    scores = np.einsum("hijkk->hij", scores) / np.sqrt(query.shape[2])
+    query, key = np.split(hidden @ query, unit.num_heads, axis=1), np.split(hidden @ key, unit.num_heads, axis=1)
+    scores = np.stack([q @ k.T / np.sqrt(q.shape[1]) for q, k in zip(query, key)])
     expected = tf.nn.softmax(scores).numpy()
     np.testing.assert_allclose(inside.attention["bsa_1"], expected, atol=1e-5)
 

@@ -33,20 +33,18 @@ def test_bla(options):
 
 def attention_by_hand(unit, query, memory):
     """Equations 2 and 3 and the residual for one sentence, head by head."""
-    kernels = {
-        name: getattr(unit.attention, f"_{name}_dense").kernel.numpy() for name in ("query", "key", "value", "output")
-    }
+    kernels = {name: getattr(unit.attention, f"{name}_kernel").numpy() for name in ("query", "key", "value", "output")}
     heads = []
-    for head in range(unit.num_heads):
+    for columns in np.split(np.arange(2 * unit.hidden_size), unit.num_heads):
         q, k, v = (
-            query @ kernels["query"][:, head],
-            memory @ kernels["key"][:, head],
-            memory @ kernels["value"][:, head],
+            query @ kernels["query"][:, columns],
+            memory @ kernels["key"][:, columns],
+            memory @ kernels["value"][:, columns],
         )
         scores = q @ k.T / np.sqrt(2 * unit.hidden_size / unit.num_heads)
         weights = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
         heads.append(weights @ v)
-    attended = np.concatenate(heads, axis=1) @ kernels["output"].reshape(2 * unit.hidden_size, -1)
+    attended = np.concatenate(heads, axis=1) @ kernels["output"]
     total = query + attended
     centred = total - total.mean(axis=1, keepdims=True)
     gamma, beta = (weight.numpy() for weight in unit.normalization.weights)
