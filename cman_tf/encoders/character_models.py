@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from cman_tf.layers.bilstm import Packing
+from cman_tf.layers.packing import Packing
 
 
 class CharacterModels(tf.Module):

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from cman_tf.layers.bilstm import BiLSTM, Packing
+from cman_tf.layers.bilstm import BiLSTM
+from cman_tf.layers.packing import TwoWayPacking
 from cman_tf.layers.symbolic import shapes_only
 
 
@@ -44,16 +45,14 @@ class CharacterEncoder(tf.keras.layers.Layer):
     def call(self, inputs, index):
         if shapes_only():
             return tf.zeros(tf.concat([tf.shape(index), [2 * self.hidden_size]], axis=0))
-        packing = Packing(tf.math.count_nonzero(inputs, axis=1, dtype=tf.int32))
+        packing = TwoWayPacking(tf.math.count_nonzero(inputs, axis=1, dtype=tf.int32))
         # There are far fewer characters than places where they stand: project the table, then look up.
         table = self.bilstm.project(self.embedding.embeddings)
         characters = tf.gather_nd(inputs, tf.stack([packing.sequence, packing.time], axis=1))
-        states = self.bilstm.recur([tf.gather(gates, characters) for gates in table], packing)
+        states = self.bilstm.recur(tf.gather(table, 2 * characters + packing.direction), packing)
         # Padding is a word without characters; its row is read nowhere but must exist.
-        states = tf.pad(states, [[0, 1], [0, 0]])
-        ends = tf.gather(states[:, : self.hidden_size], packing.last)
-        starts = tf.gather(states[:, self.hidden_size :], packing.first)
-        return tf.gather(tf.concat([ends, starts], axis=1), index)
+        states = tf.gather(tf.pad(states, [[0, 1], [0, 0]]), packing.last)
+        return tf.gather(tf.concat(tf.unstack(states), axis=1), index)
 
     def get_config(self):
         return {

@@ -109,7 +109,9 @@ def stock_weights(project, plain):
     for network, name in ((entities, "bsa_1"), (entities, "bsa_2"), (relations, "bla_1"), (relations, "bla_2")):
         unit = network.get_layer(name)
         yield stock(f"{name}_bilstm"), bilstm_weights(unit.sequence_encoder)
-        yield stock(f"{name}_attention"), unit.attention.get_weights()
+        attention = stock(f"{name}_attention")
+        kernels = zip(unit.attention.get_weights(), attention.weights)
+        yield attention, [kernel.reshape(stocks.shape) for kernel, stocks in kernels]
         yield stock(f"{name}_normalization"), unit.normalization.get_weights()
     yield stock("fusion_bilstm"), bilstm_weights(relations.get_layer("fusion"))
     yield stock("labels"), relations.get_layer("label_embedding").get_weights()
@@ -134,11 +136,12 @@ class ScorerOf:
 
 
 def bilstm_weights(layer):
-    """Each direction's input and recurrent rows in one matrix, gates as Keras orders them -> Keras: two matrices."""
+    """Both directions side by side -> Keras: input's kernel, recurrent kernel and bias of each."""
     weights = []
-    for kernel, bias in (
-        (layer.forward_kernel.numpy(), layer.forward_bias.numpy()),
-        (layer.backward_kernel.numpy(), layer.backward_bias.numpy()),
-    ):
-        weights += [kernel[: -layer.units], kernel[-layer.units :], bias]
+    for way, columns in enumerate(np.split(np.arange(8 * layer.units), 2)):
+        weights += [
+            layer.kernel.numpy()[:, columns],
+            layer.recurrent_kernel.numpy()[way],
+            layer.bias.numpy()[columns],
+        ]
     return weights

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cman_tf.layers.bilstm import BiLSTM, Packing
+from cman_tf.layers.bilstm import BiLSTM
 from tests.layers.harness import check_layer
 
 
@@ -26,9 +26,13 @@ def stock(layer, width):
     result = tf.keras.layers.Bidirectional(tf.keras.layers.LSTM(layer.units, return_sequences=True))
     result(tf.zeros([1, 1, width]))
     weights = []
-    for kernel, bias in ((layer.forward_kernel, layer.forward_bias), (layer.backward_kernel, layer.backward_bias)):
-        weights += [kernel[:width], kernel[width:], bias]
-    result.set_weights([weight.numpy() for weight in weights])
+    for way, columns in enumerate(np.split(np.arange(8 * layer.units), 2)):
+        weights += [
+            layer.kernel.numpy()[:, columns],
+            layer.recurrent_kernel.numpy()[way],
+            layer.bias.numpy()[columns],
+        ]
+    result.set_weights(weights)
     return result
 
 
@@ -99,20 +103,7 @@ def test_weight_gradients_against_finite_differences():
 def test_forget_gate_starts_open():
     layer = BiLSTM(3)
     layer.build([None, None, 2])
-    for bias in (layer.forward_bias, layer.backward_bias):
-        np.testing.assert_array_equal(bias, [0] * 3 + [1] * 3 + [0] * 6)
-
-
-def test_packing_is_longest_first_and_step_by_step():
-    packing = Packing(tf.constant([2, 3, 0, 1]))
-    np.testing.assert_array_equal(packing.active, [3, 2, 1])
-    np.testing.assert_array_equal(packing.time, [0, 0, 0, 1, 1, 2])
-    np.testing.assert_array_equal(packing.sequence, [1, 0, 3, 1, 0, 1])
-    np.testing.assert_array_equal(tf.gather(packing.first, [0, 1, 3]), [1, 0, 2])
-    np.testing.assert_array_equal(tf.gather(packing.last, [0, 1, 3]), [4, 5, 2])
-    values = tf.constant([[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])
-    np.testing.assert_array_equal(packing.previous(values, reverse=False)[:, 0], [0, 0, 0, 1, 2, 4])
-    np.testing.assert_array_equal(packing.previous(values, reverse=True)[:, 0], [4, 5, 0, 6, 0, 0])
+    np.testing.assert_array_equal(layer.bias, 2 * ([0] * 3 + [1] * 3 + [0] * 6))
 
 
 @pytest.mark.parametrize("shape", [(0, 0, 3), (2, 0, 3), (0, 4, 3)])
