@@ -107,13 +107,14 @@ class BiLSTM(tf.keras.layers.Layer):
 
 
 def _start_kernel(shape, dtype=None):
-    start = tf.keras.initializers.GlorotUniform()
-    return tf.concat([start([shape[0], shape[1] // 2], dtype) for _ in range(2)], axis=1)
+    # Two initializers: one would give both directions the same values.
+    return tf.concat(
+        [tf.keras.initializers.GlorotUniform()([shape[0], shape[1] // 2], dtype) for _ in range(2)], axis=1
+    )
 
 
 def _start_recurrent(shape, dtype=None):
-    start = tf.keras.initializers.Orthogonal()
-    return tf.stack([start(shape[1:], dtype) for _ in range(shape[0])])
+    return tf.stack([tf.keras.initializers.Orthogonal()(shape[1:], dtype) for _ in range(shape[0])])
 
 
 def _start_bias(shape, dtype=None):

@@ -100,6 +100,17 @@ def test_weight_gradients_against_finite_differences():
             np.testing.assert_allclose(gradient.numpy()[place], (above - below) / 2e-2, atol=2e-3)
 
 
+def test_each_direction_starts_with_values_of_its_own():
+    layer = BiLSTM(3)
+    layer.build([None, None, 2])
+    forward, backward = np.split(layer.kernel.numpy(), 2, axis=1)
+    assert np.all(forward != backward)
+    forward, backward = layer.recurrent_kernel.numpy()
+    assert np.all(forward != backward)
+    for direction in (forward, backward):
+        np.testing.assert_allclose(direction @ direction.T, np.eye(3), atol=1e-6)
+
+
 def test_forget_gate_starts_open():
     layer = BiLSTM(3)
     layer.build([None, None, 2])
