@@ -30,7 +30,7 @@ from cman_tf.model.cman import build_cman
 from cman_tf.predictor import Predictor
 
 # Raised when a folder of an earlier version can no longer be read.
-FORMAT = 1
+FORMAT = 2
 
 
 class Run:
