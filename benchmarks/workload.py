@@ -13,7 +13,7 @@ from cman_tf.data.batches import training_batches
 from cman_tf.data.featurizer import Featurizer
 from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
-from cman_tf.model.cman import build_cman
+from cman_tf.model.assembly import build_cman
 
 # Section 4.1 of the paper; what it leaves open is at the project's defaults.
 PAPER = {

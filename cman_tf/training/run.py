@@ -26,7 +26,7 @@ from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
-from cman_tf.model.cman import build_cman
+from cman_tf.model.assembly import build_cman
 from cman_tf.predictor import Predictor
 
 # Raised when a folder of an earlier version can no longer be read.

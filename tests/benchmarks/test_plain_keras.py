@@ -11,7 +11,7 @@ from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.featurizer import Featurizer
 from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
-from cman_tf.model.cman import build_cman
+from cman_tf.model.assembly import build_cman
 
 SIZES = {
     "words.size": 5,

@@ -5,7 +5,7 @@ import pytest
 from cman_tf import config as configs
 from cman_tf.data.featurizer import Featurizer
 from cman_tf.data.vocabulary import Vocabulary
-from cman_tf.model.cman import build_cman
+from cman_tf.model.assembly import build_cman
 from cman_tf.predictor import Predictor
 
 

@@ -7,7 +7,7 @@ from cman_tf.data.batches import training_batches
 from cman_tf.data.featurizer import Featurizer
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.model.adversarial import perturbation
-from cman_tf.model.cman import build_cman
+from cman_tf.model.assembly import build_cman
 
 ABLATIONS = {
     "whole": {},

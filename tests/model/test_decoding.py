@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from cman_tf.layers.crf import CRF
-from cman_tf.model.cman import forbidden_transitions
+from cman_tf.model.assembly import forbidden_transitions
 from cman_tf.model.decoding import decode_entities, decode_relations, entity_scores, last_tokens
 from cman_tf.model.extraction import allowed_types
 

@@ -1,0 +1,143 @@
+"""The functional assembly of the network from a configuration."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from cman_tf.layers.attention_unit import BLA, BSA, sequence_encoder
+from cman_tf.layers.character_encoder import CharacterEncoder
+from cman_tf.layers.crf import CRF
+from cman_tf.layers.dropout import Dropout
+from cman_tf.layers.head_selection import HeadSelection
+from cman_tf.layers.pair_context import PairContext
+from cman_tf.layers.scalar_mix import ScalarMix
+from cman_tf.layers.token_mask import TokenMask
+from cman_tf.layers.word_embedding import WordEmbedding
+from cman_tf.model.cman import Cman
+
+
+def build_cman(config, schema, *, num_trained_words, num_fixed_words, num_characters, contextual=()):
+    """Assemble the network of a configuration.
+
+    Three functional models in a row make the whole: token embeddings (paper, 3.1), entity network (BSA units and CRF
+    emissions, eq. 4 and 8), relation network (BLA, fusion, BLA, pair scores, eq. 5 to 9). Adversarial training perturbs
+    what passes between the first and the second; decoded tags pass between the second and the third.
+
+    Args:
+        config: `Config`.
+        schema: `Schema`.
+        num_trained_words, num_fixed_words: int. Rows of the two word tables (`WordEmbedding`).
+        num_characters: int. Rows of the character table.
+        contextual: sequence of `(layers, width)`, one for each contextual encoder. Default: none.
+
+    Returns:
+        `Cman` with inputs `words`, `spellings`, `spelling_index`, `lengths`, `contextual_1`, ..., `tags` and outputs
+        `emissions` `(batch, tokens, tags)`, `relation_scores` `(batch, tokens, tokens, relations)`.
+    """
+    tf.keras.utils.set_random_seed(config.seed)
+    seeds = iter(range(config.seed * 1000, config.seed * 1000 + 1000))
+    embedding = _token_embedding(config, num_trained_words, num_fixed_words, num_characters, contextual)
+    entity_network = _entity_network(config, schema, embedding.output_shape[-1], seeds)
+    relation_network = _relation_network(config, schema, seeds)
+
+    inputs = {item.name: item for item in embedding.inputs}
+    inputs["lengths"] = tf.keras.Input([], dtype=tf.int32, name="lengths")
+    inputs["tags"] = tf.keras.Input([None], dtype=tf.int32, name="tags")
+    embeddings = embedding({name: inputs[name] for name in embedding.input_names})
+    entities = entity_network({"embeddings": embeddings, "lengths": inputs["lengths"]})
+    pairs = relation_network({"tokens": entities["tokens"], "tags": inputs["tags"], "lengths": inputs["lengths"]})
+    return Cman(inputs, {"emissions": entities["emissions"], "relation_scores": pairs["scores"]})
+
+
+def _token_embedding(config, num_trained_words, num_fixed_words, num_characters, contextual):
+    words = tf.keras.Input([None], dtype=tf.int32, name="words")
+    spellings = tf.keras.Input([None], dtype=tf.int32, name="spellings")
+    index = tf.keras.Input([None], dtype=tf.int32, name="spelling_index")
+    inputs = [words, spellings, index]
+    parts = [
+        WordEmbedding(
+            num_trained_words, num_fixed_words, config.words.size, config.words.trainable, name="word_embedding"
+        )(words),
+        CharacterEncoder(
+            num_characters, config.characters.size, config.characters.hidden_size, name="character_encoder"
+        )(spellings, index),
+    ]
+    # Stored vectors are in half precision; a gradient that goes on into the encoder needs more.
+    dtype = "float32" if config.encoder.trainable else "float16"
+    mixed = []
+    for number, shape in enumerate(contextual, 1):
+        inputs.append(tf.keras.Input([None, *shape], dtype=dtype, name=f"contextual_{number}"))
+        mixed.append(ScalarMix(name=f"scalar_mix_{number}")(inputs[-1]))
+    if mixed and config.encoder.projection:
+        wide = tf.keras.layers.Concatenate(name="contextual")(mixed) if len(mixed) > 1 else mixed[0]
+        mixed = [tf.keras.layers.Dense(config.encoder.projection, name="contextual_projection")(wide)]
+    parts += mixed
+    embeddings = tf.keras.layers.Concatenate(name="embeddings")(parts)
+    return tf.keras.Model({item.name: item for item in inputs}, embeddings, name="token_embedding")
+
+
+def _entity_network(config, schema, width, seeds):
+    model = config.model
+    embeddings = tf.keras.Input([None, width], name="embeddings")
+    lengths = tf.keras.Input([], dtype=tf.int32, name="lengths")
+    mask = TokenMask(name="mask")(embeddings, lengths=lengths)
+    tokens = Dropout(model.embedding_dropout, seed=next(seeds), name="embedding_dropout")(embeddings)
+    for unit in range(1, model.bsa_units + 1):
+        tokens = BSA(
+            model.hidden_size,
+            model.num_heads,
+            self_attention=model.bsa_attention,
+            dropout=model.lstm_dropout,
+            encoder=model.encoder,
+            seed=next(seeds),
+            name=f"bsa_{unit}",
+        )(tokens, mask=mask)
+    forbidden = forbidden_transitions(len(schema.tags)) if config.decoding.bio_constrained else ()
+    emissions = CRF(len(schema.tags), forbidden, name="crf")(tokens)
+    return tf.keras.Model(
+        {"embeddings": embeddings, "lengths": lengths},
+        {"tokens": tokens, "emissions": emissions},
+        name="entity_network",
+    )
+
+
+def _relation_network(config, schema, seeds):
+    model = config.model
+    tokens = tf.keras.Input([None, 2 * model.hidden_size], name="tokens")
+    tags = tf.keras.Input([None], dtype=tf.int32, name="tags")
+    lengths = tf.keras.Input([], dtype=tf.int32, name="lengths")
+    fused = tokens
+    if model.bla:
+        mask = TokenMask(name="mask")(tokens, lengths=lengths)
+        labels = tf.keras.layers.Embedding(len(schema.tags), model.label_size, name="label_embedding")(tags)
+        unit = {"num_heads": model.num_heads, "dropout": model.lstm_dropout, "encoder": model.encoder}
+        first = BLA(model.hidden_size, seed=next(seeds), name="bla_1", **unit)(tokens, labels=labels, mask=mask)
+        fused = tf.keras.layers.Concatenate(name="tokens_and_labels")([tokens, first])
+        fused = sequence_encoder(model.encoder, model.hidden_size, name="fusion")(fused, mask=mask)
+        fused = Dropout(model.lstm_dropout, seed=next(seeds), name="fusion_dropout")(fused)
+        fused = BLA(model.hidden_size, seed=next(seeds), name="bla_2", **unit)(fused, labels=labels, mask=mask)
+    fused = Dropout(model.relation_dropout, seed=next(seeds), name="relation_dropout")(fused)
+    pairs = {"pairs": PairContext(model.pair_context, name="pair_context")(fused)} if model.pair_context else {}
+    scores = HeadSelection(
+        len(schema.relation_types),
+        model.relation_size,
+        model.relation_projection,
+        model.relation_prior,
+        pairs["pairs"].shape[-1] if pairs else 0,
+        name="head_selection",
+    )(fused, lengths=lengths, **pairs)
+    return tf.keras.Model(
+        {"tokens": tokens, "tags": tags, "lengths": lengths},
+        {"tokens": fused, "scores": scores},
+        name="relation_network",
+    )
+
+
+def forbidden_transitions(num_tags):
+    """`(from, to)` tag ids that BIO does not allow, from -1 at the start: I- tags not after their own B- or I-."""
+    return [
+        (source, target)
+        for target in range(2, num_tags, 2)
+        for source in range(-1, num_tags)
+        if source not in (target - 1, target)
+    ]
