@@ -8,6 +8,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 
+# A network has hardly moved after fewer steps.
+FEW_STEPS = 300
+
+
 class TrainingProgress:
     """One line for each epoch, and on a terminal a bar for the running one.
 
@@ -23,6 +27,7 @@ class TrainingProgress:
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=self.console, transient=True
         )
         self.task = None
+        self.warned = False
 
     def __enter__(self):
         if self.console.is_terminal:
@@ -37,7 +42,17 @@ class TrainingProgress:
         """One batch of `steps` in the epoch is done."""
         if self.task is None:
             self.task = self.bar.add_task("training", total=steps)
+            self._warn_of_few(steps * self.epochs)
         self.bar.advance(self.task)
+
+    def _warn_of_few(self, steps):
+        if steps < FEW_STEPS and not self.warned:
+            self.console.print(
+                f"Only {steps} steps in {self.epochs} epochs, for there are few sentences: likely too few to learn "
+                "anything. Try --training.epochs 200 --training.batch_size 2.",
+                soft_wrap=True,
+            )
+        self.warned = True
 
     def epoch(self, row, best, seconds_left):
         """An epoch is done: its row of the history, whether it is the best so far, and the time the rest takes."""

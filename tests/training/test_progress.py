@@ -1,0 +1,29 @@
+import io
+
+from rich.console import Console
+
+from cman_tf.training.progress import FEW_STEPS, TrainingProgress
+
+
+def shown(epochs, steps):
+    console = Console(file=io.StringIO(), width=200)
+    with TrainingProgress(epochs, console) as progress:
+        for epoch in range(1, epochs + 1):
+            for _ in range(steps):
+                progress.step(steps)
+            row = {"epoch": epoch, "loss": 1.5, "ner_loss": 1.0, "re_loss": 0.5, "dev_ner_f1": None, "dev_re_f1": 0.25}
+            progress.epoch({**row, "sentences_per_second": 80}, best=epoch == 2, seconds_left=90)
+    return console.file.getvalue().splitlines()
+
+
+def test_a_line_for_each_epoch():
+    header, first, second = shown(2, FEW_STEPS // 2)
+    assert header.split()[:4] == ["epoch", "loss", "NER", "RE"]
+    assert first.split() == ["1/2", "1.50", "1.00", "0.50", "-", "25.00", "80.0", "0:01:30"]
+    assert second.endswith("best")
+
+
+def test_too_few_steps_are_told_once():
+    _, warning, *epochs = shown(2, FEW_STEPS // 2 - 1)
+    assert warning.startswith(f"Only {FEW_STEPS - 2} steps in 2 epochs")
+    assert len(epochs) == 2
