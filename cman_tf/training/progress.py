@@ -7,7 +7,6 @@ import datetime
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-
 # A network has hardly moved after fewer steps.
 FEW_STEPS = 300
 

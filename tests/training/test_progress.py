@@ -13,7 +13,7 @@ def shown(epochs, steps):
                 progress.step(steps)
             row = {"epoch": epoch, "loss": 1.5, "ner_loss": 1.0, "re_loss": 0.5, "dev_ner_f1": None, "dev_re_f1": 0.25}
             progress.epoch({**row, "sentences_per_second": 80}, best=epoch == 2, seconds_left=90)
-    return console.file.getvalue().splitlines()
+    return console.file.getvalue().rstrip().splitlines()
 
 
 def test_a_line_for_each_epoch():
