@@ -10,7 +10,7 @@ fit: $(VENV)/installed
 	$(PY) -m cman_tf.fit --config sample
 
 test: $(VENV)/installed-dev lint
-	$(PY) -m pytest -n 2
+	$(PY) -m pytest -n 2 --dist loadgroup
 
 test-slow: $(VENV)/installed-dev
 	$(PY) -m pytest -m slow

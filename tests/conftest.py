@@ -16,6 +16,15 @@ TINY = {
     "training": {"epochs": 2, "batch_size": 4},
 }
 
+# Where no BiLSTM is needed: eager mode takes a dozen calls for each of its steps.
+TINY_WITHOUT_BILSTM = {**TINY, "model": {**TINY["model"], "encoder": "mlp"}}
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of a folder share what was trained or exported for them: one of pytest-xdist's workers takes them all."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("/".join(item.nodeid.split("::")[0].split("/")[:2])))
+
 
 def sentence(text, entities=(), relations=(), id=""):
     """A document from a text with blanks between tokens; entities as (start, end, type), relations likewise."""

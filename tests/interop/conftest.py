@@ -19,7 +19,7 @@ def run(tmp_path_factory, documents):
     values = {**TINY, "corpus": {"name": str(corpus)}, "decoding": {"threshold": 0.4}}
     run, model, *_ = workflow.begin(configs.from_dict(values), tmp_path_factory.mktemp("runs") / "run")
     for number, weight in enumerate((model.crf.kernel, model.head_selection.scorer)):
-        weight.assign(tf.random.stateless_normal(weight.shape, [1, number], stddev=5.0))
+        weight.assign(tf.random.stateless_normal(weight.shape, [2, number], stddev=5.0))
     run.save_weights(model)
     return run
 

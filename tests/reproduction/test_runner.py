@@ -14,7 +14,7 @@ from cman_tf.errors import InputError
 from cman_tf.reproduction.plan import Job
 from cman_tf.reproduction.runner import Runner
 from cman_tf.training.run import Run
-from tests.conftest import TINY
+from tests.conftest import TINY_WITHOUT_BILSTM
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def corpus(tmp_path_factory, documents):
 
 @pytest.fixture(scope="module")
 def job(corpus):
-    fields = {**TINY, "corpus": {"name": str(corpus)}}
+    fields = {**TINY_WITHOUT_BILSTM, "corpus": {"name": str(corpus)}}
     return Job("words/seed1", configs.from_dict({**fields, "training": {"epochs": 2, "adversarial_alpha": 0.0}}))
 
 
