@@ -20,6 +20,7 @@ TINY = {
 TINY_WITHOUT_BILSTM = {**TINY, "model": {**TINY["model"], "encoder": "mlp"}}
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items):
     """Tests of a folder share what was trained or exported for them: one of pytest-xdist's workers takes them all."""
     for item in items:
