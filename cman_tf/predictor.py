@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from cman_tf import config as configs
 from cman_tf.data import raw_text
 from cman_tf.data.batches import pad
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.model.extraction import Extractor
+from cman_tf.model.extraction import NO_TAGS, Extractor
 
 if TYPE_CHECKING:
     from cman_tf.data.featurizer import Featurizer
@@ -58,19 +59,23 @@ class Predictor:
         self.batch_cells = batch_cells
         self.extractor = Extractor(model, featurizer, schema, config.decoding, encoders)
         tokens, tags = tf.TensorSpec([None, None], tf.string), tf.TensorSpec([None, None], tf.int32)
-        self._from_tokens = tf.function(self.extractor.from_tokens, input_signature=[tokens])
-        self._from_gold_tags = tf.function(
-            lambda tokens, tags: self.extractor.from_features(self.extractor.features(tokens), gold_tags=tags),
-            input_signature=[tokens, tags],
-        )
         vectors = {
             item.name: tf.TensorSpec(item.shape, item.dtype)
             for item in model.token_embedding.inputs
             if item.name.startswith("contextual_")
         }
+        # What to decode with is an input, so that one graph answers for every threshold. AutoGraph would take longer
+        # to look for loops and conditions in Python, of which there are none, than the rest of the tracing.
+        decoding = [tags, tf.TensorSpec([], tf.float32), tf.TensorSpec([None, None, None], tf.bool)]
+        self._from_tokens = tf.function(
+            self.extractor.from_tokens, input_signature=[tokens, *decoding], autograph=False
+        )
         self._from_vectors = tf.function(
-            lambda tokens, vectors: self.extractor.from_features({**featurizer(tokens), **vectors}),
-            input_signature=[tokens, vectors],
+            lambda tokens, vectors, *decoding: self.extractor.from_features(
+                {**featurizer(tokens), **vectors}, *decoding
+            ),
+            input_signature=[tokens, vectors, *decoding],
+            autograph=False,
         )
 
     @classmethod
@@ -87,16 +92,12 @@ class Predictor:
             **changes: fields of `DecodingConfig`, e.g. `threshold=0.4`.
         """
         config = configs.change(self.config, {f"decoding.{name}": value for name, value in changes.items()})
-        extractor = self.extractor
-        return Predictor(
-            self.model,
-            extractor.featurizer,
-            self.schema,
-            config,
-            extractor.encoders,
-            self.batch_size,
-            self.batch_cells,
+        other = copy.copy(self)
+        other.config = config
+        other.extractor = Extractor(
+            self.model, self.extractor.featurizer, self.schema, config.decoding, self.extractor.encoders
         )
+        return other
 
     def __call__(self, text: str | Sequence[str]) -> Document | list[Document]:
         """Extract from raw text.
@@ -138,14 +139,15 @@ class Predictor:
         for rows in self._batches([len(document) for document in documents]):
             encoded = [np.array([t.encode("utf-8", "replace") for t in documents[r].tokens], object) for r in rows]
             tokens = tf.constant(pad(encoded, b""), tf.string)
+            tags = NO_TAGS
             if label_source == "gold":
                 tags = pad([np.array(self.schema.tag_ids(documents[row]), np.int32) for row in rows], 0)
-                found = self._from_gold_tags(tokens, tags)
-            elif contextual:
+            decoding = (tags, self.extractor.threshold, self.extractor.allowed)
+            if contextual:
                 vectors = {name: tf.constant(pad([values[r] for r in rows], 0)) for name, values in contextual.items()}
-                found = self._from_vectors(tokens, vectors)
+                found = self._from_vectors(tokens, vectors, *decoding)
             else:
-                found = self._from_tokens(tokens)
+                found = self._from_tokens(tokens, *decoding)
             found = {name: value.numpy() for name, value in found.items()}
             for position, row in enumerate(rows):
                 results[row] = documents[row].with_annotation(*annotation(found, position, self.schema))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from cman_tf.data.schema import Schema
+from cman_tf.model.extraction import one_column_at_least
 
 
 class Signatures:
@@ -45,15 +46,18 @@ class Signatures:
         self.relation_types = list(schema.relation_types)
         tokens, offsets = tf.TensorSpec([None, None], tf.string), tf.TensorSpec([None, None], tf.int32)
         # A function of its own, so that the graph holds the network once for both signatures.
-        self._answer = tf.function(self._from_offsets, input_signature=[tokens, offsets, offsets])
+        self._answer = tf.function(self._from_offsets, input_signature=[tokens, offsets, offsets], autograph=False)
 
     def functions(self):
         """dict of signature names to `tf.function`."""
         text, tokens = tf.TensorSpec([None], tf.string, name="text"), tf.TensorSpec([None, None], tf.string, "tokens")
         return {
-            "serving_default": tf.function(lambda text: self.from_text(text), input_signature=[text]),
-            "tokens": tf.function(lambda tokens: self.from_tokens(tokens), input_signature=[tokens]),
-            "scores": tf.function(lambda tokens: self.scores(tokens), input_signature=[tokens]),
+            name: tf.function(body, input_signature=[given], autograph=False)
+            for name, body, given in (
+                ("serving_default", self.from_text, text),
+                ("tokens", self.from_tokens, tokens),
+                ("scores", self.scores, tokens),
+            )
         }
 
     def from_text(self, text):
@@ -73,7 +77,7 @@ class Signatures:
     def scores(self, tokens):
         """Body of `scores`."""
         tokens, rows = _one_row_at_least(_readable(tokens))
-        tokens = _one_column_at_least(tokens, "")[:, : self.max_tokens]
+        tokens = one_column_at_least(tokens, "")[:, : self.max_tokens]
         features = self.extractor.features(tokens)
         model, lengths = self.extractor.model, features["lengths"]
         embedded = {name: features[name] for name in model.token_embedding.input_names}
@@ -88,7 +92,7 @@ class Signatures:
 
     def _from_offsets(self, tokens, starts, ends):
         tokens, starts, ends = (
-            _one_column_at_least(values, fill) for values, fill in ((tokens, ""), (starts, 0), (ends, 0))
+            one_column_at_least(values, fill) for values, fill in ((tokens, ""), (starts, 0), (ends, 0))
         )
         count = tf.reduce_sum(tf.cast(tokens != "", tf.int32), axis=1)
         tokens, starts, ends = (values[:, : self.max_tokens] for values in (tokens, starts, ends))
@@ -179,11 +183,6 @@ def _one_row_at_least(values):
     rows = tf.shape(values)[0]
     missing = tf.cast(rows == 0, tf.int32)
     return tf.pad(values, [[0, missing]] + [[0, 0]] * (values.shape.rank - 1), constant_values=""), rows
-
-
-def _one_column_at_least(values, fill):
-    missing = tf.cast(tf.shape(values)[1] == 0, tf.int32)
-    return tf.pad(values, [[0, 0], [0, missing]], constant_values=fill)
 
 
 def _rows(result, rows):

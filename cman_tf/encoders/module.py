@@ -54,7 +54,7 @@ class EncoderModule(tf.Module):
         self.card = tf.saved_model.Asset(str(card_file))
         self._shape = [None, None, card.layers, card.width]
 
-    @tf.function
+    @tf.function(autograph=False)
     def __call__(self, tokens, training=False):
         return tf.ensure_shape(self.encoder(tokens, training), self._shape)
 

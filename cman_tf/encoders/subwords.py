@@ -34,7 +34,7 @@ class WordPieces(tf.Module):
         )
 
     # A function, so that the two traces of an encoder share its tables.
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def __call__(self, tokens):
         tokens = tf.strings.unicode_transcode(tokens, "UTF-8", "UTF-8", errors="replace")
         # Blanks stay: they divide. Other control characters, and what was no UTF-8, are dropped.

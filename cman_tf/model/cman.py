@@ -113,6 +113,7 @@ class Cman(tf.keras.Model):
                 tf.TensorSpec([None], tf.int32),
             ],
             experimental_attributes={"_noinline": True},
+            autograph=False,
         )
         def joint_gradients(embeddings, tags, relations, lengths):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -134,6 +135,8 @@ class Cman(tf.keras.Model):
         create(self.trainable_weights)
         return super().make_train_function(force)
 
+    # AutoGraph would take longer to look for loops and conditions in Python than the rest of the tracing.
+    @tf.autograph.experimental.do_not_convert
     def train_step(self, data):
         features, targets = data
         if self._joint is None:

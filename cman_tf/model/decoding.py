@@ -35,14 +35,14 @@ def last_tokens(entities):
     return tf.maximum(entities["entity_end"] - 1, 0)
 
 
-def decode_relations(scores, entities, threshold, allowed=None):
+def decode_relations(scores, entities, threshold, allowed):
     """Relations between decoded entities: pairs whose probability is above `threshold`.
 
     Args:
         scores: float32 `(batch, entities, entities, relation types)`, logits of the entities' last tokens.
         entities: dict, the result of `decode_entities`.
         threshold: float.
-        allowed: bool `(entity types, entity types, relation types)` of head, tail and relation, or None for all.
+        allowed: bool `(entity types, entity types, relation types)` of head, tail and relation.
 
     Returns:
         dict of `(batch, relations)`, padded: `relation_head`, `relation_tail` (indices of entities) and
@@ -52,10 +52,8 @@ def decode_relations(scores, entities, threshold, allowed=None):
     mask = entities["entity_mask"]
     keep = (scores > threshold) & (mask[:, :, None] & mask[:, None, :])[..., None]
     keep &= ~tf.eye(tf.shape(mask)[1], dtype=tf.bool)[None, :, :, None]
-    if allowed is not None:
-        types = entities["entity_type"]
-        pairs = types[:, :, None] * allowed.shape[1] + types[:, None, :]
-        keep &= tf.gather(tf.reshape(allowed, [-1, allowed.shape[2]]), pairs)
+    types = entities["entity_type"]
+    keep &= tf.gather(tf.gather(allowed, types), types, axis=2, batch_dims=1)
     cells = tf.cast(tf.where(keep), tf.int32)
     rows = tf.cast(tf.shape(mask)[0], tf.int64)
 

@@ -6,6 +6,10 @@ from cman_tf.data.tokenizer import tokenize
 from cman_tf.model.decoding import decode_entities, decode_relations, entity_scores, last_tokens
 
 
+NO_TAGS = ((-1,),)
+"""Given tags that leave all of them to the CRF."""
+
+
 class Extractor(tf.Module):
     """Featuriser, network and decoder in a row.
 
@@ -21,7 +25,11 @@ class Extractor(tf.Module):
             `(batch, tokens)`; `entity_start`, `entity_end` (tokens, exclusive), `entity_type` int32, `entity_score`
             float32, `entity_mask` bool `(batch, entities)`; `relation_head`, `relation_tail` (indices of entities),
             `relation_type` int32, `relation_score` float32, `relation_mask` bool `(batch, relations)`.
-        from_features: the same from the featuriser's output and contextual vectors, and with given tags.
+        from_features: the same from the featuriser's output and contextual vectors.
+
+        Both take, after their input, what else decoding depends on: `given_tags` int32 `(batch, tokens)`, fed to the BLA
+        units where they are 0 or more, by default nowhere; `threshold` float32 and `allowed` bool, see
+        `decode_relations`, by default those of `decoding`.
         split: string `(batch,)` -> `tokens` string, `token_start`, `token_end` int32 (code points) `(batch, tokens)`.
     """
 
@@ -31,29 +39,31 @@ class Extractor(tf.Module):
         self.featurizer = featurizer
         self.encoders = encoders
         self.threshold = decoding.threshold
-        self.allowed = allowed_types(schema) if decoding.type_constrained else None
+        allowed = allowed_types(schema)
+        self.allowed = allowed if decoding.type_constrained else tf.ones_like(allowed)
 
     def split(self, text):
         tokens, starts, ends = tokenize(text)
         return {"tokens": tokens.to_tensor(""), "token_start": starts.to_tensor(0), "token_end": ends.to_tensor(0)}
 
-    def from_tokens(self, tokens):
+    def from_tokens(self, tokens, given_tags=NO_TAGS, threshold=None, allowed=None):
         # One column at least: the CRF has no answer for a batch in which every sentence is empty.
-        tokens = tf.pad(tokens, [[0, 0], [0, tf.cast(tf.shape(tokens)[1] == 0, tf.int32)]], constant_values="")
-        return self.from_features(self.features(tokens))
+        tokens, given_tags = one_column_at_least(tokens, ""), one_column_at_least(given_tags, 0)
+        return self.from_features(self.features(tokens), given_tags, threshold, allowed)
 
     def features(self, tokens):
         """What the network reads of string `(batch, tokens)`: a dict."""
         return {**self.featurizer(tokens), **(self.encoders(tokens) if self.encoders else {})}
 
-    def from_features(self, features, gold_tags=None):
+    def from_features(self, features, given_tags=NO_TAGS, threshold=None, allowed=None):
         lengths = features["lengths"]
         embedding = self.model.token_embedding
         embeddings = embedding({name: features[name] for name in embedding.input_names}, training=False)
         found = self.model.entity_network({"embeddings": embeddings, "lengths": lengths}, training=False)
         emissions = found["emissions"]
         tags = self.model.crf.decode(emissions, lengths)
-        fed = tags if gold_tags is None else gold_tags
+        given_tags = tf.convert_to_tensor(given_tags)
+        fed = tf.where(given_tags < 0, tags, given_tags)
         entities = decode_entities(tags, lengths)
         tokens = self.model.relation_network(
             {"tokens": found["tokens"], "tags": fed, "lengths": lengths}, training=False
@@ -62,7 +72,14 @@ class Extractor(tf.Module):
         count = tf.reduce_sum(tf.cast(entities["entity_mask"], tf.int32), axis=1)
         scores = self.model.score_pairs(tokens, last_tokens(entities), count)
         entities["entity_score"] = entity_scores(self.model.crf, emissions, tags, entities, lengths)
-        return {"tags": tags, **entities, **decode_relations(scores, entities, self.threshold, self.allowed)}
+        threshold = self.threshold if threshold is None else threshold
+        allowed = self.allowed if allowed is None else allowed
+        return {"tags": tags, **entities, **decode_relations(scores, entities, threshold, allowed)}
+
+
+def one_column_at_least(values, fill):
+    """`(batch, tokens)` with a column of `fill` where there is none."""
+    return tf.pad(values, [[0, 0], [0, tf.cast(tf.shape(values)[1] == 0, tf.int32)]], constant_values=fill)
 
 
 def allowed_types(schema):

@@ -19,14 +19,14 @@ class WeightAverage(tf.Module):
         self.weights = list(weights)
         self.average = [tf.Variable(weight, trainable=False) for weight in weights]
 
-    @tf.function
+    @tf.function(autograph=False)
     def update(self):
         self.updates.assign_add(1.0)
         rate = 1 - tf.minimum(self.decay, (1 + self.updates) / (10 + self.updates))
         for average, weight in zip(self.average, self.weights):
             average.assign_add(rate * (weight - average))
 
-    @tf.function
+    @tf.function(autograph=False)
     def swap(self):
         """Exchange weights and average; a second call puts them back."""
         for average, weight in zip(self.average, self.weights):

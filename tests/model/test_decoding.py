@@ -53,7 +53,8 @@ def found_relations(scores, tags, **options):
     entities = decode_entities(tf.constant([tags]), tf.constant([len(tags)]))
     places = last_tokens(entities)[0]
     scores = tf.gather(tf.gather(scores, places, axis=1), places, axis=2)
-    found = decode_relations(scores, entities, options.pop("threshold", 0.5), **options)
+    allowed = options.pop("allowed", tf.ones([2, 2, 2], tf.bool))
+    found = decode_relations(scores, entities, options.pop("threshold", 0.5), allowed)
     kept = found["relation_mask"][0]
     return list(zip(*(found[f"relation_{name}"][0][kept].numpy().tolist() for name in ("head", "tail", "type"))))
 
