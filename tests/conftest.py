@@ -27,6 +27,14 @@ def pytest_collection_modifyitems(items):
         item.add_marker(pytest.mark.xdist_group("/".join(item.nodeid.split("::")[0].split("/")[:2])))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def unoptimised_graphs():
+    """Rewriting graphs takes a fifth of these tests' time. What runs in a process of its own has them rewritten."""
+    import tensorflow as tf
+
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
 def sentence(text, entities=(), relations=(), id=""):
     """A document from a text with blanks between tokens; entities as (start, end, type), relations likewise."""
     return Document(
