@@ -17,7 +17,7 @@ from cman_tf.errors import InputError
 from cman_tf.training import workflow
 from cman_tf.training.run import Run
 from cman_tf.training.trainer import Trainer
-from tests.conftest import TINY, sentence
+from tests.conftest import TINY_WITHOUT_BILSTM, sentence
 
 NAMES = [name for name, *_ in configs.fields()]
 COMMANDS = {"cman-fit": fit, "cman-evaluate": evaluate, "cman-predict": predict}
@@ -40,7 +40,7 @@ def corpus(tmp_path_factory, documents):
 def trained_with_predictor(tmp_path_factory, corpus):
     """A run folder, trained once, and the predictor that scored it: building graphs is what takes time."""
     values = {
-        **TINY,
+        **TINY_WITHOUT_BILSTM,
         "corpus": {"name": str(corpus)},
         "training": {"epochs": 1, "batch_size": 4, "adversarial_alpha": 0.0},
     }

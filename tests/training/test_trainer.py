@@ -17,12 +17,17 @@ from cman_tf.training.averaging import WeightAverage
 from cman_tf.training.run import Run, start_vectors
 from cman_tf.training.schedule import Schedule
 from cman_tf.training.trainer import Trainer
-from tests.conftest import TINY
+from tests.conftest import TINY, TINY_WITHOUT_BILSTM
 
-EPOCHS = 4
+EPOCHS = 3
 
 # That steps are traced, and once, is test_cman's; a killed process with graphs is a slow test's.
 pytestmark = pytest.mark.usefixtures("eager")
+
+
+@pytest.fixture(scope="module")
+def config():
+    return configs.from_dict(TINY_WITHOUT_BILSTM)
 
 
 @pytest.fixture(scope="module")
