@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import yaml
@@ -10,23 +11,23 @@ from cman_tf import config as configs
 from cman_tf.files import atomic_write
 from cman_tf.training.run import Run
 
-PLACE = "<!-- table -->\n"
+PLACE = re.compile("<!-- table (.+) -->\n")
 
 
 def write_log(folder, path):
-    """Put the table of runs into the text of `notes.md`, where it says `<!-- table -->`.
+    """Put tables of runs into the text of `notes.md`, where it says `<!-- table GROUP -->`.
 
     Args:
-        folder: path. `notes.md` and a folder for each run, in the order of their names, with its `config.yaml` and
-            `history.csv`.
+        folder: path. `notes.md` and a folder for each group, which has one for each run, in the order of their names,
+            with its `config.yaml` and `history.csv`.
         path: path of the page.
 
     Returns:
         path of the page.
     """
-    before, after = (Path(folder) / "notes.md").read_text(encoding="utf-8").split(PLACE)
+    notes = (Path(folder) / "notes.md").read_text(encoding="utf-8")
     with atomic_write(path) as file:
-        file.write(before + table(folder) + after)
+        file.write(PLACE.sub(lambda found: table(Path(folder) / found[1]), notes))
     return path
 
 

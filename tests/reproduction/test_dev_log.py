@@ -11,15 +11,15 @@ def history(path, config, *scores):
 
 
 def test_a_row_has_what_changed_and_its_best_epoch(tmp_path, config):
-    history(tmp_path / "1_base", config, (0.8, 0.5), (0.9, 0.4))
+    history(tmp_path / "some" / "1_base", config, (0.8, 0.5), (0.9, 0.4))
     other = configs.change(config, {"model.relation_prior": 0.01, "training.epochs": 3, "corpus.data_dir": "x"})
-    history(tmp_path / "2_prior", other, (0.1, 0.2), (0.85, 0.61), (0.8, 0.6))
-    rows = [line.strip("| ").split(" | ") for line in table(tmp_path).splitlines()[2:]]
+    history(tmp_path / "some" / "2_prior", other, (0.1, 0.2), (0.85, 0.61), (0.8, 0.6))
+    rows = [line.strip("| ").split(" | ") for line in table(tmp_path / "some").splitlines()[2:]]
     assert rows[0] == ["1_base", "(the same)", "2", "80.00", "50.00", "40.00"]
     assert rows[1] == ["2_prior", "`model.relation_prior: 0.01`", "3", "85.00", "61.00", "60.00"]
-    (tmp_path / "notes.md").write_text("before\n\n<!-- table -->\n\nafter\n")
+    (tmp_path / "notes.md").write_text("before\n\n<!-- table some -->\n\nafter\n")
     page = write_log(tmp_path, tmp_path / "page.md").read_text()
-    assert page == f"before\n\n{table(tmp_path)}\nafter\n"
+    assert page == f"before\n\n{table(tmp_path / 'some')}\nafter\n"
 
 
 def test_changes_name_every_field(config):
