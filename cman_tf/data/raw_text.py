@@ -42,7 +42,8 @@ def _split() -> Callable:
 
     from cman_tf.data.tokenizer import tokenize
 
-    return tf.function(lambda text: tokenize(text)[1:], input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    text = tf.TensorSpec([None], tf.string)
+    return tf.function(lambda text: tokenize(text)[1:], input_signature=[text], autograph=False)
 
 
 # A graph that outlives TensorFlow's modules, at the end of the process, ends with a traceback.

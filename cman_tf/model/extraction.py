@@ -5,7 +5,6 @@ import tensorflow as tf
 from cman_tf.data.tokenizer import tokenize
 from cman_tf.model.decoding import decode_entities, decode_relations, entity_scores, last_tokens
 
-
 NO_TAGS = ((-1,),)
 """Given tags that leave all of them to the CRF."""
 
@@ -27,8 +26,8 @@ class Extractor(tf.Module):
             `relation_type` int32, `relation_score` float32, `relation_mask` bool `(batch, relations)`.
         from_features: the same from the featuriser's output and contextual vectors.
 
-        Both take, after their input, what else decoding depends on: `given_tags` int32 `(batch, tokens)`, fed to the BLA
-        units where they are 0 or more, by default nowhere; `threshold` float32 and `allowed` bool, see
+        Both take, after their input, what else decoding depends on: `given_tags` int32 `(batch, tokens)`, fed to the
+        BLA units where they are 0 or more, by default nowhere; `threshold` float32 and `allowed` bool, see
         `decode_relations`, by default those of `decoding`.
         split: string `(batch,)` -> `tokens` string, `token_start`, `token_end` int32 (code points) `(batch, tokens)`.
     """
