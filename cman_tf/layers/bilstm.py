@@ -93,8 +93,10 @@ class BiLSTM(tf.keras.layers.Layer):
         forward = tf.transpose(tf.reshape(tf.eye(elements), [batch, time, elements]), [1, 0, 2])
         backward = tf.reverse_sequence(forward, lengths, seq_axis=0, batch_axis=1)
         gates = tf.reshape(gates, [-1, 2, 4 * self.units])
-        forward = _block_lstm(forward, tf.concat([gates[:, 0], self.recurrent_kernel[0]], axis=0))
-        backward = _block_lstm(backward, tf.concat([gates[:, 1], self.recurrent_kernel[1]], axis=0))
+        # A concatenation would be shared out over threads, and to wake one takes longer than the copying.
+        rows = [tf.range(elements), elements + tf.range(self.units)]
+        forward = _block_lstm(forward, tf.dynamic_stitch(rows, [gates[:, 0], self.recurrent_kernel[0]]))
+        backward = _block_lstm(backward, tf.dynamic_stitch(rows, [gates[:, 1], self.recurrent_kernel[1]]))
         backward = tf.reverse_sequence(backward, lengths, seq_axis=0, batch_axis=1)
         states = _without_gradient(tf.transpose(tf.concat([forward, backward], axis=2), [1, 0, 2]))
         return states * tf.sequence_mask(lengths, time, states.dtype)[:, :, None]
