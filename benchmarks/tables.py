@@ -58,6 +58,20 @@ def print_inference(result):
     )
 
 
+def print_contextual_epoch(result):
+    """The result of `benchmarks.contextual_epoch`."""
+    table = Table(title="An epoch of CoNLL04 at the paper's size, adversarial training on", title_justify="left")
+    for heading in ("stored vectors", "seconds, best epoch", "times that without"):
+        table.add_column(heading, justify="left" if heading == "stored vectors" else "right")
+    for name, ratio in result["times_without"].items():
+        table.add_row(name, f"{min(result['seconds'][name]):.1f}", f"{ratio:.2f}")
+    _print(
+        table,
+        _bars(result["bars"]),
+        f"The best of {result['rounds']} epochs, in turns; " + _machine(result["environment"]),
+    )
+
+
 def _bars(bars):
     table = Table(title="To reach", title_justify="left")
     for heading in ("", "", "measured", "bar", ""):

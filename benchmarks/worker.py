@@ -1,7 +1,7 @@
 """One measured process: a build of the network, or the machine's own matrix products.
 
-Started by `benchmarks.training_step` as `python -m benchmarks.worker SETTINGS` (JSON). It answers in JSON lines: one
-when it is ready, then one for each line it reads, until its input ends.
+Started by `benchmarks.training_step` and `benchmarks.contextual_epoch` as `python -m benchmarks.worker SETTINGS`
+(JSON). It answers in JSON lines: one when it is ready, then one for each line it reads, until its input ends.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import sys
 import time
 
 
-def training(build, adversarial, steps, data_dir):
-    """Get a build ready: `(figures so far, function that trains one round)`."""
+def training(**settings):
+    """Get a `Workload` of these settings ready: `(figures so far, function that trains one round)`."""
     from benchmarks.workload import Workload
 
-    workload = Workload(build, adversarial, steps, data_dir)
+    workload = Workload(**settings)
     start = time.perf_counter()
     step = workload.make_step()
     step(iter(workload.dataset))["loss"].numpy()
@@ -32,7 +32,7 @@ def training(build, adversarial, steps, data_dir):
         seconds, processor = time.perf_counter() - start, time.process_time() - processor_start
         # The time of a network of nan tells nothing.
         if not math.isfinite(loss):
-            raise RuntimeError(f"The loss must stay a number. Received: {loss} in the {build} build")
+            raise RuntimeError(f"The loss must stay a number. Received: {loss} in the {workload.build} build")
         # Linux counts the peak in KiB.
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return {"seconds": seconds, "processor_seconds": processor, "peak_bytes": peak}

@@ -13,6 +13,7 @@ from cman_tf.data.batches import training_batches
 from cman_tf.data.featurizer import Featurizer
 from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
+from cman_tf.encoders.feature_store import FeatureStore
 from cman_tf.model.assembly import build_cman
 
 # Section 4.1 of the paper; what it leaves open is at the project's defaults.
@@ -28,59 +29,93 @@ PAPER = {
 CONTEXTUAL = (1, 1024)
 
 
+class RandomEncoder:
+    """Stands for an encoder in front of a feature store: numbers of no meaning, for speed does not depend on them.
+
+    Args:
+        layers, width: int.
+    """
+
+    name = fingerprint = "random"
+
+    def __init__(self, layers, width):
+        self.layers, self.width = layers, width
+
+    def __call__(self, tokens):
+        return tf.random.normal([*tokens.shape, self.layers, self.width])
+
+
+def _vectors(documents, shape, store):
+    if store:
+        return FeatureStore(RandomEncoder(*shape), store).vectors([document.tokens for document in documents])
+    pool = np.random.default_rng(0).standard_normal([max(map(len, documents)), *shape]).astype(np.float16)
+    return [pool[: len(document)] for document in documents]
+
+
 class Workload:
     """A build of the network and the fixed sequence of batches it is trained on.
 
     Args:
         build: `"project"` or `"plain"`.
         adversarial: bool. Whether steps have the second, perturbed pass.
-        steps: int. Batches in the sequence: the first of epoch 0 as the project plans it, the same for every build.
+        steps: int or None. Batches in the sequence: the first of epoch 0 as the project plans it, the same for every
+            build. None: all of the epoch.
         data_dir: str or None. Where CoNLL04 is, see `conll04`.
+        contextual: tuple `(layers, width)` or None. Contextual vectors of each token. Default: the paper's.
+        projection: int. Width that they are projected to, 0 for none, the paper's form.
+        store: path or None. Given: vectors are read from a feature store there, and batches are made anew in each pass,
+            as training does. Default: all batches are in memory.
 
     Attributes:
-        dataset: `tf.data.Dataset` of `(features, targets)` in the form that the build reads, in memory.
+        dataset: `tf.data.Dataset` of `(features, targets)` in the form that the build reads.
         steps: int. Batches in it.
         sentences: int. Sentences in all batches.
-        flops: int. Operations that a pass over all batches needs, see `step_flops`; does not depend on the build.
+        flops: int. Operations that a pass over all batches needs, see `step_flops`, where vectors are in the paper's
+            form, else 0; does not depend on the build.
     """
 
-    def __init__(self, build, adversarial, steps, data_dir):
+    def __init__(self, build, adversarial, steps, data_dir, contextual=CONTEXTUAL, projection=0, store=None):
         documents = conll04("train", data_dir)
         alpha = configs.Config().training.adversarial_alpha if adversarial else 0.0
+        changes = {**PAPER, "training.adversarial_alpha": alpha, "encoder.projection": projection}
         self.build = build
-        self.config = configs.change(configs.Config(), {**PAPER, "training.adversarial_alpha": alpha})
+        self.contextual = contextual
+        self.config = configs.change(configs.Config(), changes)
         self.schema = Schema.of(documents)
         self.vocabulary, _ = Vocabulary.of(documents, self.config.words)
         self.featurizer = Featurizer(self.vocabulary, self.config.characters.max_length)
-        # Numbers of no meaning: speed does not depend on them.
-        pool = np.random.default_rng(0).standard_normal([max(map(len, documents)), *CONTEXTUAL]).astype(np.float16)
-        dataset, _ = training_batches(
+        dataset, epoch = training_batches(
             documents,
             self.schema,
             self.featurizer,
             self.config.training.batch_size,
             self.config.seed,
-            contextual={"contextual_1": [pool[: len(document)] for document in documents]},
+            contextual={"contextual_1": _vectors(documents, contextual, store)} if contextual else None,
         )
-        relations = len(self.schema.relation_types)
-        self.steps, self.sentences, self.flops = steps, 0, 0
-        for features, _ in dataset.take(steps):
+        self.steps = steps or epoch
+        dataset = dataset.take(self.steps)
+        self.sentences, self.flops = 0, 0
+        for features, _ in dataset:
             self.sentences += len(features["lengths"])
-            self.flops += step_flops(
-                self.config,
-                features["lengths"].numpy().tolist(),
-                np.count_nonzero(features["spellings"], axis=1).tolist(),
-                tags=len(self.schema.tags),
-                relations=relations,
-                characters=self.featurizer.num_characters,
-                adversarial=adversarial,
-                contextual_width=CONTEXTUAL[1],
-            )
+            self.flops += self._flops(features) if contextual and not projection else 0
         if build == "plain":
+            relations = len(self.schema.relation_types)
             dataset = dataset.map(lambda features, targets: plain_inputs(features, targets, relations))
-        self.dataset = dataset.take(steps).cache()
+        self.dataset = dataset if store else dataset.cache()
         for _ in self.dataset:  # fills the cache: making batches is no part of what is measured
             pass
+
+    def _flops(self, features):
+        return step_flops(
+            self.config,
+            features["lengths"].numpy().tolist(),
+            np.count_nonzero(features["spellings"], axis=1).tolist(),
+            tags=len(self.schema.tags),
+            relations=len(self.schema.relation_types),
+            characters=self.featurizer.num_characters,
+            adversarial=self.config.training.adversarial_alpha > 0,
+            contextual_width=self.contextual[1],
+        )
 
     def make_step(self):
         """Build the network; returns the function that `Model.fit` calls for a step, `iterator -> {"loss": ...}`."""
@@ -94,7 +129,7 @@ class Workload:
             num_trained_words=self.vocabulary.num_trained + 2,
             num_fixed_words=0,
             num_characters=self.featurizer.num_characters,
-            contextual=[CONTEXTUAL],
+            contextual=[self.contextual] if self.contextual else [],
         )
         training = self.config.training
         # As `cman_tf.training.trainer` does.

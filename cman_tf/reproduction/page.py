@@ -37,7 +37,7 @@ def write_page(results, benchmarks, path, known):
 
     Args:
         results: path. `EXPERIMENT/RUN/` below it hold `metrics.json`, `config.yaml` and `environment.json`.
-        benchmarks: path. Folder with `training_step.json` and `inference.json`, where they were made.
+        benchmarks: path. Folder with the JSON files of `speed.SECTIONS`, where they were made.
         path: path of the page.
         known: dict of `Experiment`: what there could be.
 

@@ -44,7 +44,59 @@ def prediction_speed(figures):
         f"| 1 | {speeds['1']:.0f} | {calls['p50']:.1f} | {calls['p99']:.1f} |",
     ]
     lines += [f"| {size} | {speed:.0f} | | |" for size, speed in speeds.items() if size != "1"]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *_bars(figures)]) + "\n"
 
 
-SECTIONS = {"training_step": training_speed, "inference": prediction_speed}
+def contextual_speed(figures):
+    """A section for `benchmarks/results/contextual_epoch.json`."""
+    lines = [
+        "## Epochs with stored contextual vectors",
+        "",
+        "`python -m benchmarks.contextual_epoch --json benchmarks/results/contextual_epoch.json`: an epoch of CoNLL04 "
+        "at the paper's size, adversarial training on, vectors read from the feature store; projected to 256 unless it "
+        f"says otherwise. The best of {figures['rounds']} epochs of each, in turns.",
+        "",
+        "| Vectors of a token | Seconds | Times that without |",
+        "|---|---:|---:|",
+    ]
+    lines += [
+        f"| {name} | {min(figures['seconds'][name]):.1f} | {ratio:.2f} |"
+        for name, ratio in figures["times_without"].items()
+    ]
+    return "\n".join([*lines, "", *_bars(figures)]) + "\n"
+
+
+def serving_speed(figures):
+    """A section for `benchmarks/results/serving.json`."""
+    speeds = figures["answers_per_second"]
+    lines = [
+        "## Serving speed",
+        "",
+        "`python -m benchmarks.serving RUN --json benchmarks/results/serving.json`: the embedded server beside the "
+        f"network in the process that asks, {figures['sentences']} raw sentences of CoNLL04's test split, words and "
+        "characters. Clients and server share the machine.",
+        "",
+        "| Answers/s, clients | " + " | ".join(speeds["batched"]) + " |",
+        "|---|" + "---:|" * len(speeds["batched"]),
+    ]
+    lines += [
+        f"| {name} | " + " | ".join(f"{value:.0f}" for value in row.values()) + " |" for name, row in speeds.items()
+    ]
+    return "\n".join([*lines, "", *_bars(figures)]) + "\n"
+
+
+def _bars(figures):
+    rows = [
+        f"| {bar['mode']}: {bar['name']} | {bar['at']} {bar['bar']:g} | {bar['value']:.2f}"
+        f"{'' if bar['reached'] else ' (not reached)'} |"
+        for bar in figures["bars"]
+    ]
+    return ["| To reach | Bar | Measured |", "|---|---:|---:|", *rows]
+
+
+SECTIONS = {
+    "training_step": training_speed,
+    "contextual_epoch": contextual_speed,
+    "inference": prediction_speed,
+    "serving": serving_speed,
+}

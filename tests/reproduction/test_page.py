@@ -140,9 +140,29 @@ def test_prediction_speed(page, tmp_path):
         "sentences": 288,
         "sentences_per_second": {"1": 171.2, "32": 300.0},
         "milliseconds_per_call": {"p50": 5.51, "p99": 11.0},
+        "bars": [{"mode": "batch 1", "name": "speed", "value": 171.2, "at": "at least", "bar": 210, "reached": False}],
     }
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "inference.json").write_text(json.dumps(figures))
     text = page()
     assert "| 1 | 171 | 5.5 | 11.0 |" in text
     assert "| 32 | 300 | | |" in text
+    assert "| batch 1: speed | at least 210 | 171.20 (not reached) |" in text
+
+
+def test_speed_of_contextual_epochs_and_of_serving(page, tmp_path):
+    bar = {"mode": "2048 wide", "name": "epoch", "value": 1.2, "at": "at most", "bar": 1.3, "reached": True}
+    epochs = {
+        "rounds": 2,
+        "seconds": {"no vectors": [11.0, 10.0], "2048 wide": [12.0, 13.0]},
+        "times_without": {"no vectors": 1.0, "2048 wide": 1.2},
+        "bars": [bar],
+    }
+    serving = {"sentences": 288, "answers_per_second": {"batched": {"1": 99.6, "8": 140.0}}, "bars": [bar]}
+    (tmp_path / "benchmarks").mkdir()
+    for name, figures in (("contextual_epoch", epochs), ("serving", serving)):
+        (tmp_path / "benchmarks" / f"{name}.json").write_text(json.dumps(figures))
+    text = page()
+    assert "| 2048 wide | 12.0 | 1.20 |" in text
+    assert "| batched | 100 | 140 |" in text
+    assert text.count("| 2048 wide: epoch | at most 1.3 | 1.20 |") == 2
