@@ -134,6 +134,13 @@ class TrainingConfig:
     adversarial_alpha: float = _field(
         0.01, "size of the perturbation (eq. 14), 0 = off; value of Bekoulis et al. (2018)", ge=0
     )
+    relation_negatives: float = _field(
+        1.0,
+        "chance of a token that ends no entity to have its pairs in the relation loss; 1 = all pairs, eq. 12; not in the "
+        "paper",
+        ge=0,
+        le=1,
+    )
     average_decay: float = _field(
         0.0,
         "decay per step of the exponential average of weights that is evaluated, 0 = off; not in the paper",

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from cman_tf.model.adversarial import perturbation
 from cman_tf.model.losses import relation_loss
+from cman_tf.model.pair_sampling import sample_tokens
 
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
@@ -69,7 +70,17 @@ class Cman(tf.keras.Model):
             pairs["pairs"] = network.get_layer("pair_context")(tokens, positions=positions)
         return self.head_selection(tf.gather(tokens, positions, batch_dims=1), lengths=count, **pairs)
 
-    def compile(self, optimizer, adversarial_alpha=0.0, clip_norm=0.0, micro_batch=0, fine_tuning=None, **kwargs):
+    def compile(
+        self,
+        optimizer,
+        adversarial_alpha=0.0,
+        clip_norm=0.0,
+        micro_batch=0,
+        relation_negatives=1.0,
+        fine_tuning=None,
+        seed=0,
+        **kwargs,
+    ):
         """Set up training.
 
         Args:
@@ -77,12 +88,18 @@ class Cman(tf.keras.Model):
             adversarial_alpha: float. Size of the perturbation, 0 for training without it.
             clip_norm: float. Largest global norm of the gradient, 0 for no limit.
             micro_batch: int. Sentences whose gradient is computed at once, 0 for the whole batch.
+            relation_negatives: float. Chance of a token that ends no entity to have its pairs in the relation loss; 1 is
+                eq. 12, all pairs. See `sample_tokens`.
             fine_tuning: `FineTuning` or None. Encoders whose weights are trained too; features must hold `tokens`.
+            seed: int. Of the choice of tokens.
         """
         super().compile(optimizer=optimizer, **kwargs)
         self.adversarial_alpha = adversarial_alpha
         self.clip_norm = clip_norm
         self.micro_batch = micro_batch
+        self.relation_negatives = relation_negatives
+        # Its state is in a checkpoint, as that of dropout: a resumed training makes the same choices.
+        self.sampler = tf.random.Generator.from_seed(seed) if relation_negatives < 1 else None
         self.fine_tuning = fine_tuning
         self.trackers = {name: tf.keras.metrics.Mean(name) for name in ("loss", "ner_loss", "re_loss")}
         self._joint = None
@@ -98,7 +115,12 @@ class Cman(tf.keras.Model):
             {"tokens": entities["tokens"], "tags": tags, "lengths": lengths}, training=training
         )
         ner = -tf.reduce_mean(self.crf.log_likelihood(entities["emissions"], tags, lengths))
-        return ner, tf.reduce_mean(relation_loss(pairs["scores"], relations, lengths))
+        scores = pairs["scores"]
+        if training and self.sampler:
+            uniform = self.sampler.uniform(tf.shape(tags))
+            positions, relations, lengths = sample_tokens(tags, relations, lengths, self.relation_negatives, uniform)
+            scores = self.score_pairs(pairs["tokens"], positions, lengths)
+        return ner, tf.reduce_mean(relation_loss(scores, relations, lengths))
 
     def _joint_gradients(self):
         """The traced function `(embeddings, tags, relations, lengths) -> losses, embeddings' gradient, gradients`."""

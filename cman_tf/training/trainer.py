@@ -79,6 +79,8 @@ class Trainer:
             adversarial_alpha=training.adversarial_alpha,
             clip_norm=training.clip_norm,
             micro_batch=training.micro_batch,
+            relation_negatives=training.relation_negatives,
+            seed=config.seed,
             fine_tuning=self.fine_tuning,
         )
         if training.average_decay:
