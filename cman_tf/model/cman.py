@@ -30,6 +30,7 @@ class Cman(tf.keras.Model):
     # The signature of a functional model's constructor is how Keras knows that the graph is to be serialised.
     def __init__(self, inputs, outputs, name="cman", trainable=True, **kwargs):
         super().__init__(inputs=inputs, outputs=outputs, name=name, trainable=trainable, **kwargs)
+        self.sampler = None
         self._joint = None
 
     # Looked up, not kept: an attribute would make Keras serialise the layer a second time.

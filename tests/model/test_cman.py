@@ -133,6 +133,29 @@ def test_adversarial_step_is_the_sum_of_both_losses(make):
         np.testing.assert_allclose(weight, value, atol=1e-5, err_msg=weight.name)
 
 
+def test_a_step_may_score_the_pairs_of_entities_ends_alone(make):
+    model, _, (features, targets) = make({"model.pair_context": 3})
+    arguments = targets["tags"], targets["relations"], features["lengths"]
+    embeddings = model.token_embedding({name: features[name] for name in model.token_embedding.input_names})
+    ner, re = model.joint_loss(embeddings, *arguments, training=True)
+    model.compile(tf.keras.optimizers.SGD(0.001), relation_negatives=0.0)
+    few_ner, few_re = model.joint_loss(embeddings, *arguments, training=True)
+    entities = model.entity_network({"embeddings": embeddings, "lengths": features["lengths"]})
+    scores = model.relation_network({**entities, "tags": targets["tags"], "lengths": features["lengths"]})["scores"]
+    expected = 0.0
+    for row, tags in enumerate(targets["tags"].numpy()):
+        follows = np.append(tags[1:], 0)
+        ends = [t for t, tag in enumerate(tags) if tag and not (follows[t] and follows[t] % 2 == 0)]
+        related = {tuple(cell) for cell in targets["relations"][row].numpy()}
+        for i in ends:
+            for j in ends:
+                for k, score in enumerate(scores[row, i, j].numpy()):
+                    expected += np.log1p(np.exp(score)) - score * ((i, j, k) in related)
+    np.testing.assert_allclose(few_re, expected / len(scores), rtol=1e-5)
+    assert few_re < re
+    np.testing.assert_allclose(few_ner, ner, rtol=1e-6)
+
+
 def test_training_lowers_the_loss_and_is_traced_once_for_all_shapes_and_both_passes(make, documents, schema):
     model, featurizer, _ = make(dropout=True)
     model.compile(tf.keras.optimizers.legacy.Adam(0.02), adversarial_alpha=0.01)

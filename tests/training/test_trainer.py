@@ -32,7 +32,9 @@ def config():
 
 @pytest.fixture(scope="module")
 def changed(config):
-    return configs.change(config, {"training.epochs": EPOCHS, "training.average_decay": 0.9})
+    # All that has a state of its own which a resumed training must find again.
+    changes = {"training.epochs": EPOCHS, "training.average_decay": 0.9, "training.relation_negatives": 0.5}
+    return configs.change(config, changes)
 
 
 def begin(path, config, documents):
