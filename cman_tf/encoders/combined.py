@@ -38,6 +38,10 @@ class Encoders(tf.Module):
         return tuple(variable for encoder in self.encoders for variable in encoder.trainable_variables)
 
     @property
+    def random_state(self):
+        return tuple(variable for encoder in self.encoders for variable in encoder.random_state)
+
+    @property
     def about(self):
         """What a run folder keeps of each encoder, a list of dicts."""
         return [
