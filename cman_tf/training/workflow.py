@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cman_tf.config import change
 from cman_tf.data import corpora
@@ -18,15 +21,24 @@ from cman_tf.training import distribution
 from cman_tf.training.run import Run, fingerprint, start_vectors
 from cman_tf.training.trainer import Trainer
 
+if TYPE_CHECKING:
+    import tensorflow as tf
 
-def load_corpus(config, splits=("train", "dev", "test"), **changes):
+    from cman_tf.config import Config
+    from cman_tf.data.document import Document
+    from cman_tf.data.featurizer import Featurizer
+    from cman_tf.model.cman import Cman
+    from cman_tf.training.progress import TrainingProgress
+
+
+def load_corpus(config: Config, splits: Collection[str] = ("train", "dev", "test"), **changes: Any) -> corpora.Corpus:
     """The corpus of a configuration, see `cman_tf.data.corpora.load`; `changes` replace arguments of that."""
     corpus = config.corpus
     options = {name: getattr(corpus, name) for name in ("variant", "fold", "overlap", "data_dir")}
     return corpora.load(corpus.name, splits=splits, **{**options, **changes})
 
 
-def begin(config, path):
+def begin(config: Config, path: str | Path) -> tuple[Run, Cman, Featurizer, list[Document], list[Document]]:
     """Make a run folder with everything but weights: configuration, labels, vocabulary.
 
     Args:
@@ -43,7 +55,7 @@ def begin(config, path):
     vocabulary, vectors = Vocabulary.of(train, config.words)
     if vectors is not None:
         config = change(config, {"words.size": vectors.shape[1]})
-    about = ()
+    about: Sequence[Mapping[str, Any]] = ()
     if config.encoder.modules:
         from cman_tf.encoders.combined import Encoders
 
@@ -55,7 +67,7 @@ def begin(config, path):
     return run, model, featurizer, train, dev
 
 
-def resume(path):
+def resume(path: str | Path) -> tuple[Run, Cman, Featurizer, list[Document], list[Document]]:
     """Open a run folder that was begun, for training to go on: the same as `begin` returns.
 
     Raises:
@@ -71,7 +83,13 @@ def resume(path):
     return run, *run.build(), train, dev
 
 
-def train(config, path, resuming=False, progress=None, strategy=None):
+def train(
+    config: Config,
+    path: str | Path,
+    resuming: bool = False,
+    progress: Callable[[int], TrainingProgress] | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+) -> tuple[Run, dict[str, Any] | None, list[Document]] | None:
     """Train a network and evaluate it on the corpus's test split, if it has one.
 
     Args:
@@ -96,7 +114,9 @@ def train(config, path, resuming=False, progress=None, strategy=None):
     return (run, *evaluate_on_test(run, config, train, dev))
 
 
-def evaluate_on_test(run, config, train, dev):
+def evaluate_on_test(
+    run: Run, config: Config, train: Sequence[Document], dev: Sequence[Document]
+) -> tuple[dict[str, Any] | None, list[Document]]:
     """Score dev and test with the kept weights; write `metrics.json`, `predictions/` and `report.html`."""
     predictor = run.predictor()
     results = {}
@@ -123,7 +143,7 @@ def evaluate_on_test(run, config, train, dev):
     return metrics, predictions
 
 
-def training_data(config, corpus):
+def training_data(config: Config, corpus: corpora.Corpus) -> tuple[list[Document], list[Document]]:
     """Training and dev sentences under the configuration's protocol."""
     train, dev = list(corpus.splits["train"]), list(corpus.splits.get("dev", ()))
     if config.protocol == "train+dev":
@@ -136,7 +156,7 @@ def training_data(config, corpus):
     return train, dev
 
 
-def schema_of(train, corpus):
+def schema_of(train: Sequence[Document], corpus: corpora.Corpus) -> Schema:
     """The schema of the training sentences, once it is known to be that of the other splits, which are scored."""
     with located(f"the training sentences of {corpus.name}"):
         schema = Schema.of(train)
