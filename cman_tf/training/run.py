@@ -246,7 +246,7 @@ class Run:
         with atomic_write(self.weights, "wb") as file:
             file.write(data.getbuffer())
 
-    def history(self) -> list[dict[str, float | None]]:
+    def history(self) -> list[dict[str, Any]]:
         """Rows of `history.csv`, a list of dicts of numbers; what was not measured is None."""
         path = self.path / "history.csv"
         if not path.exists():
