@@ -84,7 +84,7 @@ def resume(path: str | Path) -> tuple[Run, Cman, Featurizer, list[Document], lis
 
 
 def train(
-    config: Config,
+    config: Config | None,
     path: str | Path,
     resuming: bool = False,
     progress: Callable[[int], TrainingProgress] | None = None,
@@ -105,7 +105,7 @@ def train(
         writes the run folder and evaluates.
     """
     with distribution.own_folder(strategy, path, resuming) as folder, distribution.scope(strategy):
-        run, model, featurizer, train, dev = resume(folder) if resuming else begin(config, folder)
+        run, model, featurizer, train, dev = resume(folder) if resuming else begin(config, folder)  # type: ignore[arg-type]
         config = run.config()
         with progress(config.training.epochs) if progress else contextlib.nullcontext() as shown:
             Trainer(run, config, model, featurizer, train, dev, shown, run.encoders(), strategy).fit()
