@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import tensorflow as tf
@@ -99,6 +99,12 @@ class Predictor:
             self.model, self.extractor.featurizer, self.schema, config.decoding, self.extractor.encoders
         )
         return other
+
+    @overload
+    def __call__(self, text: str) -> Document: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def __call__(self, text: Sequence[str]) -> list[Document]: ...
 
     def __call__(self, text: str | Sequence[str]) -> Document | list[Document]:
         """Extract from raw text.
