@@ -136,8 +136,8 @@ class TrainingConfig:
     )
     relation_negatives: float = _field(
         1.0,
-        "chance of a token that ends no entity to have its pairs in the relation loss; 1 = all pairs, eq. 12; not in the "
-        "paper",
+        "chance of a token that ends no entity to have its pairs in the relation loss; 1 = all pairs, eq. 12; not in "
+        "the paper",
         ge=0,
         le=1,
     )
