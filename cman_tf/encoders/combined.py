@@ -42,6 +42,10 @@ class Encoders(tf.Module):
         return tuple(variable for encoder in self.encoders for variable in encoder.trainable_variables)
 
     @property
+    def random_state(self) -> tuple[tf.Variable, ...]:
+        return tuple(variable for encoder in self.encoders for variable in encoder.random_state)
+
+    @property
     def about(self) -> list[dict[str, Any]]:
         """What a run folder keeps of each encoder, a list of dicts."""
         return [

@@ -36,6 +36,7 @@ class ContextualEncoder(tf.Module):
         name, layers, width, casing, licence, fingerprint: as the encoder's card says.
         trainable_variables: tuple of `tf.Variable`. Empty for an encoder that can be used frozen only. Their names
             begin with `layer_0/` for what makes the embeddings, `layer_1/` for the first layer, and so on.
+        random_state: tuple of `tf.Variable`, what its dropout draws from, states of `tf.random.Generator`.
 
     Call arguments:
         tokens: string `(batch, tokens)`, padding `""` at the end of rows.
@@ -62,6 +63,10 @@ class ContextualEncoder(tf.Module):
     @property
     def trainable_variables(self) -> tuple[tf.Variable, ...]:
         return tuple(self.module.trainable_variables)
+
+    @property
+    def random_state(self) -> tuple[tf.Variable, ...]:
+        return tuple(getattr(self.module, "random_state", ()))
 
     name = property(lambda self: self._card.name)
     layers = property(lambda self: self._card.layers)

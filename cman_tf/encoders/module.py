@@ -26,13 +26,15 @@ class EncoderModule(tf.Module):
     """The contract of a contextual encoder, in the form that is saved.
 
     Args:
-        encoder: `tf.Module`, called with `(tokens, training)`.
+        encoder: `tf.Module`, called with `(tokens, training)`. States of the `tf.random.Generator`s in it and its parts
+            become `random_state`.
         card: `Card`.
         card_file: path of the file with the card's content.
 
     Attributes:
         card: `tf.saved_model.Asset`.
         trainable_variables: list of `tf.Variable`.
+        random_state: list of `tf.Variable`, those that dropout draws its numbers from.
 
     Call arguments:
         tokens: string `(batch, tokens)`, padding `""` at the end of rows.
@@ -52,6 +54,9 @@ class EncoderModule(tf.Module):
         super().__init__()
         self.encoder = encoder
         self.trainable_variables = list(encoder.trainable_variables)
+        parts = (encoder, *encoder.submodules)
+        generators = [part.generator for part in parts if hasattr(part, "generator")]
+        self.random_state = [generator.state for generator in generators]
         self.card = tf.saved_model.Asset(str(card_file))
         self._shape = [None, None, card.layers, card.width]
 

@@ -71,6 +71,8 @@ class Transformer(tf.Module):
         self.attention_dropout = attention_dropout
         self.first_position = first_position
         self.weights = {name: tf.Variable(value, name=name) for name, value in weights.items()}
+        # Its state is a variable, so that a training can seed it and a resumed one goes on with the same numbers.
+        self.generator = tf.random.Generator.from_seed(0)
 
     def __call__(self, ids: tf.Tensor, lengths: tf.Tensor, training: bool) -> list[tf.Tensor]:
         rows, width = tf.unstack(tf.shape(ids))
@@ -138,7 +140,9 @@ class Transformer(tf.Module):
         )
 
     def _drop(self, inputs: tf.Tensor, rate: float, training: bool) -> tf.Tensor:
-        return tf.nn.dropout(inputs, rate) if training and rate else inputs
+        if not training or not rate:
+            return inputs
+        return tf.nn.experimental.general_dropout(inputs, rate, uniform_sampler=self.generator.uniform)
 
 
 def _bin(distance: int, bins: int) -> int:

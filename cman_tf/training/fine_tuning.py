@@ -30,6 +30,7 @@ class FineTuning:
     Attributes:
         variables: list of `tf.Variable`, what is trained.
         optimizers: list of Adam optimizers, one for each depth, for checkpoints.
+        random_state: list of `tf.Variable`, what the encoders' dropout draws from, started by `seed`; for checkpoints.
 
     Reference:
         Howard and Ruder (2018), section 3.2, discriminative fine-tuning.
@@ -38,6 +39,9 @@ class FineTuning:
     def __init__(self, encoders: Encoders, config: Config, steps: int) -> None:
         self.encoders = encoders
         self.variables = list(encoders.trainable_variables)
+        self.random_state = list(encoders.random_state)
+        for number, variable in enumerate(self.random_state):
+            variable.assign(tf.random.Generator.from_seed(config.seed + number).state)
         below = [levels for item in encoders.encoders for levels in _levels_below(item)]
         training = config.training
         self.groups = {level: [n for n, other in enumerate(below) if other == level] for level in sorted(set(below))}

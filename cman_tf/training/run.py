@@ -193,8 +193,12 @@ class Run:
         """The network with untrained weights and its featuriser: `(Cman, Featurizer)`."""
         return build(config or self.config(), self.schema(), self.vocabulary(), self.about_encoders())
 
-    def encoders(self, config: configs.Config | None = None) -> Encoders | None:
-        """The run's contextual encoders, with the weights it gave them: `Encoders`, or None if it has none.
+    def encoders(self, config: configs.Config | None = None, trained: bool = True) -> Encoders | None:
+        """The run's contextual encoders: `Encoders`, or None if it has none.
+
+        Args:
+            config: `Config`. Default: the run's.
+            trained: bool. Whether with the weights that the run gave them, else with those they came with.
 
         Raises:
             InputError: one cannot be loaded, or is another than the run was trained with.
@@ -207,7 +211,7 @@ class Run:
 
         encoders = Encoders(config.encoder.modules)
         encoders.check(self.about_encoders(), self.path)
-        if config.encoder.trainable and self.weights.is_file():
+        if config.encoder.trainable and trained:
             with self._loading(self.weights), h5py.File(self.weights) as file:
                 for number, variable in enumerate(encoders.trainable_variables):
                     variable.assign(file[f"encoders/{number}"][()])
@@ -245,6 +249,14 @@ class Run:
                 file[f"encoders/{number}"] = variable.numpy()
         with atomic_write(self.weights, "wb") as file:
             file.write(data.getbuffer())
+
+    def remove_checkpoints(self) -> None:
+        """Remove them in one move: of half of them a resumed training could make nothing."""
+        gone = self.path / ".checkpoints"
+        shutil.rmtree(gone, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            self.checkpoints.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def history(self) -> list[dict[str, Any]]:
         """Rows of `history.csv`, a list of dicts of numbers; what was not measured is None."""

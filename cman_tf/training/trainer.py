@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -96,7 +95,11 @@ class Trainer:
         self.fine_tuning = FineTuning(encoders, config, self.steps) if encoders and config.encoder.trainable else None
         self.encoder_variables = self.fine_tuning.variables if self.fine_tuning else []
         if self.fine_tuning:
-            state = {"encoders": self.encoder_variables, "encoder_optimizers": self.fine_tuning.optimizers}
+            state = {
+                "encoders": self.encoder_variables,
+                "encoder_optimizers": self.fine_tuning.optimizers,
+                "encoder_random_state": self.fine_tuning.random_state,
+            }
         model.compile(
             self.optimizer,
             adversarial_alpha=training.adversarial_alpha,
@@ -162,7 +165,7 @@ class Trainer:
                 verbose=0,
                 callbacks=[_EpochEnd(self), *callbacks],
             )
-        shutil.rmtree(self.run.checkpoints, ignore_errors=True)
+        self.run.remove_checkpoints()
         return self.history
 
     def _stored(self, documents: Sequence[Document]) -> dict[str, StoredVectors] | None:

@@ -59,7 +59,14 @@ def begin(config: Config, path: str | Path) -> tuple[Run, Cman, Featurizer, list
     if config.encoder.modules:
         from cman_tf.encoders.combined import Encoders
 
-        about = Encoders(config.encoder.modules).about
+        encoders = Encoders(config.encoder.modules)
+        about = encoders.about
+        if not config.encoder.trainable:
+            # A store that cannot be written is told before there is half a run.
+            from cman_tf.encoders.feature_store import FeatureStore
+
+            for encoder in encoders.encoders:
+                FeatureStore(encoder, config.encoder.store, config.encoder.store_gb)
     run = Run.create(path, config, schema, vocabulary, fingerprint(train, dev), about)
     model, featurizer = run.build()
     if vectors is not None:
@@ -71,7 +78,7 @@ def resume(path: str | Path) -> tuple[Run, Cman, Featurizer, list[Document], lis
     """Open a run folder that was begun, for training to go on: the same as `begin` returns.
 
     Raises:
-        InputError: the corpus is no longer the one that the run began with.
+        InputError: the corpus, or the file of word vectors, is no longer the one that the run began with.
     """
     run = Run.open(path, trained=False)
     config = run.config()
@@ -80,7 +87,17 @@ def resume(path: str | Path) -> tuple[Run, Cman, Featurizer, list[Document], lis
         raise InputError(
             f"A run must be resumed on the corpus it began with. Received: {path}, whose train or dev sentences changed"
         )
-    return run, *run.build(), train, dev
+    model, featurizer = run.build()
+    if config.words.vectors and not list(run.checkpoints.glob("*.index")):
+        # Killed in its first epoch, it has nothing else to start from.
+        vocabulary, vectors = Vocabulary.of(train, config.words)
+        if vocabulary.words != run.vocabulary().words:
+            raise InputError(
+                f"A run must be resumed with the word vectors it began with. Received: {path}, whose words are no "
+                f"longer those of {config.words.vectors}"
+            )
+        start_vectors(model, vocabulary, vectors)  # type: ignore[arg-type]
+    return run, model, featurizer, train, dev
 
 
 def train(
@@ -107,8 +124,10 @@ def train(
     with distribution.own_folder(strategy, path, resuming) as folder, distribution.scope(strategy):
         run, model, featurizer, train, dev = resume(folder) if resuming else begin(config, folder)  # type: ignore[arg-type]
         config = run.config()
+        # With the weights they came with: what training made of them is in the checkpoint.
+        encoders = run.encoders(trained=False)
         with progress(config.training.epochs) if progress else contextlib.nullcontext() as shown:
-            Trainer(run, config, model, featurizer, train, dev, shown, run.encoders(), strategy).fit()
+            Trainer(run, config, model, featurizer, train, dev, shown, encoders, strategy).fit()
     if not distribution.is_chief(strategy):
         return None
     return (run, *evaluate_on_test(run, config, train, dev))

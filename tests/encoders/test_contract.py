@@ -42,6 +42,20 @@ def test_form(encoders, kind):
     assert call.get_concrete_function().structured_outputs.shape.as_list() == [None, None, layers, width]
 
 
+@pytest.mark.parametrize("kind", ["bert", "mpnet"])
+def test_dropout_draws_from_a_state_that_can_be_set(encoders, kind):
+    encoder, tokens = encoders[kind], tf.constant([SENTENCES[0]])
+    (state,) = encoder.random_state
+
+    def draw(seed):
+        state.assign(tf.random.Generator.from_seed(seed).state)
+        return encoder(tokens, training=True).numpy()
+
+    np.testing.assert_array_equal(draw(3), draw(3))
+    assert np.abs(draw(3) - draw(4)).max() > 1e-3
+    assert np.abs(draw(3) - encoder(tokens, training=True)).max() > 1e-3
+
+
 def test_padding_is_zero_and_changes_nothing(encoder):
     alone = encode(encoder, SENTENCES[0])
     assert np.abs(alone).max(axis=-1).all()

@@ -13,6 +13,7 @@ from cman_tf.data.formats import FORMATS
 from cman_tf.encoders.card import Card
 from cman_tf.encoders.contextual import ContextualEncoder
 from cman_tf.encoders.module import save
+from cman_tf.errors import InputError
 from cman_tf.training.fine_tuning import FineTuning
 from cman_tf.training.run import Run
 from cman_tf.training.workflow import begin
@@ -44,14 +45,33 @@ class Toy(tf.Module):
         return vectors * tf.cast(tokens != "", tf.float32)[:, :, None, None]
 
 
-def write(folder, name, seed, width=WIDTH):
-    save(Toy(seed, width), Card(name, "toy", LAYERS, width, "cased", "CC0", f"{seed:064d}"), folder / name)
+class DroppingToy(Toy):
+    """The same with dropout, as real encoders have."""
+
+    def __init__(self, seed, width=WIDTH):
+        super().__init__(seed, width)
+        self.generator = tf.random.Generator.from_seed(0)
+
+    def __call__(self, tokens, training):
+        vectors = super().__call__(tokens, training)
+        if not training:
+            return vectors
+        return tf.nn.experimental.general_dropout(vectors, 0.3, uniform_sampler=self.generator.uniform)
+
+
+def write(folder, name, seed, width=WIDTH, kind=Toy):
+    save(kind(seed, width), Card(name, "toy", LAYERS, width, "cased", "CC0", f"{seed:064d}"), folder / name)
     return str(folder / name)
 
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory):
     return write(tmp_path_factory.mktemp("encoders"), "toy", 1)
+
+
+@pytest.fixture(scope="module")
+def dropping(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("encoders"), "dropping", 1, kind=DroppingToy)
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +107,11 @@ def weights(run):
 
 
 @pytest.mark.parametrize("trainable", [False, True], ids=["frozen", "fine-tuned"])
-def test_a_run_with_an_encoder(options, tmp_path, documents, trainable, monkeypatch):
-    changes = {"encoder.trainable": trainable, "encoder.learning_rate": 0.01}
+def test_a_run_with_an_encoder(options, tmp_path, documents, dropping, trainable, monkeypatch):
+    # The last epoch is kept: without dev nothing else can be, were a resumed training to go another way.
+    changes = {"encoder.trainable": trainable, "encoder.learning_rate": 0.01, "protocol": "train+dev"}
+    if trainable:
+        changes["encoder.modules"] = [dropping]
     run = train(options, tmp_path / "run", **changes)
     predictor = run.predictor()
     encoders = predictor.extractor.encoders
@@ -139,6 +162,13 @@ def test_a_run_with_an_encoder(options, tmp_path, documents, trainable, monkeypa
     assert len(weights(run)) == len(weights(resumed)) > 20
     for name, value in weights(run).items():
         np.testing.assert_array_equal(value, weights(resumed)[name], name)
+
+
+def test_a_store_that_cannot_be_written_is_told_before_there_is_half_a_run(options, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="CMAN_TF_STORE"):
+        begin(configs.change(configs.from_dict(options), {"encoder.store": str(tmp_path / "file")}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_several_encoders_and_commands(options, tmp_path, corpus, module, capsys):

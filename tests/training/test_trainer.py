@@ -158,6 +158,23 @@ def test_pretrained_vectors_start_the_words_they_have(tmp_path, documents, confi
     assert ids[0, 2] == 1
 
 
+def test_a_run_killed_in_its_first_epoch_starts_again_from_its_word_vectors(tmp_path, documents, config):
+    from cman_tf.training import workflow
+
+    (tmp_path / "corpus").mkdir()
+    write_corpus(tmp_path / "corpus", documents)
+    file = tmp_path / "vectors.txt"
+    file.write_text("ana 1 2 3\nelsewhere 4 5 6\n", encoding="utf-8")
+    changes = {"corpus.name": str(tmp_path / "corpus"), "words.vectors": str(file)}
+    run, first, *_ = workflow.begin(configs.change(config, changes), tmp_path / "run")
+    _, again, *_ = workflow.resume(run.path)
+    for found, expected in zip(again.get_weights(), first.get_weights()):
+        np.testing.assert_array_equal(found, expected)
+    file.write_text("ana 1 2 3\nsomewhere 4 5 6\n", encoding="utf-8")
+    with pytest.raises(InputError, match="word vectors it began with"):
+        workflow.resume(run.path)
+
+
 def test_folders_are_numbered_when_taken(tmp_path):
     assert free_folder(tmp_path, "a").name == "a"
     (tmp_path / "a").mkdir()
