@@ -37,9 +37,9 @@ setup(
     python_requires=">=3.9,<3.12",  # TensorFlow 2.15 has no wheels beyond
     packages=find_packages(include=["cman_tf*", "export*", "tuning*"]),
     package_data={
-        "cman_tf": ["configs/*.yaml", "data/sample/*", "evaluation/page/*", "reproduction/*.yaml"],
-        "export": ["deploy/*"],
-        "tuning": ["space.yaml", "deploy/*"],
+        "cman_tf": ["py.typed", "configs/*.yaml", "data/sample/*", "evaluation/page/*", "reproduction/*.yaml"],
+        "export": ["py.typed", "deploy/*"],
+        "tuning": ["py.typed", "space.yaml", "deploy/*"],
     },
     install_requires=[
         "tensorflow>=2.15.1,<2.16",  # 2.16 moves to Keras 3, which tensorflow-addons cannot import

@@ -3,6 +3,12 @@
 import logging
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cman_tf.predictor import Predictor
 
 if not (3, 9) <= sys.version_info[:2] <= (3, 11):
     sys.exit(
@@ -18,7 +24,7 @@ if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
 __version__ = "0.1.0"
 
 
-def load(run):
+def load(run: "str | Path") -> "Predictor":
     """The trained model of a run folder, ready to extract: `cman_tf.load("runs/sample")("Ana lives in Lima.")`.
 
     Args:

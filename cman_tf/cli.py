@@ -7,6 +7,8 @@ import contextlib
 import logging
 import os
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
 
 import yaml
 
@@ -17,7 +19,7 @@ INPUT_ERROR = 2
 INTERRUPTED = 130
 
 
-def run(program, command, argv=None):
+def run(program: str, command: Callable[[list[str]], object], argv: list[str] | None = None) -> int:
     """Call a command and turn bad input into one sentence on standard error.
 
     Args:
@@ -49,24 +51,24 @@ def run(program, command, argv=None):
     return 0
 
 
-def _refuse(program, error):
+def _refuse(program: str, error: object) -> int:
     from cman_tf.printing import printable
 
     print(f"{program}: {printable(str(error))}", file=sys.stderr)
     return INPUT_ERROR
 
 
-def _drop_output():
+def _drop_output() -> None:
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         raise InputError(f"The command must be one that --help shows. Received: {message}")
 
 
-def parser(program, description, example, usage="[options]"):
+def parser(program: str, description: str, example: str, usage: str = "[options]") -> argparse.ArgumentParser:
     """An `ArgumentParser` with `-v` and an example below its options.
 
     Args:
@@ -87,7 +89,7 @@ def parser(program, description, example, usage="[options]"):
     return result
 
 
-def parse(parser, argv):
+def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
     """Parse, with the nearest option named where one does not exist; set how much TensorFlow says."""
     # Intermixed: sentences may follow options.
     args, unknown = parser.parse_known_intermixed_args(argv)
@@ -99,7 +101,7 @@ def parse(parser, argv):
     return args
 
 
-def add_config_options(parser, sections=None):
+def add_config_options(parser: argparse.ArgumentParser, sections: Sequence[str] | None = None) -> None:
     """Add an option for each config field, named as in the file: `--model.hidden_size 64`.
 
     Args:
@@ -116,13 +118,13 @@ def add_config_options(parser, sections=None):
             group.add_argument(f"--{name}", metavar=_metavar(kind), dest=name, help=text.replace("%", "%%"))
 
 
-def overrides(args):
+def overrides(args: argparse.Namespace) -> dict[str, Any]:
     """The config fields given on the command line, a dict of dotted names to values."""
     given = {name: (getattr(args, name, None), kind) for name, kind, *_ in configs.fields()}
     return {name: _value(text, kind) for name, (text, kind) in given.items() if text is not None}
 
 
-def _value(text, kind):
+def _value(text: str, kind: Any) -> Any:
     if "tuple" in str(kind):
         return [part.strip() for part in text.split(",") if part.strip()]
     # Only a number or a switch is YAML: a folder may be named 2024 or no.
@@ -134,7 +136,7 @@ def _value(text, kind):
         return text
 
 
-def _metavar(kind):
+def _metavar(kind: Any) -> str:
     if "tuple" in str(kind):
         return "TEXT,..."
     choices = getattr(kind, "__args__", ())
@@ -143,7 +145,7 @@ def _metavar(kind):
     return {int: "N", float: "X", bool: "true|false"}.get(kind, "TEXT")
 
 
-def _unknown_option(parser, option):
+def _unknown_option(parser: argparse.ArgumentParser, option: str) -> str:
     import difflib
 
     known = [text for action in parser._actions for text in action.option_strings]
@@ -153,14 +155,14 @@ def _unknown_option(parser, option):
     return f"An option must exist; --help lists them. Received: {option}" + (f"; nearest: {near[0]}" if near else "")
 
 
-def check_count(option, value):
+def check_count(option: str, value: int) -> None:
     """Raise `InputError` unless the value of an option is 1 or more."""
     if value < 1:
         raise InputError(f"{option} must be 1 or more. Received: {value}")
 
 
 @contextlib.contextmanager
-def progress(total, what):
+def progress(total: int, what: str) -> Iterator[Callable[[int], object]]:
     """A bar on standard error, on a terminal only, for work that takes a while; yields `advance(count)`."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cman_tf import cli
 from cman_tf import config as configs
@@ -12,7 +14,7 @@ from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
 
-def command(argv):
+def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman-crossval",
         "Train and score a network on each fold of a corpus; what is done already is not done again.",
@@ -71,7 +73,7 @@ def command(argv):
         raise InputError(f"Every fold must be trained; the same command goes on. Received: {outcome[failed[0]]}")
 
 
-def _text(found):
+def _text(found: Mapping[str, Any]) -> str:
     """Strict F1 with every average and policy, for a terminal."""
     from io import StringIO
 
@@ -79,7 +81,8 @@ def _text(found):
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(file=StringIO(), width=100, color_system=None)
+    text = StringIO()
+    console = Console(file=text, width=100, color_system=None)
     table = Table(box=SIMPLE, pad_edge=False)
     for position, name in enumerate(("Strict F1, mean ± sd over folds", "Entities", "Relations")):
         table.add_column(name, justify="right" if position else "left", no_wrap=True)
@@ -89,16 +92,16 @@ def _text(found):
     for name, scores in rows.items():
         table.add_row(name, *(spread(scores[item]["f1"]) for item in ("entities", "relations")))
     console.print(table)
-    return f"{found['folds']} folds\n{console.file.getvalue().rstrip()}\n"
+    return f"{found['folds']} folds\n{text.getvalue().rstrip()}\n"
 
 
-def spread(value):
+def spread(value: Mapping[str, Any]) -> str:
     """`{"mean", "sd"}` of fractions as percent."""
     text = f"{100 * value['mean']:.2f}"
     return text if value["sd"] is None else f"{text} ± {100 * value['sd']:.2f}"
 
 
-def main():
+def main() -> None:
     sys.exit(cli.run("cman-crossval", command))
 
 

@@ -10,7 +10,7 @@ from cman_tf import cli
 from cman_tf.files import atomic_write
 
 
-def command(argv):
+def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman-evaluate",
         "Measure a trained network: strict and boundaries, micro and macro, per type, by length and distance.",
@@ -78,7 +78,7 @@ def command(argv):
     print(evaluation_text(metrics))
 
 
-def main():
+def main() -> None:
     sys.exit(cli.run("cman-evaluate", command))
 
 

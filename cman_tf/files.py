@@ -6,13 +6,15 @@ import contextlib
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
 
 from cman_tf.errors import InputError
 
 
 @contextlib.contextmanager
-def atomic_write(path, mode="w"):
+def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a file that appears under `path` only when the block ends without an error.
 
     Until then it has a temporary name in the same folder; a process that is killed leaves at most that behind, and a
@@ -30,7 +32,7 @@ def atomic_write(path, mode="w"):
         InputError: the file cannot be written: no permission, a folder of that name, disk full, and so on.
     """
     path = Path(path)
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+    text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
         try:
             with open(path, mode, **text) as file:
@@ -68,12 +70,12 @@ def atomic_write(path, mode="w"):
             os.unlink(temporary)
 
 
-def _refusal(path, error):
+def _refusal(path: str | Path, error: Exception) -> InputError:
     reason = getattr(error, "strerror", None) or error
     return InputError(f"An output file must be writable. Received: {path} ({reason})")
 
 
-def check_new_folder(path):
+def check_new_folder(path: str | Path) -> None:
     """Raise `InputError` unless `path` is free for `atomic_folder`: before long work."""
     path = Path(path)
     if os.path.lexists(path) and (not path.is_dir() or any(path.iterdir())):
@@ -81,7 +83,7 @@ def check_new_folder(path):
 
 
 @contextlib.contextmanager
-def atomic_folder(path):
+def atomic_folder(path: str | Path) -> Iterator[Path]:
     """A folder that appears under `path` only when the block ends without an error.
 
     Args:
@@ -109,7 +111,7 @@ def atomic_folder(path):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def free_folder(parent, name):
+def free_folder(parent: str | Path, name: str) -> Path:
     """`parent/name`, or the first of `parent/name-2`, `parent/name-3`, ... that does not exist."""
     path, number = Path(parent) / name, 1
     while path.exists():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cman_tf import cli
 from cman_tf import config as configs
@@ -11,8 +14,12 @@ from cman_tf.errors import InputError
 from cman_tf.files import free_folder
 from cman_tf.training.distribution import STRATEGIES, is_chief, make_strategy
 
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document
+    from cman_tf.training.run import Run
 
-def command(argv):
+
+def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman-fit",
         "Train a Cross-Modal Attention Network and score it on the test split.",
@@ -66,7 +73,7 @@ def command(argv):
     return _train(config, path, args)
 
 
-def _resume(args, changes):
+def _resume(args: argparse.Namespace, changes: Mapping[str, Any]) -> None:
     if not args.run_dir or args.config or changes:
         raise InputError(
             "--resume goes on with the configuration of the run: it takes --run-dir and no config field. Received: "
@@ -75,7 +82,7 @@ def _resume(args, changes):
     return _train(None, args.run_dir, args)
 
 
-def _train(config, path, args):
+def _train(config: configs.Config | None, path: str | Path, args: argparse.Namespace) -> None:
     # TensorFlow is slow to import; a wrong option is answered before.
     strategy = make_strategy(args.strategy)
     from cman_tf.training.progress import TrainingProgress
@@ -89,11 +96,11 @@ def _train(config, path, args):
         print(f"Done; worker 0 writes {path}")
 
 
-def _default(corpus):
+def _default(corpus: str | None) -> str:
     return corpus if corpus in configs.shipped() else "sample"
 
 
-def _report(run, metrics, predictions):
+def _report(run: Run, metrics: Mapping[str, Any] | None, predictions: Sequence[Document]) -> None:
     from cman_tf.evaluation.tables import text_table
     from cman_tf.printing import table
 
@@ -104,7 +111,7 @@ def _report(run, metrics, predictions):
     print(f"Run:    {run.path}")
 
 
-def main():
+def main() -> None:
     sys.exit(cli.run("cman-fit", command))
 
 

@@ -7,14 +7,21 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cman_tf.data import formats
 from cman_tf.data.formats.reading import read_text, reason
 from cman_tf.errors import InputError
 
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document
 
-def read_sentences(texts, path, tokenize):
+
+def read_sentences(
+    texts: list[str], path: str | None, tokenize: Callable[[list[str]], list[Document]]
+) -> list[Document]:
     """Documents of raw sentences or of a file in a known format.
 
     Args:
@@ -39,7 +46,7 @@ def read_sentences(texts, path, tokenize):
         return tokenize(_lines(name))
 
 
-def _lines(path):
+def _lines(path: str) -> list[str]:
     """The lines of a text file. Blank ones are sentences too, so a file of them is no empty file."""
     data = Path(path).read_bytes()
     text = data.decode("ascii") if data and not data.strip() else read_text(path)
@@ -49,7 +56,7 @@ def _lines(path):
 
 
 @contextlib.contextmanager
-def _file(path):
+def _file(path: str | None) -> Iterator[str]:
     """Yield the name of a regular file with the input's content, for it is read twice; or that of a folder."""
     if path not in (None, "-") and (os.path.isfile(path) or os.path.isdir(path) and formats.recognise(path)):
         yield path
@@ -68,7 +75,7 @@ def _file(path):
 
 
 @contextlib.contextmanager
-def _named(name, path):
+def _named(name: str, path: str | None) -> Iterator[None]:
     """Let errors name what the person gave, not the copy of it."""
     try:
         yield

@@ -5,17 +5,22 @@ from __future__ import annotations
 import io
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cman_tf.data import formats
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write, check_new_folder
 
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document
+
 # The last three have no place for scores.
 FORMATS = ("table", "jsonl", "html", "csv", "graphml", "docbin", "brat", "spert", "multihead")
 
 
-def check_output(format, path=None):
+def check_output(format: str, path: str | Path | None = None) -> None:
     """Refuse what could not be written, before the long work.
 
     Args:
@@ -30,7 +35,7 @@ def check_output(format, path=None):
         check_new_folder(path)
 
 
-def write_predictions(documents, format, path=None):
+def write_predictions(documents: Sequence[Document], format: str, path: str | Path | None = None) -> None:
     """Write documents with what was found.
 
     Args:
@@ -53,7 +58,7 @@ def write_predictions(documents, format, path=None):
             sys.stdout.buffer.write(name.read_bytes())
 
 
-def _write_table(documents, path):
+def _write_table(documents: Sequence[Document], path: str | Path | None) -> None:
     from rich.console import Console
 
     from cman_tf.printing import table
@@ -67,7 +72,7 @@ def _write_table(documents, path):
         file.write(text.getvalue())
 
 
-def _write(documents, format, path):
+def _write(documents: Sequence[Document], format: str, path: str | Path) -> None:
     if format == "html":
         from cman_tf.evaluation.report import write_extraction_page
 

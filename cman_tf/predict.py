@@ -8,7 +8,7 @@ from cman_tf import cli
 from cman_tf.outputs import FORMATS
 
 
-def command(argv):
+def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman-predict",
         "Find entities and relations in sentences: given as arguments, in a file, or on standard input.",
@@ -40,7 +40,7 @@ def command(argv):
     write_predictions(found, args.format, args.output)
 
 
-def main():
+def main() -> None:
     sys.exit(cli.run("cman-predict", command))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cman_tf.data.featurizer import Featurizer
     from cman_tf.data.schema import Schema
     from cman_tf.encoders.combined import Encoders
+    from cman_tf.encoders.feature_store import StoredVectors
     from cman_tf.model.cman import Cman
 
 
@@ -99,6 +100,12 @@ class Predictor:
         )
         return other
 
+    @overload
+    def __call__(self, text: str) -> Document: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def __call__(self, text: Sequence[str]) -> list[Document]: ...
+
     def __call__(self, text: str | Sequence[str]) -> Document | list[Document]:
         """Extract from raw text.
 
@@ -121,7 +128,7 @@ class Predictor:
         documents: Sequence[Document],
         label_source: str = "predicted",
         progress: Callable[[int], object] | None = None,
-        contextual: Mapping[str, Sequence[np.ndarray]] | None = None,
+        contextual: Mapping[str, Sequence[np.ndarray] | StoredVectors] | None = None,
     ) -> list[Document]:
         """Find entities and relations.
 
@@ -139,7 +146,7 @@ class Predictor:
         for rows in self._batches([len(document) for document in documents]):
             encoded = [np.array([t.encode("utf-8", "replace") for t in documents[r].tokens], object) for r in rows]
             tokens = tf.constant(pad(encoded, b""), tf.string)
-            tags = NO_TAGS
+            tags: Any = NO_TAGS
             if label_source == "gold":
                 tags = pad([np.array(self.schema.tag_ids(documents[row]), np.int32) for row in rows], 0)
             decoding = (tags, self.extractor.threshold, self.extractor.allowed)

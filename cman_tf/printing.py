@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.text import Text
 
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document, Entity, Relation
 
-def table(documents, console=None):
+
+def table(documents: Iterable[Document], console: Console | None = None) -> None:
     """Print each sentence with its entities and relations.
 
     Args:
@@ -26,10 +32,10 @@ def table(documents, console=None):
         console.print()
 
 
-def printable(text):
+def printable(text: str) -> str:
     """`text` with control characters escaped, so that a sentence cannot steer the terminal."""
     return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
 
 
-def _score(item):
+def _score(item: Entity | Relation) -> str:
     return "" if item.score is None else f"  {item.score:.3f}"

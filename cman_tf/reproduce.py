@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import datetime
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cman_tf import cli
 from cman_tf.errors import InputError
 
+if TYPE_CHECKING:
+    from cman_tf.reproduction.plan import Job
+    from cman_tf.reproduction.runner import Runner
 
-def command(argv):
+
+def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman-reproduce",
         "Run the experiments behind the results page, resumable one by one, and make its tables and plots.",
@@ -77,7 +83,7 @@ def command(argv):
         raise InputError(f"Every job must end; the same command goes on. Received: {', '.join(missing)}")
 
 
-def _show(planned, runner, processes):
+def _show(planned: Sequence[Job], runner: Runner, processes: int) -> None:
     left = 0.0
     for job in planned:
         state = runner.state(job)
@@ -87,7 +93,7 @@ def _show(planned, runner, processes):
     print(f"To do: {hours} (h:mm:ss) on a quiet machine with two processors\n", flush=True)
 
 
-def main():
+def main() -> None:
     sys.exit(cli.run("cman-reproduce", command))
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import logging
 import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from cman_tf import cli
 from cman_tf.errors import InputError
 from cman_tf.interop.extras import optional
 
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from export.offline.handler import ExtractionHandler
+
 RUNNERS = ("DirectRunner", "FlinkRunner", "SparkRunner", "DataflowRunner")
 
 
-def command(argv):
+def command(argv: list[str]) -> None:
     from export.serving.options import positive, whole
 
     parser = cli.parser(
@@ -57,7 +65,7 @@ def command(argv):
 
 
 @contextlib.contextmanager
-def _quiet():
+def _quiet() -> Iterator[None]:
     """Without Beam's warnings: of what is missing for Google's services, whoever asks, and the like."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
@@ -67,7 +75,7 @@ def _quiet():
         logging.disable(before)
 
 
-def _extract(args):
+def _extract(args: argparse.Namespace) -> dict[str, int]:
     optional("apache_beam", "beam")
     from export.check import version_folder
     from export.offline.handler import ExtractionHandler
@@ -80,7 +88,7 @@ def _extract(args):
     return _run(options, args.input, handler, args.output, args.shards)
 
 
-def _options(runner, given):
+def _options(runner: str, given: Sequence[str]) -> PipelineOptions:
     """`PipelineOptions`; Beam itself would pass over an option that does not exist."""
     from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -100,7 +108,9 @@ def _options(runner, given):
     return options
 
 
-def _run(options, pattern, handler, prefix, shards):
+def _run(
+    options: PipelineOptions, pattern: str, handler: ExtractionHandler, prefix: str, shards: int
+) -> dict[str, int]:
     import apache_beam as beam
 
     from export.offline.pipeline import counts, extraction
@@ -116,7 +126,7 @@ def _run(options, pattern, handler, prefix, shards):
     return counts(result)
 
 
-def main():
+def main() -> None:
     sys.exit(cli.run("cman-batch", command))
 
 

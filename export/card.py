@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,11 +14,17 @@ import tensorflow as tf
 import cman_tf
 from cman_tf.errors import InputError
 
+if TYPE_CHECKING:
+    from cman_tf.config import Config
+    from cman_tf.data.schema import Schema
+    from cman_tf.predictor import Predictor
+    from cman_tf.training.run import Run
+
 # Beside the warm-up requests: `assets` is for what the graph itself reads.
 CARD = Path("assets.extra") / "model_card.json"
 
 
-def write_card(path, run, schema, config, **about):
+def write_card(path: str | Path, run: Run, schema: Schema, config: Config, **about: Any) -> None:
     """Write the card of a version; last, for it holds the checksums of the other files.
 
     Args:
@@ -66,7 +73,7 @@ def write_card(path, run, schema, config, **about):
     (Path(path) / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
-def read_card(path):
+def read_card(path: str | Path) -> dict[str, Any]:
     """The card of a version, a dict.
 
     Raises:
@@ -78,14 +85,14 @@ def read_card(path):
         raise InputError(f"An export must have a readable model card. Received: {path} ({error})") from None
 
 
-def checksums(path):
+def checksums(path: str | Path) -> dict[str, str]:
     """SHA-256 of each file of a version but the card, as a dict of relative names."""
     path = Path(path)
     names = sorted(file.relative_to(path) for file in path.rglob("*") if file.is_file())
     return {name.as_posix(): hashlib.sha256((path / name).read_bytes()).hexdigest() for name in names if name != CARD}
 
 
-def weights_fingerprint(predictor):
+def weights_fingerprint(predictor: Predictor) -> str:
     """SHA-256 of the values of a run's weights: those of its model and the trained ones of its encoders.
 
     Args:
@@ -101,7 +108,7 @@ def weights_fingerprint(predictor):
     return digest.hexdigest()
 
 
-def _metrics(run):
+def _metrics(run: Run) -> dict[str, Any] | None:
     """Strict scores of `metrics.json`, or None for a run that was not measured."""
     try:
         metrics = json.loads(run.metrics.read_text(encoding="utf-8"))

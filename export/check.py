@@ -8,11 +8,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cman_tf import cli
 from cman_tf.data.document import Document
 from cman_tf.errors import InputError
+
+if TYPE_CHECKING:
+    from cman_tf.predictor import Predictor
+    from cman_tf.training.run import Run
 
 BATCH_SIZES = (1, 8, 32)
 
@@ -30,7 +36,7 @@ TEXTS = (
 )
 
 
-def command(argv):
+def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman-export-check",
         "Load an export in a process that has TensorFlow alone, from a moved copy, and compare it with its run.",
@@ -59,7 +65,7 @@ def command(argv):
         sys.exit(1)
 
 
-def version_folder(model_dir, number=None):
+def version_folder(model_dir: str | Path, number: int | None = None) -> Path:
     """The folder of a version: `model_dir` itself, or its last or given version.
 
     Raises:
@@ -77,7 +83,9 @@ def version_folder(model_dir, number=None):
     return path / str(known[-1] if number is None else number)
 
 
-def check(path, run=None, input=None, python=sys.executable):
+def check(
+    path: str | Path, run: str | Path | None = None, input: str | None = None, python: str = sys.executable
+) -> dict[str, Any]:
     """Examine one version.
 
     Args:
@@ -97,10 +105,11 @@ def check(path, run=None, input=None, python=sys.executable):
     from export.warmup import read_warmup
 
     predictor, about, problems, requests, names, text_names = None, {}, [], [], [], []
+    trained = None
     if run is not None:
         from cman_tf.training.run import Run
 
-        run = Run.open(run)
+        trained = Run.open(run)
     for examine in (
         lambda: about.update(card.read_card(path)),
         lambda: requests.extend(read_warmup(path)),
@@ -112,8 +121,8 @@ def check(path, run=None, input=None, python=sys.executable):
         except InputError as error:
             problems.append(str(error))
     problems += _changed_files(about.get("files"), card.checksums(path))
-    if run is not None:
-        predictor = _predictor(run, about, problems, card.weights_fingerprint)
+    if trained is not None:
+        predictor = _predictor(trained, about, problems, card.weights_fingerprint)
     documents = _sentences(input, predictor)
     texts = [document.text for document in documents]
     tokens = [list(document.tokens) for document in documents]
@@ -141,7 +150,7 @@ def check(path, run=None, input=None, python=sys.executable):
     return findings
 
 
-def probe(path, question, python=sys.executable):
+def probe(path: str | Path, question: Mapping[str, Any], python: str = sys.executable) -> tuple[Any, str | None]:
     """Ask `export.probe` in a process of its own about a moved copy.
 
     Returns:
@@ -166,7 +175,7 @@ def probe(path, question, python=sys.executable):
             return json.load(file), None
 
 
-def text(findings):
+def text(findings: Mapping[str, Any]) -> str:
     """The findings for a person; the verdict is the last line."""
     lines = [
         f"{name}: {', '.join(kinds['inputs'])} -> {len(kinds['outputs'])} outputs"
@@ -190,7 +199,7 @@ def text(findings):
     )
 
 
-def _operations(path, operations):
+def _operations(path: str | Path, operations: Callable[[str | Path], list[str]]) -> list[str]:
     from google.protobuf.message import DecodeError
 
     try:
@@ -199,14 +208,16 @@ def _operations(path, operations):
         raise InputError(f"An export must have a readable graph. Received: {path} ({error})") from None
 
 
-def _changed_files(known, found):
+def _changed_files(known: object, found: Mapping[str, str]) -> list[str]:
     if not isinstance(known, dict):
         return ["The model card must list the checksums of the files. Received: none"]
     wrong = sorted(name for name in {*known, *found} if known.get(name) != found.get(name))
     return [f"A file must be the one that was exported. Received: {name}, changed, missing or new" for name in wrong]
 
 
-def _predictor(run, about, problems, fingerprint):
+def _predictor(
+    run: Run, about: Mapping[str, Any], problems: list[str], fingerprint: Callable[[Predictor], str]
+) -> Predictor:
     """The run's predictor, decoding and storing word vectors as the export does."""
     overrides = {f"decoding.{name}": value for name, value in about.get("decoding", {}).items()}
     predictor = run.predictor(overrides)
@@ -219,16 +230,16 @@ def _predictor(run, about, problems, fingerprint):
     return predictor
 
 
-def _sentences(input, predictor):
+def _sentences(input: str | None, predictor: Predictor | None) -> list[Document]:
     from cman_tf.inputs import read_sentences
 
-    def tokenize(texts):
+    def tokenize(texts: list[str]) -> list[Document]:
         return predictor.tokenize(texts) if predictor else [Document([], text=text, offsets=[]) for text in texts]
 
     return read_sentences([], input, tokenize) if input else tokenize(list(TEXTS))
 
 
-def _shape_problems(answer, requests):
+def _shape_problems(answer: Mapping[str, Any], requests: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     problems = [f"Dimension 0 of every output must be the batch. Received: {name}" for name in answer["rows_wrong"]]
     sizes = [len(next(iter(inputs.values()))) for _, inputs in requests]
     if not requests or answer["warmup"] != sizes:
@@ -241,7 +252,7 @@ def _shape_problems(answer, requests):
     return problems + [f"Scores must be finite numbers. Received: others in {name}" for name in wrong]
 
 
-def _differing(signature, documents, answers):
+def _differing(signature: str, documents: Sequence[Document], answers: Sequence[Mapping[str, Any]]) -> list[str]:
     from export.parity import differences
 
     problems = []
@@ -254,7 +265,7 @@ def _differing(signature, documents, answers):
     return problems
 
 
-def main():
+def main() -> None:
     sys.exit(cli.run("cman-export-check", command))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from cman_tf import cli
 
 
-def command(argv):
+def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman-client",
         "Find entities and relations in sentences by asking a server (export.server or TensorFlow Serving) over gRPC.",
@@ -56,7 +57,7 @@ def command(argv):
             )
 
 
-def _add_server_options(parser):
+def _add_server_options(parser: argparse.ArgumentParser) -> None:
     from export.serving.options import positive, whole
 
     add = parser.add_argument
@@ -88,7 +89,7 @@ def _add_server_options(parser):
     add("--ca", metavar="FILE", help="PEM of who signed it (default: the system's); implies --tls")
 
 
-def main():
+def main() -> None:
     sys.exit(cli.run("cman-client", command))
 
 

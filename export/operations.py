@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from pathlib import Path
 
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
@@ -26,7 +28,7 @@ _TEXT = set(
 )
 
 
-def operations(path):
+def operations(path: str | Path) -> list[str]:
     """Names of the operations in a SavedModel's graphs and functions.
 
     Args:
@@ -48,7 +50,7 @@ def operations(path):
     return sorted(names)
 
 
-def beyond_core(names):
+def beyond_core(names: Iterable[str]) -> list[str]:
     """Those of `names` that are no part of TensorFlow but of tensorflow-text, which a stock server has too.
 
     Args:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document, Entity
+
 TOLERANCE = 1e-4
 
 
-def differences(document, answer, tolerance=TOLERANCE):
+def differences(document: Document, answer: Mapping[str, Any], tolerance: float = TOLERANCE) -> list[str]:
     """What differs between a run's and an export's answer to one sentence.
 
     Strings and indices must be equal, scores within `tolerance`. An export that had no place for all it found must
@@ -22,7 +28,8 @@ def differences(document, answer, tolerance=TOLERANCE):
     overflow = answer["overflow"]
     if overflow["token"]:
         # What stands at the end of a sentence may change the tags at its start: no answer to compare with.
-        known, count = list(document.tokens), len(answer["tokens"])
+        known: list[Any] = list(document.tokens)
+        count = len(answer["tokens"])
         same = answer["tokens"] == known[:count] and count + overflow["token"] == len(known)
         return [] if same else ["tokens"]
     result = []
@@ -45,7 +52,7 @@ def differences(document, answer, tolerance=TOLERANCE):
     return result + _compare("relations", known, found, overflow["relation"], tolerance)
 
 
-def _fits(tags, entities):
+def _fits(tags: Sequence[str], entities: Sequence[Entity]) -> bool:
     """Whether a BIO tagging stands for these entities, which all begin where a tag says so."""
     allowed = [{"O"} for _ in tags]
     for entity in entities:
@@ -54,7 +61,9 @@ def _fits(tags, entities):
     return all(tag in names for tag, names in zip(tags, allowed))
 
 
-def _compare(what, known, found, overflow, tolerance):
+def _compare(
+    what: str, known: Sequence[Sequence[Any]], found: Sequence[Sequence[Any]], overflow: int, tolerance: float
+) -> list[str]:
     scores = {tuple(item[:-1]): item[-1] for item in known}
     if len(found) + overflow != len(known) or any(tuple(item[:-1]) not in scores for item in found):
         return [what]

@@ -5,20 +5,25 @@ writes what it found to the file named by its argument. It must not import anyth
 later TensorFlows.
 """
 
+from __future__ import annotations
+
 import importlib
 import json
 import os
 import statistics
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
 
 PROJECT = ("cman_tf", "export", "tuning", "tensorflow_addons", "tensorflow_serving")
 BATCH = 32
 
 
-def main():
+def main() -> None:
     for name in PROJECT:  # an import of any of these fails from here on, though it is installed
-        sys.modules[name] = None
+        sys.modules[name] = None  # type: ignore[assignment]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     question = json.load(sys.stdin)
     import tensorflow as tf
@@ -53,12 +58,12 @@ class Probe:
         rows_wrong: outputs whose dimension 0 was not the batch, as `signature.output`.
     """
 
-    def __init__(self, tf, signatures):
+    def __init__(self, tf: ModuleType, signatures: Mapping[str, Any]) -> None:
         self.tf = tf
         self.signatures = signatures
-        self.rows_wrong = []
+        self.rows_wrong: list[str] = []
 
-    def describe(self, name):
+    def describe(self, name: str) -> dict[str, dict[str, str]]:
         """Inputs and outputs of a signature, `{"inputs"|"outputs": {name: "dtype shape"}}`."""
         function = self.signatures[name]
         kinds = {"inputs": function.structured_input_signature[1], "outputs": function.structured_outputs}
@@ -67,7 +72,7 @@ class Probe:
             for kind, specs in kinds.items()
         }
 
-    def call(self, name, **inputs):
+    def call(self, name: str, **inputs: Any) -> dict[str, Any]:
         """Outputs of a signature as NumPy arrays; notes those whose dimension 0 is not the batch."""
         found = {key: value.numpy() for key, value in self.signatures[name](**inputs).items()}
         rows = int(next(iter(inputs.values())).shape[0])
@@ -76,7 +81,7 @@ class Probe:
                 self.rows_wrong.append(f"{name}.{key}")
         return found
 
-    def strings(self, values):
+    def strings(self, values: Sequence[Any]) -> Any:
         """String tensor of texts or of rows of tokens, padded."""
         if values and isinstance(values[0], list):
             width = max(map(len, values))
@@ -84,7 +89,7 @@ class Probe:
             return self.tf.constant(rows, self.tf.string, shape=[len(values), width])
         return self.tf.constant([text.encode("utf-8", "replace") for text in values], self.tf.string)
 
-    def answers(self, name, key, values):
+    def answers(self, name: str, key: str, values: Sequence[Any]) -> list[dict[str, Any]]:
         """What a signature finds in each of `values`, as plain lists."""
         rows = []
         for start in range(0, len(values), BATCH):
@@ -93,19 +98,19 @@ class Probe:
             rows += [_row(found, row) for row in range(len(chunk))]
         return rows
 
-    def replay(self, name, inputs):
+    def replay(self, name: str, inputs: Mapping[str, Sequence[Any]]) -> int:
         """Number of rows that a warm-up request is answered with."""
         found = self.call(name, **{key: self.strings(values) for key, values in inputs.items()})
         return len(found["tokens"])
 
-    def empty(self, name):
+    def empty(self, name: str) -> dict[str, int]:
         """Rows of each output for an empty batch."""
         shape = [0] if name == "serving_default" else [0, 0]
         key = "text" if name == "serving_default" else "tokens"
         found = self.call(name, **{key: self.tf.zeros(shape, self.tf.string)})
         return {output: len(value) for output, value in found.items()}
 
-    def scores(self, tokens):
+    def scores(self, tokens: Sequence[Sequence[str]]) -> dict[str, dict[str, Any]]:
         """Shapes of signature `scores`, and whether all of it is finite."""
         if not tokens:
             return {}
@@ -116,7 +121,7 @@ class Probe:
             for key, value in arrays.items()
         }
 
-    def time(self, texts, size, calls=20):
+    def time(self, texts: list[str], size: int, calls: int = 20) -> float:
         """Median milliseconds of a call with `size` of the texts."""
         batch = self.strings((texts * (size // max(len(texts), 1) + 1))[:size])
         seconds = []
@@ -127,10 +132,10 @@ class Probe:
         return 1000 * statistics.median(seconds[2:])
 
 
-def _row(found, row):
+def _row(found: Mapping[str, Any], row: int) -> dict[str, Any]:
     """One row of an answer without its padding."""
 
-    def items(mask, *names):
+    def items(mask: str, *names: str) -> list[list[Any]]:
         kept = found[mask][row]
         return [list(item) for item in zip(*(_plain(found[name][row][kept]) for name in names))]
 
@@ -146,7 +151,7 @@ def _row(found, row):
     }
 
 
-def _plain(values):
+def _plain(values: Any) -> list[Any]:
     return [value.decode() if isinstance(value, bytes) else value for value in values.tolist()]
 
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from cman_tf.errors import InputError
 
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document
+    from cman_tf.model.cman import Cman
+    from cman_tf.predictor import Predictor
+    from cman_tf.training.run import Run
 
-def quantize(model, kind):
+
+def quantize(model: Cman, kind: str) -> tuple[int, int]:
     """Make a model's word tables smaller, in place.
 
     float16 keeps the vectors in half precision; int8 keeps a byte for each number and one scale for each word. The
@@ -28,11 +36,11 @@ def quantize(model, kind):
     stored = {name: _stored(table.numpy(), kind, name) for name, table in tables.items()}
     before = sum(table.numpy().nbytes for table in tables.values())
 
-    def rows(name, ids):
+    def rows(name: str, ids: tf.Tensor) -> tf.Tensor:
         values = tf.cast(tf.gather(stored[name][0], ids), tf.float32)
         return values * tf.gather(stored[name][1], ids) if kind == "int8" else values
 
-    def call(inputs):
+    def call(inputs: tf.Tensor) -> tf.Tensor:
         # As `WordEmbedding.call`, on tables of another type.
         trained = inputs < layer.num_trained
         vectors = rows("trained", tf.where(trained, inputs, 1))
@@ -47,14 +55,14 @@ def quantize(model, kind):
     return before, sum(part.numpy().nbytes for parts in stored.values() for part in parts)
 
 
-def stored_weights(model):
+def stored_weights(model: Cman) -> list[tf.Variable]:
     """The variables that a model's answers read: its weights, with the smaller tables in place of the larger."""
     new, old = model.token_embedding.get_layer("word_embedding").__dict__.get("quantized", ([], []))
     dropped = {id(table) for table in old}
     return [weight for weight in model.weights if id(weight) not in dropped] + new
 
 
-def measured(run, predictor, kind, max_f1_drop):
+def measured(run: Run, predictor: Predictor, kind: str, max_f1_drop: float) -> dict[str, Any]:
     """Quantise a predictor's model and say what it does to size, speed and F1.
 
     Args:
@@ -71,8 +79,8 @@ def measured(run, predictor, kind, max_f1_drop):
         InputError: more F1 is lost.
     """
     split, documents = _documents(run)
-    report = {"kind": kind, "split": split}
-    before = _score(run.predictor(), documents) if documents else None
+    report: dict[str, Any] = {"kind": kind, "split": split}
+    before: Any = _score(run.predictor(), documents) if documents else None
     report["table_bytes"] = dict(zip(("before", "after"), quantize(predictor.model, kind)))
     if not documents:
         return report
@@ -89,7 +97,7 @@ def measured(run, predictor, kind, max_f1_drop):
     return report
 
 
-def summary(report):
+def summary(report: Mapping[str, Any]) -> str:
     """What `measured` returned, in words."""
     kind, size = report["kind"], report["table_bytes"]
     lines = [f"{kind}: word tables {size['before']:,} -> {size['after']:,} bytes"]
@@ -101,7 +109,7 @@ def summary(report):
     return "\n".join([*lines, f"{kind}: sentences/s {speed['before']:.0f} -> {speed['after']:.0f}"])
 
 
-def _documents(run):
+def _documents(run: Run) -> tuple[str | None, Sequence[Document]]:
     from cman_tf.training.workflow import load_corpus
 
     try:
@@ -112,7 +120,7 @@ def _documents(run):
     return next(((name, splits[name]) for name in ("dev", "test") if name in splits), (None, ()))
 
 
-def _score(predictor, documents):
+def _score(predictor: Predictor, documents: Sequence[Document]) -> tuple[dict[str, float], float]:
     """`({item: F1 in percent}, sentences per second)`."""
     from cman_tf.evaluation.scorer import score
 
@@ -124,7 +132,7 @@ def _score(predictor, documents):
     return {item: 100 * micro[item]["f1"] for item in ("entities", "relations")}, speed
 
 
-def _stored(table, kind, name):
+def _stored(table: np.ndarray, kind: str, name: str) -> list[tf.Variable]:
     """The variables that stand for a table: half precision, or bytes and a scale a row."""
     if kind == "float16":
         return [tf.Variable(table.astype(np.float16), trainable=False, name=f"{name}_float16")]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cman_tf import cli
 from cman_tf.errors import InputError
 
+if TYPE_CHECKING:
+    from cman_tf.training.run import Run
+    from export.signatures import Signatures
 
-def command(argv):
+
+def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman-export",
         "Write a run as the next version of a model folder that TensorFlow Serving watches.",
@@ -68,7 +73,16 @@ def command(argv):
     print(f"operations beyond core TensorFlow: {', '.join(about['operations']['beyond_core']) or 'none'}")
 
 
-def export(run, model_dir, *, version=None, overrides=None, quantize=None, max_f1_drop=0.2, **limits):
+def export(
+    run: Run,
+    model_dir: str | Path,
+    *,
+    version: int | None = None,
+    overrides: dict[str, Any] | None = None,
+    quantize: str | None = None,
+    max_f1_drop: float = 0.2,
+    **limits: int,
+) -> tuple[Path, dict[str, Any]]:
     """Write a run as a version of a model folder.
 
     Args:
@@ -97,7 +111,7 @@ def export(run, model_dir, *, version=None, overrides=None, quantize=None, max_f
 
     with new_version(model_dir, version) as made:
         predictor = run.predictor(overrides)
-        about = {"limits": limits, "weights_sha256": weights_fingerprint(predictor)}
+        about: dict[str, Any] = {"limits": limits, "weights_sha256": weights_fingerprint(predictor)}
         if quantize:
             from export.quantize import measured
 
@@ -111,10 +125,10 @@ def export(run, model_dir, *, version=None, overrides=None, quantize=None, max_f
         about["operations"] = {"count": len(names), "beyond_core": beyond_core(names)}
         write_warmup(made.folder, Path(model_dir).resolve().name)
         write_card(made.folder, run, predictor.schema, predictor.config, **about)
-    return made.path, about
+    return made.path, about  # type: ignore[return-value]
 
 
-def save(signatures, path):
+def save(signatures: Signatures, path: str | Path) -> None:
     """Write signatures, and what they read, as a SavedModel.
 
     Args:
@@ -135,7 +149,7 @@ def save(signatures, path):
     tf.saved_model.save(module, str(path), signatures=functions, options=options)
 
 
-def main():
+def main() -> None:
     sys.exit(cli.run("cman-export", command))
 
 

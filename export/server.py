@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cman_tf import cli
 from cman_tf.errors import InputError
 from export.serving.options import port, positive, whole
 
+if TYPE_CHECKING:
+    from export.serving.app import ServerOptions
+    from export.serving.batching import BatchingOptions
 
-def command(argv):
+
+def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman-server",
         "Serve the newest version of an exported model, with TensorFlow Serving's gRPC and REST interfaces.",
@@ -39,7 +45,7 @@ def command(argv):
     server.stop(args.grace_seconds)
 
 
-def _add_interface_options(parser):
+def _add_interface_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--host",
@@ -102,7 +108,7 @@ def _add_interface_options(parser):
     )
 
 
-def _add_batching_options(parser):
+def _add_batching_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("batching", "requests of several clients are computed together")
     add = group.add_argument
     add("--no-batching", action="store_true", help="compute each request alone")
@@ -124,7 +130,7 @@ def _add_batching_options(parser):
     )
 
 
-def _options(args):
+def _options(args: argparse.Namespace) -> ServerOptions:
     folder = Path(args.folder)
     if not folder.is_dir():
         raise InputError(f"MODEL_DIR must be a folder that holds numbered versions. Received: {folder}")
@@ -158,14 +164,14 @@ def _options(args):
     )
 
 
-def _label(text):
+def _label(text: str) -> tuple[str, int]:
     name, _, number = text.partition("=")
     if not name or not (number.isascii() and number.isdigit()):
         raise InputError(f"A label must be given as NAME=N, for instance stable=1. Received: {text}")
     return name, int(number)
 
 
-def _batching(args):
+def _batching(args: argparse.Namespace) -> BatchingOptions:
     from export.serving.batching import BatchingOptions
 
     given = {"num_batch_threads": max((os.cpu_count() or 1) // 2, 1)}
@@ -181,7 +187,7 @@ def _batching(args):
     return BatchingOptions(enabled=not args.no_batching, **given)
 
 
-def _read_parameters(path):
+def _read_parameters(path: str | Path) -> Any:
     from google.protobuf import text_format
 
     from export.serving.schemas import BatchingParameters
@@ -195,7 +201,7 @@ def _read_parameters(path):
         ) from None
 
 
-def main():
+def main() -> None:
     sys.exit(cli.run("cman-server", command))
 
 

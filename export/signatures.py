@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
 from cman_tf.data.schema import Schema
 from cman_tf.model.extraction import one_column_at_least
+
+if TYPE_CHECKING:
+    from cman_tf.model.extraction import Extractor
 
 
 class Signatures:
@@ -35,7 +41,14 @@ class Signatures:
         max_entities, max_relations, max_tokens: int. Places in a row.
     """
 
-    def __init__(self, extractor, schema: Schema, max_entities=64, max_relations=64, max_tokens=512):
+    def __init__(
+        self,
+        extractor: Extractor,
+        schema: Schema,
+        max_entities: int = 64,
+        max_relations: int = 64,
+        max_tokens: int = 512,
+    ) -> None:
         self.extractor = extractor
         self.max_entities = max_entities
         self.max_relations = max_relations
@@ -48,7 +61,7 @@ class Signatures:
         # A function of its own, so that the graph holds the network once for both signatures.
         self._answer = tf.function(self._from_offsets, input_signature=[tokens, offsets, offsets], autograph=False)
 
-    def functions(self):
+    def functions(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
         """dict of signature names to `tf.function`."""
         text, tokens = tf.TensorSpec([None], tf.string, name="text"), tf.TensorSpec([None, None], tf.string, "tokens")
         return {
@@ -60,13 +73,13 @@ class Signatures:
             )
         }
 
-    def from_text(self, text):
+    def from_text(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Body of `serving_default`."""
         text, rows = _one_row_at_least(text)
         parts = self.extractor.split(text)
         return _rows(self._answer(parts["tokens"], parts["token_start"], parts["token_end"]), rows)
 
-    def from_tokens(self, tokens):
+    def from_tokens(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """Body of `tokens`."""
         tokens, rows = _one_row_at_least(_readable(tokens))
         lengths = tf.strings.length(tokens, unit="UTF8_CHAR")
@@ -74,7 +87,7 @@ class Signatures:
         present = tf.cast(tokens != "", tf.int32)
         return _rows(self._answer(tokens, (ends - lengths) * present, ends * present), rows)
 
-    def scores(self, tokens):
+    def scores(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """Body of `scores`."""
         tokens, rows = _one_row_at_least(_readable(tokens))
         tokens = one_column_at_least(tokens, "")[:, : self.max_tokens]
@@ -90,7 +103,7 @@ class Signatures:
         result = {"tokens": tokens, "emissions": emissions, "transitions": transitions, "relation_logits": logits}
         return _rows(result, rows)
 
-    def _from_offsets(self, tokens, starts, ends):
+    def _from_offsets(self, tokens: tf.Tensor, starts: tf.Tensor, ends: tf.Tensor) -> dict[str, tf.Tensor]:
         tokens, starts, ends = (
             one_column_at_least(values, fill) for values, fill in ((tokens, ""), (starts, 0), (ends, 0))
         )
@@ -107,7 +120,7 @@ class Signatures:
             **self._fit(found, starts, ends),
         }
 
-    def _fit(self, found, starts, ends):
+    def _fit(self, found: Mapping[str, tf.Tensor], starts: tf.Tensor, ends: tf.Tensor) -> dict[str, tf.Tensor]:
         """Entities and relations in their places."""
         mask = found["entity_mask"]
         place, kept = best(found["entity_score"], mask, self.max_entities)
@@ -142,7 +155,7 @@ class Signatures:
         }
 
 
-def best(scores, mask, limit):
+def best(scores: tf.Tensor, mask: tf.Tensor, limit: int) -> tuple[tf.Tensor, tf.Tensor]:
     """The best-scored items of each row, in the order in which they stand.
 
     Args:
@@ -161,29 +174,29 @@ def best(scores, mask, limit):
     return place, place < width
 
 
-def _take(values, place, kept):
+def _take(values: tf.Tensor, place: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
     """`values` `(batch, items)` at `place`; 0 where nothing is kept."""
     values = tf.pad(values, [[0, 0], [0, 1]])
     return tf.gather(values, tf.where(kept, place, tf.shape(values)[1] - 1), batch_dims=1)
 
 
-def _count(mask):
+def _count(mask: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
 
 
-def _readable(tokens):
+def _readable(tokens: tf.Tensor) -> tf.Tensor:
     """Tokens with invalid UTF-8 replaced, as in text, and with what is empty at the end."""
     tokens = tf.strings.unicode_transcode(tokens, "UTF-8", "UTF-8", errors="replace", replace_control_characters=False)
     # A gap would end the sentence for the network, whose lengths are counts.
     return tf.gather(tokens, tf.argsort(tf.cast(tokens == "", tf.int32), axis=1, stable=True), batch_dims=1)
 
 
-def _one_row_at_least(values):
+def _one_row_at_least(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """`(values, rows)`: recurrences have no answer for an empty batch, so it gets a row that is taken off again."""
     rows = tf.shape(values)[0]
     missing = tf.cast(rows == 0, tf.int32)
     return tf.pad(values, [[0, missing]] + [[0, 0]] * (values.shape.rank - 1), constant_values=""), rows
 
 
-def _rows(result, rows):
+def _rows(result: Mapping[str, tf.Tensor], rows: tf.Tensor) -> dict[str, tf.Tensor]:
     return {name: values[:rows] for name, values in result.items()}

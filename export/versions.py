@@ -6,12 +6,13 @@ import contextlib
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from cman_tf.errors import InputError
 
 
-def versions(model_dir):
+def versions(model_dir: str | Path) -> list[int]:
     """Numbers of the versions in a model folder, ascending; none if there is no such folder."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         names = os.listdir(model_dir)
@@ -20,7 +21,7 @@ def versions(model_dir):
 
 
 @contextlib.contextmanager
-def new_version(model_dir, number=None):
+def new_version(model_dir: str | Path, number: int | None = None) -> Iterator[Version]:
     """A folder to write a version into, which gets its number only when the block ends without an error.
 
     Until then it has a hidden name beside the other versions, which servers pass over; a process that is killed
@@ -66,25 +67,25 @@ def new_version(model_dir, number=None):
 class Version:
     """A version while it is made: `folder` is where it is written, `number` and `path` what it is afterwards."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.number = None
-        self.path = None
+        self.number: int | None = None
+        self.path: Path | None = None
 
 
-def _check_free(model_dir, number):
+def _check_free(model_dir: Path, number: int) -> None:
     if os.path.lexists(model_dir / str(number)):
         raise InputError(f"A version must be new, for servers may have read it. Received: {number} in {model_dir}")
 
 
-def _make(path):
+def _make(path: Path) -> list[Path]:
     """Make a folder; return those that were not there, the innermost first."""
     missing = [parent for parent in (path, *path.parents) if not parent.exists()]
     path.mkdir(parents=True, exist_ok=True)
     return missing
 
 
-def _sync(folder):
+def _sync(folder: Path) -> None:
     """Else a machine that loses power may keep the new name without the content."""
     for parent, _, names in os.walk(folder):
         for path in [parent, *(os.path.join(parent, name) for name in names)]:
@@ -95,7 +96,7 @@ def _sync(folder):
                 os.close(handle)
 
 
-def _move(folder, model_dir, number):
+def _move(folder: Path, model_dir: Path, number: int | None) -> int:
     while True:
         wanted = number or max(versions(model_dir), default=0) + 1
         try:
@@ -108,5 +109,5 @@ def _move(folder, model_dir, number):
                 raise
 
 
-def _refusal(model_dir, error):
+def _refusal(model_dir: Path, error: OSError) -> InputError:
     return InputError(f"A model folder must be writable. Received: {model_dir} ({error.strerror or error})")

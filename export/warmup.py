@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,12 +20,14 @@ BATCH_SIZES = (1, 8)
 _WORDS = "Ana Lima of Oslo met Bo Ek in Peru".split()
 
 
-def sentence(length):
+def sentence(length: int) -> str:
     """A text of `length` tokens, names among them, so that relations are looked for too."""
     return " ".join(_WORDS[position % len(_WORDS)] for position in range(length))
 
 
-def write_warmup(path, model_name, lengths=LENGTHS, batch_sizes=BATCH_SIZES):
+def write_warmup(
+    path: str | Path, model_name: str, lengths: Sequence[int] = LENGTHS, batch_sizes: Sequence[int] = BATCH_SIZES
+) -> None:
     """Write requests of several lengths and batch sizes for `serving_default` and `tokens`, and one for `scores`.
 
     A server compiles the graph of a signature when it is first asked, which takes seconds; new sizes take less.
@@ -48,7 +52,7 @@ def write_warmup(path, model_name, lengths=LENGTHS, batch_sizes=BATCH_SIZES):
             file.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
 
 
-def _questions(lengths, batch_sizes):
+def _questions(lengths: Sequence[int], batch_sizes: Sequence[int]) -> Iterator[tuple[str, str, list[Any]]]:
     """Yield `(signature, input, rows)`."""
     sizes = [(length, size) for length in lengths for size in batch_sizes]
     for length, size in sizes:
@@ -59,7 +63,7 @@ def _questions(lengths, batch_sizes):
     yield "scores", "tokens", [sentence(lengths[0]).split()]
 
 
-def read_warmup(path):
+def read_warmup(path: str | Path) -> list[tuple[str, dict[str, Any]]]:
     """The requests of a version's warm-up file.
 
     Args:
@@ -87,5 +91,5 @@ def read_warmup(path):
     return requests
 
 
-def _texts(proto):
+def _texts(proto: Any) -> Any:
     return np.char.decode(tf.make_ndarray(proto).astype(bytes), "utf-8").tolist()

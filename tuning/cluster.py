@@ -11,7 +11,9 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -23,7 +25,7 @@ VARIABLES = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_P
 BEAT, LOST = 2.0, 60.0
 
 
-def role():
+def role() -> str:
     """`"alone"`, `"chief"` or `"worker"`, by the environment.
 
     Raises:
@@ -43,11 +45,11 @@ def role():
     return "chief" if "chief" in os.environ["KERASTUNER_TUNER_ID"] else "worker"
 
 
-def _address():
+def _address() -> tuple[str, int]:
     return os.environ["KERASTUNER_ORACLE_IP"], int(os.environ["KERASTUNER_ORACLE_PORT"])
 
 
-def check_port():
+def check_port() -> None:
     """Raise `InputError` unless the chief can listen where it should."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -60,7 +62,7 @@ def check_port():
             ) from None
 
 
-def wait_for_chief(seconds, tell=print):
+def wait_for_chief(seconds: float, tell: Callable[[str], object] = print) -> None:
     """Return once the chief answers.
 
     Args:
@@ -83,7 +85,7 @@ def wait_for_chief(seconds, tell=print):
 
 
 @contextlib.contextmanager
-def alive(folder):
+def alive(folder: str | Path) -> Iterator[None]:
     """Show that this worker lives, while the block runs."""
     file = _sign(folder, os.environ["KERASTUNER_TUNER_ID"])
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +94,9 @@ def alive(folder):
 
 
 @contextlib.contextmanager
-def watching(folder, oracle, tell=print, lost=LOST):
+def watching(
+    folder: str | Path, oracle: Any, tell: Callable[[str], object] = print, lost: float = LOST
+) -> Iterator[None]:
     """Give back the trials of workers that show no life, while the block runs.
 
     Args:
@@ -102,7 +106,7 @@ def watching(folder, oracle, tell=print, lost=LOST):
         lost: float. Seconds without a sign.
     """
 
-    def look():
+    def look() -> None:
         for worker in list(oracle.tuner_ids):
             try:
                 silent = time.time() - _sign(folder, worker).stat().st_mtime
@@ -117,15 +121,15 @@ def watching(folder, oracle, tell=print, lost=LOST):
         yield
 
 
-def _sign(folder, worker):
+def _sign(folder: str | Path, worker: str) -> Path:
     return Path(folder) / "workers" / worker
 
 
 @contextlib.contextmanager
-def _every(seconds, action):
+def _every(seconds: float, action: Callable[[], object]) -> Iterator[None]:
     over = threading.Event()
 
-    def loop():
+    def loop() -> None:
         action()
         while not over.wait(seconds):
             action()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import shutil
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras_tuner
 import tensorflow as tf
@@ -20,6 +22,13 @@ from cman_tf.errors import InputError
 from cman_tf.training.run import Run, build, fingerprint, start_vectors
 from cman_tf.training.trainer import Trainer
 from cman_tf.training.workflow import load_corpus, schema_of, training_data
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cman_tf.config import Config, WordsConfig
+    from cman_tf.model.cman import Cman
+    from tuning.space import Space
 
 _GRADIENTS = ops.gradient_registry._registry
 
@@ -41,7 +50,7 @@ class CmanHyperModel(keras_tuner.HyperModel):
         InputError: the corpus cannot be read or has no dev split.
     """
 
-    def __init__(self, space, tell=print):
+    def __init__(self, space: Space, tell: Callable[[str], object] = print) -> None:
         super().__init__(name="cman")
         self.space = space
         self.tell = tell
@@ -52,19 +61,19 @@ class CmanHyperModel(keras_tuner.HyperModel):
         self.fingerprint = fingerprint(self.train, self.dev)
         self.training_seconds = 0.0
         self._gradients = set(_GRADIENTS)
-        self._vocabularies = {}
-        self._encoders = {}
+        self._vocabularies: dict[WordsConfig, tuple[Vocabulary, np.ndarray | None]] = {}
+        self._encoders: dict[tuple[str, ...], Encoders] = {}
 
-    def build(self, hp):
+    def build(self, hp: keras_tuner.HyperParameters) -> Cman:
         """The untrained network of a trial's values: `Cman`, the same that `fit` builds."""
         self.space.declare(hp)
         return self.network(self.config(hp))[0]
 
-    def config(self, hp):
+    def config(self, hp: keras_tuner.HyperParameters) -> Config:
         """The trial's `Config`; Hyperband says how many epochs it has."""
         return self.space.config(hp.values, hp.values.get("tuner/epochs"))
 
-    def network(self, config):
+    def network(self, config: Config) -> tuple[Cman, Featurizer]:
         """`(Cman, Featurizer)` of a configuration, its word vectors in place."""
         vocabulary, vectors = self._vocabulary(config)
         encoders = self.encoders(config)
@@ -75,7 +84,7 @@ class CmanHyperModel(keras_tuner.HyperModel):
             start_vectors(model, vocabulary, vectors)
         return model, featurizer
 
-    def fit(self, hp, model, folder, **kwargs):
+    def fit(self, hp: keras_tuner.HyperParameters, model: Cman, folder: str | Path, **kwargs: Any) -> dict[str, float]:
         """Train as `cman_tf.fit` does; go on where a killed trial stopped.
 
         Args:
@@ -104,7 +113,7 @@ class CmanHyperModel(keras_tuner.HyperModel):
         _shrink(Path(folder) / "run")
         return best
 
-    def train_run(self, config, folder, model=None):
+    def train_run(self, config: Config, folder: str | Path, model: Cman | None = None) -> list[dict[str, Any]]:
         """Train in a run folder, new or begun: the rows of its history."""
         vocabulary, vectors = self._vocabulary(config)
         config = self._sized(config, vectors)
@@ -126,7 +135,7 @@ class CmanHyperModel(keras_tuner.HyperModel):
             self.training_seconds = time.perf_counter() - start
             self._free_graphs()
 
-    def _free_graphs(self):
+    def _free_graphs(self) -> None:
         """Let go of what a trial traced. TensorFlow keeps the gradient of every `tf.custom_gradient` that a graph holds
         in a table, by a name of its own, and with it the graph: hundreds of megabytes a trial."""
         tf.keras.backend.clear_session()
@@ -135,7 +144,7 @@ class CmanHyperModel(keras_tuner.HyperModel):
                 del _GRADIENTS[name]
         gc.collect()
 
-    def encoders(self, config):
+    def encoders(self, config: Config) -> Encoders | None:
         """`Encoders` of a configuration, loaded once; trained ones anew, for a trial changes their weights."""
         names = config.encoder.modules
         if not names:
@@ -146,15 +155,15 @@ class CmanHyperModel(keras_tuner.HyperModel):
             self._encoders[names] = Encoders(names)
         return self._encoders[names]
 
-    def _vocabulary(self, config):
+    def _vocabulary(self, config: Config) -> tuple[Vocabulary, np.ndarray | None]:
         if config.words not in self._vocabularies:
             self._vocabularies[config.words] = Vocabulary.of(self.train, config.words)
         return self._vocabularies[config.words]
 
-    def _sized(self, config, vectors):
+    def _sized(self, config: Config, vectors: np.ndarray | None) -> Config:
         return config if vectors is None else change(config, {"words.size": vectors.shape[1]})
 
-    def _record(self, config, folder, values, best):
+    def _record(self, config: Config, folder: Path, values: Mapping[str, Any], best: Mapping[str, float]) -> None:
         """What TensorBoard's HParams page shows of the trial."""
         shown = {name: value for name, value in values.items() if not name.startswith("tuner/")}
         with tf.summary.create_file_writer(str(folder / "logs")).as_default():
@@ -163,7 +172,7 @@ class CmanHyperModel(keras_tuner.HyperModel):
                 tf.summary.scalar(name, value, step=config.training.epochs)
 
 
-def best_epoch(history):
+def best_epoch(history: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """`val_f1`, `val_ner_f1`, `val_re_f1` of the epoch that `Trainer` keeps, a dict."""
     rows = [
         {
@@ -176,7 +185,7 @@ def best_epoch(history):
     return max(rows, key=lambda row: row["val_f1"])
 
 
-def _shrink(folder):
+def _shrink(folder: Path) -> None:
     """Keep configuration, history and logs of a trial: its weights are not used again."""
     for name in ("weights.h5", "labels.json", "environment.json"):
         (folder / name).unlink(missing_ok=True)

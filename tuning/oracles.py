@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import time
+from collections.abc import Callable
+from typing import Any
 
 import keras_tuner
 from keras_tuner.src.engine.oracle import synchronized
@@ -21,30 +23,39 @@ class Durable:
     one again that is given back.
     """
 
-    deadline = None
+    deadline: float | None = None
 
-    def save(self):
+    # What the oracle has that this is mixed into.
+    trials: dict[str, Any]
+    ongoing_trials: dict[str, Any]
+    tuner_ids: set[str]
+    get_state: Callable[[], dict[str, Any]]
+    _retry_queue: list[str]
+    _get_oracle_fname: Callable[[], str]
+    _get_trial_dir: Callable[[str], str]
+
+    def save(self) -> None:
         with atomic_write(self._get_oracle_fname()) as file:
             json.dump(self.get_state(), file)
 
-    def _save_trial(self, trial):
+    def _save_trial(self, trial: keras_tuner.engine.trial.Trial) -> None:
         with atomic_write(f"{self._get_trial_dir(trial.trial_id)}/trial.json") as file:
             json.dump(trial.get_state(), file)
 
     @synchronized
-    def create_trial(self, tuner_id):
+    def create_trial(self, tuner_id: str) -> keras_tuner.engine.trial.Trial:
         late = self.deadline is not None and time.monotonic() > self.deadline
         if late and tuner_id not in self.ongoing_trials:
             self.max_trials = len(self.trials)
             self._retry_queue.clear()
-        trial = super().create_trial(tuner_id)
+        trial = super().create_trial(tuner_id)  # type: ignore[misc]
         if trial.status == TrialStatus.STOPPED and set(self.ongoing_trials) - {tuner_id}:
             self.tuner_ids.add(tuner_id)
             trial.status = TrialStatus.IDLE
         return trial
 
     @synchronized
-    def give_back(self, tuner_id):
+    def give_back(self, tuner_id: str) -> str | None:
         """A worker is lost: let another one do its trial.
 
         Returns:
@@ -62,10 +73,10 @@ class Durable:
 class DurableGrid(Durable, keras_tuner.oracles.GridSearchOracle):
     """Grid search that knows, read again, which combinations were tried; Keras Tuner's own begins anew."""
 
-    def reload(self):
+    def reload(self) -> None:
         super().reload()
 
-        def compare(one, other):
+        def compare(one: str, other: str) -> int:
             return self._compare(*(self.trials[name].hyperparameters.values for name in (one, other)))
 
         previous = None
@@ -76,7 +87,9 @@ class DurableGrid(Durable, keras_tuner.oracles.GridSearchOracle):
         self._populate_next = list(self.start_order)
 
 
-def make_oracle(kind, objective, max_trials, max_epochs, hyperparameters, seed):
+def make_oracle(
+    kind: str, objective: str, max_trials: int, max_epochs: int, hyperparameters: keras_tuner.HyperParameters, seed: int
+) -> keras_tuner.Oracle:
     """An oracle that lasts.
 
     Args:

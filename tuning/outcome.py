@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -13,6 +15,12 @@ from cman_tf.files import atomic_write
 from tuning import OBJECTIVES
 from tuning.hypermodel import best_epoch
 
+if TYPE_CHECKING:
+    import keras_tuner
+
+    from tuning.hypermodel import CmanHyperModel
+    from tuning.space import Space
+
 # The finalist that is the configuration which the search began from.
 BASE = "base"
 
@@ -20,7 +28,7 @@ BASE = "base"
 COSTS = "costs.json"
 
 
-def trials_of(oracle, space):
+def trials_of(oracle: keras_tuner.Oracle, space: Space) -> list[dict[str, Any]]:
     """All trials in the order of their start.
 
     Args:
@@ -53,12 +61,12 @@ def trials_of(oracle, space):
     return rows
 
 
-def named(name):
+def named(name: str) -> str:
     """How a finalist is called in a text."""
     return "what it began from" if name == BASE else f"trial {name}"
 
 
-def reason(message):
+def reason(message: str | None) -> str | None:
     """Why a trial failed, a str, from the traceback that Keras Tuner keeps; None where it keeps none."""
     if not message:
         return None
@@ -66,9 +74,9 @@ def reason(message):
     return message.strip().splitlines()[-1].replace("keras_tuner.src.errors.FailedTrialError: ", "")
 
 
-def finalists(trials, objective, count):
+def finalists(trials: Sequence[dict[str, Any]], objective: str, count: int) -> list[dict[str, Any]]:
     """The best trials of different values; of the same values, the one that trained longest counts."""
-    longest = {}
+    longest: dict[str, dict[str, Any]] = {}
     for trial in trials:
         if trial["status"] == "COMPLETED":
             key = json.dumps(trial["values"], sort_keys=True)
@@ -80,7 +88,14 @@ def finalists(trials, objective, count):
     return ranked[:count]
 
 
-def retrain(hypermodel, chosen, objective, seeds, folder, tell=print):
+def retrain(
+    hypermodel: CmanHyperModel,
+    chosen: Sequence[Mapping[str, Any]],
+    objective: str,
+    seeds: int,
+    folder: str | Path,
+    tell: Callable[[str], object] = print,
+) -> list[dict[str, Any]]:
     """Train each finalist with several seeds for all epochs, resumable.
 
     Args:
@@ -114,7 +129,7 @@ def retrain(hypermodel, chosen, objective, seeds, folder, tell=print):
     return sorted(rows, key=lambda row: -row["mean"])
 
 
-def write_best(path, space, best, objective):
+def write_best(path: str | Path, space: Space, best: Mapping[str, Any], objective: str) -> None:
     """Write the best finalist as a configuration, with the reason in its head.
 
     Args:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping, Sequence
 from html import escape
 from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cman_tf.files import atomic_write
 from tuning.outcome import named
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1d2530}
 h1,h2{font-weight:600;line-height:1.2}table{border-collapse:collapse;font-size:13px}.scroll{overflow-x:auto}
@@ -16,7 +22,7 @@ td:first-child,th:first-child{text-align:left}svg{max-width:100%;height:auto}.fa
 @media(prefers-color-scheme:dark){body{background:#fff}}"""
 
 
-def write_report(path, search):
+def write_report(path: str | Path, search: Mapping[str, Any]) -> None:
     """Write the page.
 
     Args:
@@ -47,14 +53,14 @@ def write_report(path, search):
         )
 
 
-def varied(trials):
+def varied(trials: Sequence[Mapping[str, Any]]) -> list[str]:
     """Names of hyper-parameters that differ between trials, and `epochs` if that does."""
     names = sorted({name for trial in trials for name in trial["values"]})
     rows = [{**trial["values"], "epochs": trial["epochs"]} for trial in trials]
     return [name for name in [*names, "epochs"] if len({str(row.get(name)) for row in rows}) > 1]
 
 
-def importance(trials, objective):
+def importance(trials: Sequence[Mapping[str, Any]], objective: str) -> dict[str, float]:
     """How much each hyper-parameter has to do with the objective, among trials of as many epochs.
 
     Args:
@@ -72,7 +78,7 @@ def importance(trials, objective):
     names = [name for name in varied(trials) if name != "epochs"]
     columns = [_positions([_get(trial, name) for trial in trials])[0] for name in names]
     # Where Hyperband gives some trials more epochs, these would explain nearly all.
-    rungs = {}
+    rungs: dict[int, list[float]] = {}
     for trial in trials:
         rungs.setdefault(trial["epochs"], []).append(trial[objective])
     above = [trial[objective] - statistics.mean(rungs[trial["epochs"]]) for trial in trials]
@@ -81,11 +87,11 @@ def importance(trials, objective):
     return dict(sorted(zip(names, forest.feature_importances_.tolist()), key=lambda item: -item[1]))
 
 
-def _get(trial, name):
+def _get(trial: Mapping[str, Any], name: str) -> Any:
     return trial["epochs"] if name == "epochs" else trial["values"].get(name)
 
 
-def _positions(values):
+def _positions(values: Sequence[Any]) -> tuple[list[float], list[str] | None]:
     """Numbers as they are, anything else by its place in a list of all: `(positions, labels or None)`."""
     if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
         return [float(value) for value in values], None
@@ -93,7 +99,7 @@ def _positions(values):
     return [float(labels.index(str(value))) for value in values], labels
 
 
-def _about(search, done):
+def _about(search: Mapping[str, Any], done: Sequence[Mapping[str, Any]]) -> str:
     failed = sum(trial["status"] == "FAILED" for trial in search["trials"])
     return (
         f"{search['tuner']}, {len(search['trials'])} trials ({len(done)} completed, {failed} failed), objective "
@@ -101,7 +107,7 @@ def _about(search, done):
     )
 
 
-def _finalists(search):
+def _finalists(search: Mapping[str, Any]) -> str:
     rows = []
     for row in search["finalists"]:
         spread = f" ± {100 * row['sd']:.2f}" if row["sd"] is not None else ""
@@ -112,13 +118,13 @@ def _finalists(search):
     )
 
 
-def _changes(search):
+def _changes(search: Mapping[str, Any]) -> str:
     best = search["finalists"][0]["values"]
     rows = [[name, _shown(value), _shown(search["base"].get(name))] for name, value in best.items()]
     return _table(["hyper-parameter", "best.yaml", f"before ({search['config']})"], rows)
 
 
-def _trials(trials, objective):
+def _trials(trials: Sequence[Mapping[str, Any]], objective: str) -> str:
     names = sorted({name for trial in trials for name in trial["values"]})
     rows = []
     for trial in sorted(trials, key=lambda trial: -(trial[objective] or 0)):
@@ -128,17 +134,17 @@ def _trials(trials, objective):
     return _table(["trial", objective, "epochs", *names, "reason of failure"], rows)
 
 
-def _shown(value):
+def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _table(headings, rows):
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(name)}" for name in headings)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}" for cell in row) for row in rows)
     return f"<div class=scroll><table><tr>{head}{body}</table></div>"
 
 
-def _figure(width, height):
+def _figure(width: float, height: float) -> Figure:
     # Not pyplot: a window system is neither needed nor looked for.
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -148,13 +154,13 @@ def _figure(width, height):
     return figure
 
 
-def _svg(figure):
+def _svg(figure: Figure) -> str:
     text = StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 
-def _over_trials(trials, objective):
+def _over_trials(trials: Sequence[Mapping[str, Any]], objective: str) -> str:
     figure = _figure(9, 3)
     axes = figure.subplots()
     scores = [100 * trial[objective] for trial in trials]
@@ -163,7 +169,7 @@ def _over_trials(trials, objective):
     axes.step(order, [max(scores[:n]) for n in order], where="post", color="#c8553d", label="best so far")
     if len(set(epochs)) > 1:
         figure.colorbar(points, label="epochs")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
     axes.set_xlabel("completed trials, in the order of their start")
     axes.set_ylabel(f"{objective}, %")
     axes.legend(frameon=False)
@@ -171,7 +177,7 @@ def _over_trials(trials, objective):
     return _svg(figure)
 
 
-def _parallel(trials, names, objective):
+def _parallel(trials: Sequence[Mapping[str, Any]], names: Sequence[str], objective: str) -> str:
     """One line a trial through its values, each axis from its lowest to its highest; the colour is the objective."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
@@ -199,7 +205,7 @@ def _parallel(trials, names, objective):
     return _svg(figure)
 
 
-def _importance_figure(shares):
+def _importance_figure(shares: Mapping[str, float]) -> str:
     figure = _figure(9, 0.6 + 0.3 * len(shares))
     axes = figure.subplots()
     axes.barh(list(shares), [100 * share for share in shares.values()], color="#1b6ca8")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import shutil
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cman_tf import cli
 from cman_tf import config as configs
@@ -15,8 +17,14 @@ from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 from tuning import OBJECTIVES, TUNERS
 
+if TYPE_CHECKING:
+    import keras_tuner
 
-def command(argv):
+    from tuning.hypermodel import CmanHyperModel
+    from tuning.space import Space
+
+
+def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman-search",
         "Search hyper-parameters on the dev split; the best configuration is one that cman_tf.fit takes.",
@@ -85,7 +93,7 @@ def command(argv):
     _search(args, space, folder, role)
 
 
-def _settings(args, space):
+def _settings(args: argparse.Namespace, space: Space) -> dict[str, Any]:
     """What makes two searches the same one."""
     dimensions = {name: repr(item) for name, item in space.dimensions.items()}
     return {
@@ -96,7 +104,7 @@ def _settings(args, space):
     }
 
 
-def _prepare(folder, settings, args):
+def _prepare(folder: Path, settings: dict[str, Any], args: argparse.Namespace) -> None:
     """Make the folder of a new search, or check that of one to go on with."""
     file = folder / "settings.json"
     if args.overwrite and file.is_file():
@@ -125,7 +133,7 @@ def _prepare(folder, settings, args):
         json.dump(settings, output, indent=2)
 
 
-def _search(args, space, folder, role):
+def _search(args: argparse.Namespace, space: Space, folder: Path, role: str) -> None:
     import keras_tuner
 
     from tuning import cluster
@@ -167,7 +175,9 @@ def _search(args, space, folder, role):
         _finish(args, space, folder, oracle, hypermodel)
 
 
-def _finish(args, space, folder, oracle, hypermodel):
+def _finish(
+    args: argparse.Namespace, space: Space, folder: Path, oracle: keras_tuner.Oracle, hypermodel: CmanHyperModel
+) -> None:
     from tuning.outcome import BASE, finalists, retrain, trials_of, write_best
     from tuning.report import write_report
 
@@ -196,7 +206,7 @@ def _finish(args, space, folder, oracle, hypermodel):
     print(f"Trials: {folder / 'search.json'}")
 
 
-def main():
+def main() -> None:
     sys.exit(cli.run("cman-search", command))
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from cman_tf import config as configs
 from cman_tf.data.formats.reading import located, read_text
 from cman_tf.errors import InputError
+
+if TYPE_CHECKING:
+    import keras_tuner
 
 _FILE = Path(__file__).with_name("space.yaml")
 
@@ -52,7 +57,7 @@ class Space:
             condition on something that is not searched by choice.
     """
 
-    def __init__(self, dimensions, base):
+    def __init__(self, dimensions: Iterable[Dimension], base: configs.Config) -> None:
         self.base = base
         self.dimensions = {item.name: item for item in dimensions}
         if not self.dimensions:
@@ -61,7 +66,7 @@ class Space:
             self._check(item)
 
     @classmethod
-    def read(cls, base, path=None):
+    def read(cls, base: configs.Config, path: str | Path | None = None) -> Space:
         """The shipped space, changed by a file.
 
         Args:
@@ -82,7 +87,7 @@ class Space:
         with located(str(path or _FILE.name)):
             return cls([_dimension(name, entry) for name, entry in entries.items() if entry is not None], base)
 
-    def _check(self, item):
+    def _check(self, item: Dimension) -> None:
         if item.name not in {name for name, *_ in configs.fields()}:
             near = configs.nearest(item.name)
             raise InputError(
@@ -92,7 +97,7 @@ class Space:
         if item.name.startswith(_FIXED):
             raise InputError(f"A search must keep {', '.join(_FIXED)} fixed. Received: {item.name}")
         # Heads and width are asked together: any number of heads may meet any width.
-        other = self.dimensions.get({_HIDDEN: _HEADS, _HEADS: _HIDDEN}.get(item.name))
+        other = self.dimensions.get({_HIDDEN: _HEADS, _HEADS: _HIDDEN}.get(item.name))  # type: ignore[arg-type]
         for value in item.values:
             for beside in other.values if other else [None]:
                 changes = {other.name: beside} if other else {}
@@ -111,7 +116,7 @@ class Space:
                 f"{item.name} must be searched by choice, for heads must divide widths. Received: {item.kind}"
             )
 
-    def declare(self, hp):
+    def declare(self, hp: keras_tuner.HyperParameters) -> None:
         """Make the space known to Keras Tuner; afterwards `hp.values` has a value for each dimension that counts.
 
         Args:
@@ -126,11 +131,11 @@ class Space:
             else:
                 _declare(hp, item, defaults[item.name])
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         """What the base configuration has for each dimension, as Keras Tuner holds it, a dict."""
         return {name: _key(configs.get(self.base, name)) for name in self.dimensions}
 
-    def config(self, values, epochs=None):
+    def config(self, values: Mapping[str, Any], epochs: int | None = None) -> configs.Config:
         """The configuration that values of hyper-parameters stand for.
 
         Args:
@@ -148,7 +153,7 @@ class Space:
         return configs.change(self.base, changes, "the space")
 
 
-def _dimension(name, entry):
+def _dimension(name: str, entry: Any) -> Dimension:
     entry = {"choice": entry} if isinstance(entry, list) else entry
     if not isinstance(entry, dict) or set(entry) - {"choice", "int", "float", "step", "log", "when"}:
         raise InputError(f"An entry of a space must be as in tuning/space.yaml. Received: {entry!r} for {name}")
@@ -176,19 +181,19 @@ def _dimension(name, entry):
     return Dimension(name, kinds[0], tuple(values), entry.get("step"), bool(entry.get("log")), when)
 
 
-def _key(value):
+def _key(value: Any) -> Any:
     """What Keras Tuner holds for a value: it has no lists."""
     return ",".join(value) if isinstance(value, (list, tuple)) else value
 
 
-def _value(key, item):
+def _value(key: Any, item: Dimension) -> Any:
     # Back to what the file says, lists and whole numbers too.
     if item.kind == "choice":
         return next((value for value in item.values if _key(value) == key), key)
     return int(key) if item.kind == "int" else float(f"{key:.6g}")
 
 
-def _declare(hp, item, default):
+def _declare(hp: keras_tuner.HyperParameters, item: Dimension, default: Any) -> None:
     if item.kind == "choice":
         keys = [_key(value) for value in item.values]
         hp.Choice(item.name, keys, default=default if default in keys else keys[0])

@@ -7,12 +7,17 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras_tuner
 
 from cman_tf.files import atomic_write
 from tuning.outcome import COSTS, reason
+
+if TYPE_CHECKING:
+    from tuning.hypermodel import CmanHyperModel
 
 
 class CmanTuner(keras_tuner.Tuner):
@@ -29,29 +34,36 @@ class CmanTuner(keras_tuner.Tuner):
         **options: for `keras_tuner.Tuner`: `directory`, `project_name`, `max_model_size`.
     """
 
-    def __init__(self, oracle, hypermodel, tell=print, deadline=None, **options):
+    def __init__(
+        self,
+        oracle: keras_tuner.Oracle,
+        hypermodel: CmanHyperModel,
+        tell: Callable[[str], object] = print,
+        deadline: float | None = None,
+        **options: Any,
+    ) -> None:
         self.tell = tell
         self.deadline = deadline
-        self.durations = []
-        self.end = None
+        self.durations: list[float] = []
+        self.end: float | None = None
         super().__init__(oracle=oracle, hypermodel=hypermodel, **options)
 
-    def pre_create_trial(self):
+    def pre_create_trial(self) -> None:
         # An oracle that has to wait for others is asked again at once.
         time.sleep(0.1)
 
-    def run_trial(self, trial, *args, **kwargs):
+    def run_trial(self, trial: keras_tuner.engine.trial.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
         model = self._try_build(trial.hyperparameters)
         return self.hypermodel.fit(trial.hyperparameters, model, folder=self.get_trial_dir(trial.trial_id))
 
-    def on_trial_begin(self, trial):
+    def on_trial_begin(self, trial: keras_tuner.engine.trial.Trial) -> None:
         # From the end of the trial before, so that what is between trials counts.
         self.start = self.end or time.perf_counter()
         self.hypermodel.training_seconds = 0.0
         epochs = self.hypermodel.config(trial.hyperparameters).training.epochs
         self.tell(f"trial {trial.trial_id}: {epochs} epochs")
 
-    def on_trial_end(self, trial):
+    def on_trial_end(self, trial: keras_tuner.engine.trial.Trial) -> None:
         super().on_trial_end(trial)
         self.end = time.perf_counter()
         seconds = self.end - self.start
@@ -71,7 +83,7 @@ class CmanTuner(keras_tuner.Tuner):
                 f"{100 * best.score:.2f} (trial {best.trial_id}); {seconds:.0f} s; {self._left()}"
             )
 
-    def _left(self):
+    def _left(self) -> str:
         # A worker does not know how many trials there are; the chief does.
         trials = getattr(self.oracle, "trials", None)
         texts = []

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import tensorflow as tf
 
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document
+    from cman_tf.data.featurizer import Featurizer
+    from cman_tf.data.schema import Schema
+    from cman_tf.encoders.feature_store import StoredVectors
 
-def plan(lengths, batch_size, seed, epoch):
+
+def plan(lengths: Sequence[int] | np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
     """Divide sentences into batches of similar length, in random order.
 
     Lengths are blurred by up to a tenth before they are sorted, so that batches differ from epoch to epoch.
@@ -28,7 +37,7 @@ def plan(lengths, batch_size, seed, epoch):
     return batches
 
 
-def divide(rows, parts):
+def divide(rows: np.ndarray, parts: int) -> list[tuple[np.ndarray, float]]:
     """Divide the sentences of a batch into parts.
 
     Args:
@@ -45,17 +54,17 @@ def divide(rows, parts):
 
 
 def training_batches(
-    documents,
-    schema,
-    featurizer,
-    batch_size,
-    seed,
-    first_epoch=0,
-    contextual=None,
-    keep_tokens=False,
-    parts=None,
-    own=slice(None),
-):
+    documents: Sequence[Document],
+    schema: Schema,
+    featurizer: Featurizer,
+    batch_size: int,
+    seed: int,
+    first_epoch: int = 0,
+    contextual: Mapping[str, Sequence[np.ndarray] | StoredVectors] | None = None,
+    keep_tokens: bool = False,
+    parts: int | None = None,
+    own: slice = slice(None),
+) -> tuple[tf.data.Dataset, int]:
     """Endless training data from `first_epoch` on.
 
     Args:
@@ -84,7 +93,7 @@ def training_batches(
     cells = [np.array(schema.relation_cells(document), np.int32).reshape(-1, 3) for document in documents]
     lengths = [len(document) for document in documents]
 
-    def generate():
+    def generate() -> Iterator[dict[str, Any]]:
         epoch = first_epoch
         while True:
             batches = plan(lengths, batch_size, seed, epoch)
@@ -107,7 +116,7 @@ def training_batches(
     for name, vectors in contextual.items():
         signature[name] = tf.TensorSpec([None, None, *vectors[0].shape[1:]], vectors[0].dtype)
 
-    def featurize(batch):
+    def featurize(batch: Mapping[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         features = {**featurizer(batch["tokens"]), **{name: batch[name] for name in contextual}}
         if keep_tokens:
             features["tokens"] = batch["tokens"]
@@ -117,7 +126,7 @@ def training_batches(
     return dataset.prefetch(2), -(-len(documents) // batch_size)
 
 
-def pad(rows, value):
+def pad(rows: Sequence[np.ndarray], value: object) -> np.ndarray:
     """Stack arrays of different length, filled up with `value`: `(rows, longest, ...)`."""
     result = np.full([len(rows), max(map(len, rows), default=0), *rows[0].shape[1:]], value, rows[0].dtype)
     for position, row in enumerate(rows):

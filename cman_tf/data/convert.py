@@ -10,7 +10,7 @@ from cman_tf.data.formats import brat
 from cman_tf.errors import InputError
 
 
-def command(argv):
+def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman-convert",
         f"Convert annotated sentences between {', '.join(formats.FORMATS)}; plain text can be read too.",
@@ -47,7 +47,7 @@ def command(argv):
     print(f"{args.target}: {len(documents)} sentences, {entities} entities, {relations} relations")
 
 
-def main():
+def main() -> None:
     sys.exit(cli.run("cman-convert", command))
 
 

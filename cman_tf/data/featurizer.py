@@ -1,6 +1,14 @@
 """Tokens to the ids that the network reads: one featuriser for training, prediction and export."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
+
+if TYPE_CHECKING:
+    from cman_tf.data.vocabulary import Vocabulary
 
 
 class Featurizer(tf.Module):
@@ -18,7 +26,7 @@ class Featurizer(tf.Module):
         int32 `(batch, tokens)`, which spelling each token has; `lengths` int32 `(batch,)`. Id 0 is padding, 1 unknown.
     """
 
-    def __init__(self, vocabulary, max_characters):
+    def __init__(self, vocabulary: Vocabulary, max_characters: int) -> None:
         super().__init__(name="featurizer")
         self.lowercase = vocabulary.lowercase
         self.max_characters = max_characters
@@ -27,11 +35,11 @@ class Featurizer(tf.Module):
         self.characters = _table(vocabulary.characters or [-1], tf.int64)
 
     @property
-    def num_characters(self):
+    def num_characters(self) -> int:
         """Ids in use, padding and unknown included."""
         return int(self.characters.size()) + 2
 
-    def __call__(self, tokens):
+    def __call__(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         present = tokens != ""
         words = tf.strings.lower(tokens, encoding="utf-8") if self.lowercase else tokens
         distinct, index = tf.unique(tf.reshape(tokens, [-1]))
@@ -48,7 +56,7 @@ class Featurizer(tf.Module):
         }
 
 
-def _table(keys, dtype):
+def _table(keys: Sequence[str] | Sequence[int], dtype: tf.DType) -> tf.lookup.StaticHashTable:
     values = tf.range(2, len(keys) + 2, dtype=tf.int64)
     return tf.lookup.StaticHashTable(
         tf.lookup.KeyValueTensorInitializer(tf.constant(keys, dtype, shape=[len(keys)]), values), default_value=1

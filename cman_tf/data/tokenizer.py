@@ -1,5 +1,7 @@
 """Raw text to tokens and where they lie, in TensorFlow operations, so that an exported model splits the same way."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 _BORDER = "\x01"
@@ -25,7 +27,7 @@ _TOKEN = "|".join(
 )
 
 
-def tokenize(text):
+def tokenize(text: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
     """Split sentences as CoNLL04 is split: punctuation apart, hyphenated words and abbreviations whole.
 
     Args:

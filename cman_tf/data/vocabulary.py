@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cman_tf.encoders.places import find
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
+
+if TYPE_CHECKING:
+    from cman_tf.config import WordsConfig
+    from cman_tf.data.document import Document
 
 
 class Vocabulary:
@@ -27,14 +33,14 @@ class Vocabulary:
         lowercase: bool. Whether words are looked up in lower case.
     """
 
-    def __init__(self, words, num_trained, characters, lowercase):
+    def __init__(self, words: Iterable[str], num_trained: int, characters: Iterable[int], lowercase: bool) -> None:
         self.words = list(words)
         self.num_trained = num_trained
         self.characters = list(characters)
         self.lowercase = lowercase
 
     @classmethod
-    def of(cls, documents, config):
+    def of(cls, documents: Iterable[Document], config: WordsConfig) -> tuple[Vocabulary, np.ndarray | None]:
         """Build from training documents and, if `config.vectors` names one, a vector file.
 
         Args:
@@ -45,13 +51,14 @@ class Vocabulary:
             `(vocabulary, vectors)`; vectors: float32 `(len(words), size)`, rows of nan where the file has no such
             word, or None without a file.
         """
-        counts, characters = Counter(), Counter()
+        counts: Counter[str] = Counter()
+        characters: Counter[int] = Counter()
         for document in documents:
             for token in document.tokens:
                 counts[token.lower() if config.lowercase else token] += 1
                 characters.update(map(ord, token))
         file_words, table = read_vectors(find(config.vectors)) if config.vectors else ([], None)
-        rows = {}
+        rows: dict[str, int] = {}
         for row, word in enumerate(file_words):
             rows.setdefault(word.lower() if config.lowercase else word, row)
         # The table file holds one word a line, so a word with a line break in it stays unknown.
@@ -67,7 +74,7 @@ class Vocabulary:
                     vectors[position] = table[rows[word]]
         return cls(words, len(trained), sorted(characters), config.lowercase), vectors
 
-    def save(self, folder):
+    def save(self, folder: str | Path) -> None:
         """Write `words.txt`, `characters.txt` and `vocabulary.json` into `folder`."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +85,7 @@ class Vocabulary:
             json.dump({"num_trained": self.num_trained, "lowercase": self.lowercase}, file)
 
     @classmethod
-    def read(cls, folder):
+    def read(cls, folder: str | Path) -> Vocabulary:
         """The inverse of `save`.
 
         Raises:
@@ -94,7 +101,7 @@ class Vocabulary:
             raise InputError(f"A vocabulary must be as it was saved. Received: {folder} ({error})") from None
 
 
-def read_vectors(path):
+def read_vectors(path: str | Path) -> tuple[list[str], np.ndarray]:
     """Read a GloVe or word2vec text file: a word and its numbers a line, word2vec's first line (its size) optional.
 
     Returns:
@@ -136,7 +143,7 @@ def read_vectors(path):
     return words, np.stack(rows)
 
 
-def _row(fields):
+def _row(fields: Sequence[str]) -> np.ndarray | None:
     """The numbers that `fields` are, or None if one of them is no finite number."""
     try:
         with np.errstate(over="ignore"):

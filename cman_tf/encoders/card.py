@@ -36,7 +36,7 @@ class Card:
     licence: str
     fingerprint: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("name", "kind", "licence", "fingerprint"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip():
@@ -48,12 +48,12 @@ class Card:
         if self.casing not in _CASINGS:
             raise InputError(f"`casing` of an encoder's card must be cased or uncased. Received: {self.casing!r}")
 
-    def dump(self):
+    def dump(self) -> str:
         """The content of the file."""
         return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
-    def parse(cls, text):
+    def parse(cls, text: str) -> Card:
         """A card from the content of its file.
 
         Raises:

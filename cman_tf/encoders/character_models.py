@@ -1,5 +1,9 @@
 """A forward and a backward character language model: each word's states at its borders."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -34,7 +38,9 @@ class CharacterModels(tf.Module):
         Akbik et al. (2018), Contextual String Embeddings for Sequence Labeling.
     """
 
-    def __init__(self, characters, weights, with_whitespace=False):
+    def __init__(
+        self, characters: Mapping[str, int], weights: Mapping[str, np.ndarray], with_whitespace: bool = False
+    ) -> None:
         super().__init__()
         self.with_whitespace = with_whitespace
         known = sorted((ord(character), id) for character, id in characters.items() if len(character) == 1)
@@ -43,7 +49,7 @@ class CharacterModels(tf.Module):
         self.weights = {name: tf.Variable(value, name=name) for name, value in weights.items()}
         self.units = {name: self.weights[f"layer_0/{name}/recurrent"].shape[0] for name in ("forward", "backward")}
 
-    def __call__(self, tokens, training=False):
+    def __call__(self, tokens: tf.Tensor, training: bool = False) -> tf.Tensor:
         there = tokens != ""
         words = tf.cast(tf.where(there), tf.int32)
         codes = tf.strings.unicode_decode(tf.boolean_mask(tokens, there), "UTF-8", errors="replace")
@@ -62,7 +68,15 @@ class CharacterModels(tf.Module):
         vectors = tf.concat(vectors, axis=1)[:, None, :]
         return tf.scatter_nd(words, vectors, tf.concat([tf.shape(tokens), vectors.shape[1:]], axis=0))
 
-    def _states(self, direction, parts, packing, lengths, sentence, places):
+    def _states(
+        self,
+        direction: str,
+        parts: Sequence[tf.Tensor | tf.RaggedTensor],
+        packing: Packing,
+        lengths: tf.Tensor,
+        sentence: tf.Tensor,
+        places: tf.Tensor,
+    ) -> tf.Tensor:
         """The states `(words, units)` at `places` in their sentences."""
         codes = tf.concat(parts, axis=1).flat_values
         index = tf.minimum(tf.searchsorted(self._codes, codes), len(self._codes) - 1)
@@ -80,20 +94,29 @@ class CharacterModels(tf.Module):
         return tf.gather(states, rows)
 
 
-def _step(gates, cell):
+def _step(gates: tf.Tensor, cell: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The next `(hidden, cell)`."""
     i, f, g, o = tf.split(gates, 4, axis=1)
     cell = tf.sigmoid(f) * cell + tf.sigmoid(i) * tf.tanh(g)
     return tf.sigmoid(o) * tf.tanh(cell), cell
 
 
-def _run(ids, gates, start, kernel, active, reverse):
+def _run(
+    ids: tf.Tensor,
+    gates: tf.Tensor,
+    start: tuple[tf.Tensor, tf.Tensor],
+    kernel: tf.Tensor,
+    active: tf.Tensor,
+    reverse: bool,
+) -> tf.Tensor:
     """Packed states `(elements, units)`. `gates` `(characters, 4 * units)`: the input's part; `start`: first states."""
     steps, units = tf.shape(active)[0], kernel.shape[0]
     ids = tf.TensorArray(tf.int32, steps, element_shape=[None], infer_shape=False).split(ids, active)
     states = tf.TensorArray(tf.float32, steps, element_shape=[None, units], infer_shape=False)
 
-    def step(count, hidden, cell, states):
+    def step(
+        count: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor, states: tf.TensorArray
+    ) -> tuple[tf.Tensor | tf.TensorArray, ...]:
         time = steps - 1 - count if reverse else count
         now = ids.read(time)
         # Sentences leave when they end; from right to left, they join there.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import tensorflow as tf
 
 from cman_tf.encoders.contextual import load_encoder
@@ -26,30 +30,30 @@ class Encoders(tf.Module):
         InputError: an encoder cannot be loaded.
     """
 
-    def __init__(self, names):
+    def __init__(self, names: Sequence[str]) -> None:
         super().__init__(name="encoders")
         self.encoders = [load_encoder(find(name)) for name in names]
 
-    def __call__(self, tokens, training=False):
+    def __call__(self, tokens: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
         return dict(zip(input_names(self.encoders), (encoder(tokens, training) for encoder in self.encoders)))
 
     @property
-    def trainable_variables(self):
+    def trainable_variables(self) -> tuple[tf.Variable, ...]:
         return tuple(variable for encoder in self.encoders for variable in encoder.trainable_variables)
 
     @property
-    def random_state(self):
+    def random_state(self) -> tuple[tf.Variable, ...]:
         return tuple(variable for encoder in self.encoders for variable in encoder.random_state)
 
     @property
-    def about(self):
+    def about(self) -> list[dict[str, Any]]:
         """What a run folder keeps of each encoder, a list of dicts."""
         return [
             {name: getattr(item, name) for name in ("name", "layers", "width", "casing", "licence", "fingerprint")}
             for item in self.encoders
         ]
 
-    def check(self, about, where):
+    def check(self, about: Sequence[Mapping[str, Any]], where: str | Path) -> None:
         """Raise `InputError` unless these are the encoders that a run was trained with.
 
         Args:

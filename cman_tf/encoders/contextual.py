@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import urllib.error
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 import tensorflow as tf
@@ -15,6 +17,9 @@ from cman_tf.data.formats.reading import located, read_text, reason
 from cman_tf.encoders.card import Card
 from cman_tf.encoders.elmo import ElmoModule, is_elmo
 from cman_tf.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _CACHE_VARIABLE = "TFHUB_CACHE_DIR"
 
@@ -46,21 +51,21 @@ class ContextualEncoder(tf.Module):
         TensorShape([1, 4, 7, 384])
     """
 
-    def __init__(self, module, card):
+    def __init__(self, module: Any, card: Card) -> None:
         super().__init__(name="contextual_encoder")
         self.module = module
         self._card = card
 
-    def __call__(self, tokens, training=False):
+    def __call__(self, tokens: tf.Tensor | np.ndarray, training: bool = False) -> tf.Tensor:
         # An adapter is no tf.function, which would do this itself.
         return self.module(tf.convert_to_tensor(tokens), training=bool(training))
 
     @property
-    def trainable_variables(self):
+    def trainable_variables(self) -> tuple[tf.Variable, ...]:
         return tuple(self.module.trainable_variables)
 
     @property
-    def random_state(self):
+    def random_state(self) -> tuple[tf.Variable, ...]:
         return tuple(getattr(self.module, "random_state", ()))
 
     name = property(lambda self: self._card.name)
@@ -71,7 +76,7 @@ class ContextualEncoder(tf.Module):
     fingerprint = property(lambda self: self._card.fingerprint)
 
 
-def load_encoder(handle):
+def load_encoder(handle: str | Path) -> ContextualEncoder:
     """Load a contextual encoder.
 
     Args:
@@ -101,7 +106,7 @@ def load_encoder(handle):
     return ContextualEncoder(module, card)
 
 
-def _resolve(handle):
+def _resolve(handle: str) -> str:
     if "://" not in handle:
         folder = os.path.expanduser(handle)
         if not (Path(folder) / "saved_model.pb").is_file():
@@ -122,7 +127,7 @@ def _resolve(handle):
 
 
 @contextlib.contextmanager
-def _cache():
+def _cache() -> Iterator[None]:
     """Downloads go to the user's cache, not to a temporary folder that is gone tomorrow."""
     given = os.environ.get(_CACHE_VARIABLE)
     os.environ.setdefault(_CACHE_VARIABLE, str(platformdirs.user_cache_path("cman-tf") / "hub"))
@@ -133,7 +138,7 @@ def _cache():
             del os.environ[_CACHE_VARIABLE]
 
 
-def _load(folder, handle):
+def _load(folder: str, handle: str) -> Any:
     import tensorflow_hub
 
     try:
@@ -145,14 +150,14 @@ def _load(folder, handle):
         ) from None
 
 
-def _card_file(module):
+def _card_file(module: Any) -> str:
     path = getattr(module.card, "asset_path", None)
     if path is None:
         raise InputError("An encoder's card must be an asset. Received: `card` of another kind")
     return path.numpy().decode("utf-8", "surrogateescape")
 
 
-def _check_call(module, card):
+def _check_call(module: Any, card: Card) -> None:
     for training in (False, True):
         try:
             call = module.__call__.get_concrete_function(tf.TensorSpec([None, None], tf.string), training=training)
@@ -167,7 +172,7 @@ def _check_call(module, card):
             raise InputError(f"An encoder must give {expected}, as its card says. Received: {received}")
 
 
-def _cause(error):
+def _cause(error: Exception) -> str:
     if isinstance(error, urllib.error.URLError):
         return reason(error.reason) if isinstance(error.reason, Exception) else str(error)
     text = reason(error).strip() or type(error).__name__

@@ -6,14 +6,20 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cman_tf import cli
 from cman_tf.errors import InputError
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from cman_tf.encoders.card import Card
+
 KINDS = ("bert", "mpnet", "flair")
 
 
-def command(argv):
+def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman-encoder-convert",
         "Turn a published encoder into a TensorFlow Hub module: a SavedModel that takes tokens, sub-words inside.",
@@ -46,7 +52,14 @@ def command(argv):
     )
 
 
-def convert(kind, folder, out, name=None, licence=None, with_whitespace=False):
+def convert(
+    kind: str,
+    folder: str | Path,
+    out: str | Path,
+    name: str | None = None,
+    licence: str | None = None,
+    with_whitespace: bool = False,
+) -> Card:
     """Convert a published encoder.
 
     Args:
@@ -78,7 +91,7 @@ def convert(kind, folder, out, name=None, licence=None, with_whitespace=False):
     return card
 
 
-def _transformer(kind, folder, name, licence):
+def _transformer(kind: str, folder: str | Path, name: str, licence: str | None) -> tuple[tf.Module, Card]:
     from cman_tf.encoders.card import Card
     from cman_tf.encoders.hugging_face import HuggingFaceFolder
     from cman_tf.encoders.module import fingerprint
@@ -110,7 +123,7 @@ def _transformer(kind, folder, name, licence):
     return encoder, card
 
 
-def _flair(folder, name, licence, with_whitespace):
+def _flair(folder: str | Path, name: str, licence: str | None, with_whitespace: bool) -> tuple[tf.Module, Card]:
     from cman_tf.encoders.card import Card
     from cman_tf.encoders.character_models import CharacterModels
     from cman_tf.encoders.flair import FlairFolder
@@ -134,7 +147,7 @@ _TRANSFORMER_SETTINGS = (
 )
 
 
-def main():
+def main() -> None:
     sys.exit(cli.run("cman-encoder-convert", command))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from typing import Any
 
 import tensorflow as tf
 
@@ -44,12 +45,12 @@ class ElmoModule(tf.Module):
 
     trainable_variables = ()
 
-    def __init__(self, module, folder):
+    def __init__(self, module: Any, folder: str) -> None:
         super().__init__(name="elmo")
         self.module = module
         # One word, for a graph of TensorFlow 1 may not know the shapes of its own outputs.
         outputs = module.signatures[_SIGNATURE](tokens=tf.constant([["a"]]), sequence_len=tf.constant([1]))
-        widths = [outputs[name].shape[-1] if name in outputs else None for name in _OUTPUTS]
+        widths: list[Any] = [outputs[name].shape[-1] if name in outputs else None for name in _OUTPUTS]
         if None in widths or widths[1:] != [2 * widths[0]] * 2:
             raise InputError(
                 f"ELMo's signature `{_SIGNATURE}` must give {', '.join(_OUTPUTS)}, the first half as wide as the "
@@ -58,7 +59,7 @@ class ElmoModule(tf.Module):
         self._widths = tuple(widths)
         self.card = Card("elmo", "elmo", 3, widths[1], "cased", "Apache-2.0", _fingerprint(folder))
 
-    def __call__(self, tokens, training=False):
+    def __call__(self, tokens: tf.Tensor, training: bool = False) -> tf.Tensor:
         there = tokens != ""
         lengths = tf.reduce_sum(tf.cast(there, tf.int32), axis=1)
         outputs = self.module.signatures[_SIGNATURE](tokens=tokens, sequence_len=lengths)
@@ -69,7 +70,7 @@ class ElmoModule(tf.Module):
         return tf.where(there[:, :, None, None], layers, 0.0)
 
 
-def is_elmo(module):
+def is_elmo(module: Any) -> bool:
     """Whether a loaded SavedModel has ELMo's signature."""
     signatures = getattr(module, "signatures", {})
     if _SIGNATURE not in signatures:
@@ -78,7 +79,7 @@ def is_elmo(module):
     return set(inputs) == {"tokens", "sequence_len"}
 
 
-def _fingerprint(folder):
+def _fingerprint(folder: str) -> str:
     """SHA-256 of the module's graph, variables and assets."""
     digest = hashlib.sha256(b"elmo")
     files = [os.path.join(folder, "saved_model.pb")]

@@ -11,13 +11,18 @@ import shutil
 import sys
 import time
 import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import lmdb
 import numpy as np
 import platformdirs
 
 from cman_tf.errors import InputError
+
+if TYPE_CHECKING:
+    from cman_tf.encoders.contextual import ContextualEncoder
 
 STORE_VARIABLE = "CMAN_TF_STORE"
 GIGABYTE = 2**30
@@ -29,7 +34,7 @@ _OPEN: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 TOKENS = 1024
 
 
-def store_folder(folder=None):
+def store_folder(folder: str | Path | None = None) -> Path:
     """Where the stores lie: `folder`, else the environment's `CMAN_TF_STORE`, else the user's cache folder."""
     folder = folder or os.environ.get(STORE_VARIABLE)
     return Path(folder).expanduser() if folder else platformdirs.user_cache_path("cman-tf") / "vectors"
@@ -57,14 +62,16 @@ class FeatureStore:
         (4, 7, 384)
     """
 
-    def __init__(self, encoder, folder=None, limit_gb=32.0):
+    def __init__(self, encoder: ContextualEncoder, folder: str | Path | None = None, limit_gb: float = 32.0) -> None:
         self.encoder = encoder
         self.limit_gb = limit_gb
         name = re.sub(r"[^\w.-]", "_", encoder.name)[:40]
         self.path = store_folder(folder) / f"{name}-{encoder.fingerprint[:16]}"
         self._environment = self._open()
 
-    def vectors(self, sentences, progress=None):
+    def vectors(
+        self, sentences: Sequence[Sequence[str]], progress: Callable[[int, int], object] | None = None
+    ) -> StoredVectors:
         """The vectors of sentences; those that are missing are computed and kept.
 
         Args:
@@ -87,18 +94,18 @@ class FeatureStore:
         shape = self.encoder.layers, self.encoder.width
         return StoredVectors(self._environment, keys, [(len(sentence), *shape) for sentence in sentences])
 
-    def _encode(self, sentences):
+    def _encode(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
         longest = max(map(len, sentences))
         tokens = [[t.encode("utf-8", "replace") for t in s] + [b""] * (longest - len(s)) for s in sentences]
         vectors = self.encoder(np.array(tokens, object)).numpy().astype(np.float16)
         return [np.ascontiguousarray(vectors[row, : len(s)]) for row, s in enumerate(sentences)]
 
-    def _keep(self, values):
+    def _keep(self, values: Mapping[bytes, np.ndarray]) -> None:
         with self._written(), self._environment.begin(write=True) as transaction:
             for key, value in values.items():
                 transaction.put(key, value.tobytes(), overwrite=False)
 
-    def _open(self):
+    def _open(self) -> lmdb.Environment:
         if self.path in _OPEN:
             return _OPEN[self.path]
         with self._written():
@@ -118,7 +125,7 @@ class FeatureStore:
         return environment
 
     @contextlib.contextmanager
-    def _written(self):
+    def _written(self) -> Iterator[None]:
         try:
             yield
         except lmdb.MapFullError:
@@ -136,21 +143,23 @@ class FeatureStore:
 class StoredVectors:
     """A sequence of float16 arrays `(tokens, layers, width)` that are read from the disk when they are asked for."""
 
-    def __init__(self, environment, keys, shapes):
+    def __init__(
+        self, environment: lmdb.Environment, keys: Sequence[bytes], shapes: Sequence[tuple[int, int, int]]
+    ) -> None:
         self._transaction = environment.begin(buffers=True)
         self.keys = keys
         self.shapes = shapes
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.keys)
 
-    def __getitem__(self, row):
+    def __getitem__(self, row: int) -> np.ndarray:
         if self.shapes[row][0] == 0:
             return np.zeros(self.shapes[row], np.float16)
         return np.frombuffer(self._transaction.get(self.keys[row]), np.float16).reshape(self.shapes[row])
 
 
-def stores(folder=None):
+def stores(folder: str | Path | None = None) -> list[dict[str, Any]]:
     """What lies in the store: a list of dicts with `path`, `name`, `fingerprint`, `sentences`, `bytes`."""
     result = []
     for path in sorted(store_folder(folder).glob("*/data.mdb")):
@@ -166,11 +175,11 @@ def stores(folder=None):
     return result
 
 
-def console_progress(name):
+def console_progress(name: str) -> Callable[[int, int], None]:
     """`progress` for `FeatureStore.vectors` that tells on standard error how far it is and how long it takes."""
     started, last = time.monotonic(), [0.0]
 
-    def show(done, total):
+    def show(done: int, total: int) -> None:
         now = time.monotonic()
         if now - last[0] < 5 and done < total:
             return
@@ -181,8 +190,8 @@ def console_progress(name):
     return show
 
 
-def _batches(rows, sentences):
-    batch = []
+def _batches(rows: Sequence[int], sentences: Sequence[Sequence[str]]) -> Iterator[list[int]]:
+    batch: list[int] = []
     for row in rows:
         if batch and (len(batch) + 1) * len(sentences[row]) > TOKENS:
             yield batch
@@ -192,12 +201,12 @@ def _batches(rows, sentences):
         yield batch
 
 
-def _key(sentence):
+def _key(sentence: Sequence[str]) -> bytes:
     # Lengths too: no token can play the separator.
     return hashlib.sha256(json.dumps(list(sentence)).encode()).digest()
 
 
-def _whole(path):
+def _whole(path: Path) -> bool:
     """Whether the file holds all the pages it counts: reading beyond the end of a mapped file kills the process."""
     file = path / "data.mdb"
     if not file.exists():

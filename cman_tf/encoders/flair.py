@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ class FlairFolder:
         InputError: a file is missing or broken, or the alphabet does not fit the weights.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | Path) -> None:
         folder = Path(os.path.expanduser(folder))
         self.characters = read_json(folder / "char2id.json")
         tensors = _read(folder / "lm.npz")
@@ -47,7 +48,7 @@ class FlairFolder:
         self.width = sum(self.weights[f"layer_0/{name}/recurrent"].shape[0] for name in ("forward", "backward"))
 
 
-def _read(path):
+def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
@@ -56,7 +57,9 @@ def _read(path):
         raise InputError(f"Flair's weights must be an .npz file. Received: {path} ({reason(error)})") from None
 
 
-def _direction(direction, tensors, characters, folder):
+def _direction(
+    direction: str, tensors: Mapping[str, np.ndarray], characters: Mapping[str, int], folder: Path
+) -> dict[str, np.ndarray]:
     found = {}
     for name, source in _TENSORS.items():
         value = tensors.get(f"{direction}/{source}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +41,7 @@ class HuggingFaceFolder:
         InputError: a file is missing or broken, the model is of another kind, or its parts do not fit each other.
     """
 
-    def __init__(self, kind, folder):
+    def __init__(self, kind: str, folder: str | Path) -> None:
         folder = Path(os.path.expanduser(folder))
         if not folder.is_dir():
             raise InputError(f"A Hugging Face folder must be there. Received: {folder}")
@@ -52,7 +54,7 @@ class HuggingFaceFolder:
             self._check_weights()
         self.licence = _licence(folder / "README.md")
 
-    def _read_config(self, path):
+    def _read_config(self, path: Path) -> None:
         config = read_json(path)
         with located(path):
             if config.get("model_type") != self.kind:
@@ -86,7 +88,7 @@ class HuggingFaceFolder:
             if self.positions < _LEAST_POSITIONS:
                 raise InputError(f"An encoder must have {_LEAST_POSITIONS} positions. Received: {self.positions}")
 
-    def _read_tokenizer(self, path):
+    def _read_tokenizer(self, path: Path) -> None:
         config = read_json(path)
         with located(path):
             self.lower_case = _switch(config, "do_lower_case", True)
@@ -97,13 +99,13 @@ class HuggingFaceFolder:
             self.unknown = _token(config, "unk_token", "[UNK]")
             self.begin, self.end = _token(config, "cls_token", begin), _token(config, "sep_token", end)
 
-    def _read_vocabulary(self, path):
+    def _read_vocabulary(self, path: Path) -> None:
         self.vocabulary = read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
         with located(path):
             for piece in (self.unknown, self.begin, self.end):
                 if piece not in self.vocabulary:
                     raise InputError(f"The vocabulary must hold the tokenizer's special pieces. Received: no {piece}")
-            lines = {}
+            lines: dict[str, int] = {}
             for line, piece in enumerate(self.vocabulary, 1):
                 if lines.setdefault(piece, line) != line:
                     raise InputError(
@@ -111,7 +113,7 @@ class HuggingFaceFolder:
                         f"{line}"
                     )
 
-    def _check_weights(self):
+    def _check_weights(self) -> None:
         rows, width = self.weights["layer_0/word"].shape
         if rows != len(self.vocabulary):
             raise InputError(
@@ -131,7 +133,7 @@ class HuggingFaceFolder:
             raise InputError(f"`hidden_size` must fit the weights. Received: {self.hidden} in config.json, {width}")
 
 
-def read_json(path):
+def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file.
 
     Raises:
@@ -147,7 +149,7 @@ def read_json(path):
     return value
 
 
-def read_tensors(folder):
+def read_tensors(folder: str | Path) -> dict[str, np.ndarray]:
     """All tensors of a folder's `*.safetensors`, dict of names to arrays.
 
     Raises:
@@ -175,7 +177,9 @@ def read_tensors(folder):
     return {name: value.astype(np.float32) for name, value in tensors.items() if value.dtype.kind == "f"}
 
 
-def _number(config, name, kind=int, default=None):
+def _number(
+    config: Mapping[str, Any], name: str, kind: type[int] | type[float] = int, default: float | None = None
+) -> Any:
     value = config.get(name, default)
     numbers = (int, float) if kind is float else (int,)
     if isinstance(value, bool) or not isinstance(value, numbers) or value < 0 or (default is None and value < 1):
@@ -183,14 +187,14 @@ def _number(config, name, kind=int, default=None):
     return value
 
 
-def _switch(config, name, default):
+def _switch(config: Mapping[str, Any], name: str, default: bool) -> bool:
     value = config.get(name)
     if value is not None and not isinstance(value, bool):
         raise InputError(f"`{name}` must be true or false. Received: {value!r}")
     return default if value is None else value
 
 
-def _token(config, name, default):
+def _token(config: Mapping[str, Any], name: str, default: str) -> str:
     value = config.get(name, default)
     value = value.get("content") if isinstance(value, dict) else value
     if not isinstance(value, str):
@@ -198,7 +202,7 @@ def _token(config, name, default):
     return value
 
 
-def _licence(path):
+def _licence(path: Path) -> str:
     """What the page says in its first block, between lines of three dashes."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")

@@ -8,13 +8,14 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from cman_tf.data.formats.reading import reason
-from cman_tf.encoders.card import FILE
+from cman_tf.encoders.card import FILE, Card
 from cman_tf.errors import InputError
 
 # Part of every fingerprint: to be changed when the same weights begin to give other vectors.
@@ -49,7 +50,7 @@ class EncoderModule(tf.Module):
     # tf.Module's property would not be saved; a list is.
     trainable_variables = None
 
-    def __init__(self, encoder, card, card_file):
+    def __init__(self, encoder: tf.Module, card: Card, card_file: str | Path) -> None:
         super().__init__()
         self.encoder = encoder
         self.trainable_variables = list(encoder.trainable_variables)
@@ -60,11 +61,11 @@ class EncoderModule(tf.Module):
         self._shape = [None, None, card.layers, card.width]
 
     @tf.function(autograph=False)
-    def __call__(self, tokens, training=False):
+    def __call__(self, tokens: tf.Tensor, training: bool = False) -> tf.Tensor:
         return tf.ensure_shape(self.encoder(tokens, training), self._shape)
 
 
-def save(encoder, card, out):
+def save(encoder: tf.Module, card: Card, out: str | Path) -> None:
     """Write an encoder as a folder, whole or not at all.
 
     Args:
@@ -96,7 +97,7 @@ def save(encoder, card, out):
             shutil.rmtree(temporary)
 
 
-def new_folder(out):
+def new_folder(out: str | Path) -> Path:
     """`out` as a path.
 
     Raises:
@@ -108,7 +109,7 @@ def new_folder(out):
     return out
 
 
-def fingerprint(kind, weights, vocabulary):
+def fingerprint(kind: str, weights: Mapping[str, np.ndarray], vocabulary: bytes) -> str:
     """SHA-256 of all that decides an encoder's vectors.
 
     Args:
@@ -122,5 +123,5 @@ def fingerprint(kind, weights, vocabulary):
     digest = hashlib.sha256(_REVISION + kind.encode() + b"\0" + vocabulary)
     for name, value in sorted(weights.items()):
         digest.update(f"\0{name}{value.shape}{value.dtype}\0".encode())
-        digest.update(np.ascontiguousarray(value))
+        digest.update(np.ascontiguousarray(value))  # type: ignore[arg-type]
     return digest.hexdigest()

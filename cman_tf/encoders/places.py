@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import platformdirs
@@ -10,7 +11,7 @@ import platformdirs
 ENCODERS_VARIABLE = "CMAN_TF_ENCODERS"
 
 
-def find(name):
+def find(name: str) -> str:
     """The address or path of an encoder or a vector file.
 
     Args:
@@ -23,13 +24,13 @@ def find(name):
     if "://" in name:
         return name
     given = os.environ.get(ENCODERS_VARIABLE)
-    places = [given] if given else ["encoders", platformdirs.user_cache_path("cman-tf") / "encoders"]
+    places: list[str | Path] = [given] if given else ["encoders", platformdirs.user_cache_path("cman-tf") / "encoders"]
     for path in (Path(name), *(Path(place, name) for place in places)):
         if path.expanduser().exists():
             return str(path.expanduser())
     return name
 
 
-def input_names(encoders):
+def input_names(encoders: Iterable[object]) -> list[str]:
     """The network's input for each encoder: `contextual_1`, `contextual_2`, ..."""
     return [f"contextual_{number}" for number, _ in enumerate(encoders, 1)]

@@ -9,7 +9,7 @@ from cman_tf import cli
 from cman_tf.errors import InputError
 
 
-def command(argv):
+def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman-encoder-store",
         "Show or remove the contextual vectors that frozen encoders left on disk.",
@@ -40,7 +40,7 @@ def command(argv):
         print(f"No vectors in {store_folder(args.folder)}")
 
 
-def main():
+def main() -> None:
     sys.exit(cli.run("cman-encoder-store", command))
 
 

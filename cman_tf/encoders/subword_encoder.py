@@ -1,8 +1,15 @@
 """Word pieces and a Transformer, joined to vectors for tokens."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
 from cman_tf.encoders.subwords import Windows, WordPieces
+
+if TYPE_CHECKING:
+    from cman_tf.encoders.transformer import Transformer
 
 
 class SubwordEncoder(tf.Module):
@@ -25,7 +32,7 @@ class SubwordEncoder(tf.Module):
         `(batch, tokens)` -> `(batch, tokens, layers, width)`, 0 at padding.
     """
 
-    def __init__(self, pieces: WordPieces, transformer, begin, end, positions):
+    def __init__(self, pieces: WordPieces, transformer: Transformer, begin: int, end: int, positions: int) -> None:
         super().__init__()
         self.pieces = pieces
         self.transformer = transformer
@@ -33,7 +40,7 @@ class SubwordEncoder(tf.Module):
         self.end = end
         self.positions = positions
 
-    def __call__(self, tokens, training=False):
+    def __call__(self, tokens: tf.Tensor, training: bool = False) -> tf.Tensor:
         there = tokens != ""
         ids = self.pieces(tf.boolean_mask(tokens, there))
         groups = tf.cast(ids.row_lengths(), tf.int32)
@@ -51,7 +58,7 @@ class SubwordEncoder(tf.Module):
         shape = tf.concat([tf.shape(tokens), layers.shape[1:]], axis=0)
         return tf.scatter_nd(words, layers, shape)
 
-    def _rows(self, ids, pieces):
+    def _rows(self, ids: tf.Tensor, pieces: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
         ids = tf.ragged.map_flat_values(lambda index: tf.gather(ids, index), pieces)
         border = tf.ones([ids.nrows(), 1], tf.int32)
         ids = tf.concat([self.begin * border, ids, self.end * border], axis=1)

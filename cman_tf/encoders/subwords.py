@@ -1,5 +1,9 @@
 """Tokens to word pieces, and sentences to windows no longer than an encoder's positions, inside the graph."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import tensorflow as tf
 import tensorflow_text as text
 
@@ -23,7 +27,7 @@ class WordPieces(tf.Module):
         Devlin et al. (2019); Song et al. (2021), Fast WordPiece Tokenization.
     """
 
-    def __init__(self, vocabulary, unknown, lower_case, strip_accents):
+    def __init__(self, vocabulary: Sequence[str], unknown: str, lower_case: bool, strip_accents: bool) -> None:
         super().__init__()
         self.unknown = vocabulary.index(unknown)
         self.lower_case = lower_case
@@ -35,7 +39,7 @@ class WordPieces(tf.Module):
 
     # A function, so that the two traces of an encoder share its tables.
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
-    def __call__(self, tokens):
+    def __call__(self, tokens: tf.Tensor) -> tf.RaggedTensor:
         tokens = tf.strings.unicode_transcode(tokens, "UTF-8", "UTF-8", errors="replace")
         # Blanks stay: they divide. Other control characters, and what was no UTF-8, are dropped.
         tokens = tf.strings.regex_replace(tokens, r"[\t\n\r]", " ")
@@ -65,7 +69,7 @@ class Windows:
             and in order.
     """
 
-    def __init__(self, sizes, capacity):
+    def __init__(self, sizes: tf.Tensor, capacity: int) -> None:
         self._stride = capacity // 2
         self._capacity = capacity
         self._sizes = sizes
@@ -79,7 +83,7 @@ class Windows:
         starts = self._start(index, sentence) + tf.gather(self._offsets, sentence)
         self.pieces = tf.ragged.range(starts, starts + tf.minimum(tf.gather(sizes, sentence), capacity))
 
-    def locate(self, groups):
+    def locate(self, groups: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Where each piece has most context.
 
         Args:
@@ -103,8 +107,8 @@ class Windows:
         index = tf.where(self._distance(anchor, last, sentence) <= self._distance(anchor, index, sentence), last, index)
         return tf.gather(self._first, sentence) + index, place - self._start(index, sentence)
 
-    def _start(self, index, sentence):
+    def _start(self, index: tf.Tensor, sentence: tf.Tensor) -> tf.Tensor:
         return tf.minimum(index * self._stride, tf.gather(self._beyond, sentence))
 
-    def _distance(self, anchor, index, sentence):
+    def _distance(self, anchor: tf.Tensor, index: tf.Tensor, sentence: tf.Tensor) -> tf.Tensor:
         return tf.abs(2 * (anchor - self._start(index, sentence)) - (self._capacity - 1))

@@ -1,8 +1,15 @@
 """The forward pass of BERT and MPNet, with every layer's output."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
+
+if TYPE_CHECKING:
+    import numpy as np
 
 ACTIVATIONS = {
     "gelu": lambda inputs: tf.nn.gelu(inputs, approximate=False),
@@ -46,15 +53,15 @@ class Transformer(tf.Module):
 
     def __init__(
         self,
-        weights,
-        layers,
-        heads,
-        activation="gelu",
-        epsilon=1e-12,
-        dropout=0.1,
-        attention_dropout=0.1,
-        first_position=0,
-    ):
+        weights: Mapping[str, np.ndarray],
+        layers: int,
+        heads: int,
+        activation: str = "gelu",
+        epsilon: float = 1e-12,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.1,
+        first_position: int = 0,
+    ) -> None:
         super().__init__()
         self.layers = layers
         self.heads = heads
@@ -67,7 +74,7 @@ class Transformer(tf.Module):
         # Its state is a variable, so that a training can seed it and a resumed one goes on with the same numbers.
         self.generator = tf.random.Generator.from_seed(0)
 
-    def __call__(self, ids, lengths, training):
+    def __call__(self, ids: tf.Tensor, lengths: tf.Tensor, training: bool) -> list[tf.Tensor]:
         rows, width = tf.unstack(tf.shape(ids))
         there = tf.sequence_mask(lengths, width)
         flat = tf.cast(tf.where(tf.reshape(there, [-1])), tf.int32)[:, 0]
@@ -85,14 +92,24 @@ class Transformer(tf.Module):
             states.append(self._norm(inner + outer, f"layer_{layer}/norm"))
         return states
 
-    def _embed(self, ids, positions, training):
+    def _embed(self, ids: tf.Tensor, positions: tf.Tensor, training: bool) -> tf.Tensor:
         result = tf.gather(self.weights["layer_0/word"], ids)
         result += tf.gather(self.weights["layer_0/position"], positions + self.first_position)
         if "layer_0/type" in self.weights:
             result += self.weights["layer_0/type"]
         return self._drop(self._norm(result, "layer_0/norm"), self.dropout, training)
 
-    def _attend(self, states, name, bias, flat, padded, rows, width, training):
+    def _attend(
+        self,
+        states: tf.Tensor,
+        name: str,
+        bias: tf.Tensor,
+        flat: tf.Tensor,
+        padded: tf.Tensor,
+        rows: tf.Tensor,
+        width: tf.Tensor,
+        training: bool,
+    ) -> tf.Tensor:
         hidden = states.shape[-1]
         # One product for queries, keys and values.
         joint = tf.reshape(tf.gather(self._dense(states, f"{name}/input"), padded), [rows, width, 3, self.heads, -1])
@@ -103,7 +120,7 @@ class Transformer(tf.Module):
         context = tf.reshape(tf.transpose(tf.matmul(shares, value), [0, 2, 1, 3]), [rows * width, hidden])
         return self._drop(self._dense(tf.gather(context, flat), f"{name}/output"), self.dropout, training)
 
-    def _relative(self, width):
+    def _relative(self, width: tf.Tensor) -> tf.Tensor:
         """A learnt bias for the distance of two positions, `(1, heads, pieces, pieces)`: exact if near, else binned."""
         table = self.weights["layer_0/relative"]
         half = table.shape[0] // 2
@@ -113,22 +130,22 @@ class Transformer(tf.Module):
         bucket = tf.gather(bins, tf.minimum(tf.abs(ahead), _FAR)) + tf.where(ahead > 0, half, 0)
         return tf.transpose(tf.gather(table, bucket), [2, 0, 1])[None]
 
-    def _dense(self, inputs, name):
+    def _dense(self, inputs: tf.Tensor, name: str) -> tf.Tensor:
         return tf.nn.bias_add(tf.matmul(inputs, self.weights[f"{name}/kernel"]), self.weights[f"{name}/bias"])
 
-    def _norm(self, inputs, name):
+    def _norm(self, inputs: tf.Tensor, name: str) -> tf.Tensor:
         mean, variance = tf.nn.moments(inputs, axes=[-1], keepdims=True)
         return tf.nn.batch_normalization(
             inputs, mean, variance, self.weights[f"{name}/offset"], self.weights[f"{name}/scale"], self.epsilon
         )
 
-    def _drop(self, inputs, rate, training):
+    def _drop(self, inputs: tf.Tensor, rate: float, training: bool) -> tf.Tensor:
         if not training or not rate:
             return inputs
         return tf.nn.experimental.general_dropout(inputs, rate, uniform_sampler=self.generator.uniform)
 
 
-def _bin(distance, bins):
+def _bin(distance: int, bins: int) -> int:
     """Half of the bins hold one distance each, the others ever more, up to `_FAR`."""
     exact = bins // 2
     if distance < exact:

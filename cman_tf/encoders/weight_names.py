@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 
 from cman_tf.errors import InputError
@@ -39,7 +42,7 @@ NAMES = {
 }
 
 
-def canonical(kind, layers, tensors, where):
+def canonical(kind: str, layers: int, tensors: Mapping[str, np.ndarray], where: str | Path) -> dict[str, np.ndarray]:
     """Published tensors under the names, and in the form, that `Transformer` takes.
 
     Args:
@@ -79,11 +82,11 @@ def canonical(kind, layers, tensors, where):
 
 
 class _Reader:
-    def __init__(self, tensors, kind, where):
+    def __init__(self, tensors: Mapping[str, np.ndarray], kind: str, where: str | Path) -> None:
         self._tensors = {name.removeprefix(f"{kind}."): value for name, value in tensors.items()}
         self._where = where
 
-    def tensor(self, name, rank):
+    def tensor(self, name: str, rank: int) -> np.ndarray:
         if name not in self._tensors:
             raise InputError(f"The weights must hold every tensor. Received: no {name} in {self._where}")
         value = self._tensors[name]
@@ -95,11 +98,11 @@ class _Reader:
             raise InputError(f"The weights must be finite. Received: {name} in {self._where}")
         return value
 
-    def dense(self, name, source):
+    def dense(self, name: str, source: str) -> dict[str, np.ndarray]:
         kernel = self.tensor(f"{source}.weight", 2)
         return {f"{name}/kernel": kernel.T.copy(), f"{name}/bias": self.tensor(f"{source}.bias", 1)}
 
-    def norm(self, name, source):
+    def norm(self, name: str, source: str) -> dict[str, np.ndarray]:
         scale, offset = ("gamma", "beta") if f"{source}.gamma" in self._tensors else ("weight", "bias")
         return {
             f"{name}/scale": self.tensor(f"{source}.{scale}", 1),
@@ -107,7 +110,7 @@ class _Reader:
         }
 
 
-def _check_widths(weights, where):
+def _check_widths(weights: Mapping[str, np.ndarray], where: str | Path) -> None:
     hidden = weights["layer_0/word"].shape[1]
     for name, value in weights.items():
         inner = weights[name.rsplit("/", 2)[0] + "/up/kernel"].shape[1] if "/up/" in name or "/down/" in name else None

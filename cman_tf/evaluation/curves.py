@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -34,12 +34,12 @@ def curves_html(history: Sequence[Mapping[str, Any]]) -> str:
     return "".join(figures)
 
 
-def _points(history, column, factor=1):
+def _points(history: Sequence[Mapping[str, Any]], column: str, factor: float = 1) -> list[tuple[float, float | None]]:
     points = [(_number(row.get("epoch")), _number(row.get(column))) for row in history]
     return [(x, None if y is None else y * factor) for x, y in points if x is not None]
 
 
-def _number(value):
+def _number(value: Any) -> float | None:
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -47,14 +47,14 @@ def _number(value):
     return number if math.isfinite(number) else None
 
 
-def _figure(title, series):
-    points = [point for line in series.values() for point in line if point[1] is not None]
+def _figure(title: str, series: Mapping[str, Sequence[tuple[float, float | None]]]) -> str:
+    points = [(x, y) for line in series.values() for x, y in line if y is not None]
     if not points:
         return ""
     first, last = min(x for x, _ in points), max(x for x, _ in points)
     ticks = _ticks(max(y for _, y in points))
 
-    def place(x, y):
+    def place(x: float, y: float) -> tuple[float, float]:
         across = (x - first) / (last - first) if last > first else 0.5
         return (
             _LEFT + across * (_WIDTH - _LEFT - _RIGHT),
@@ -83,7 +83,9 @@ def _figure(title, series):
     )
 
 
-def _paths(line, place):
+def _paths(
+    line: Sequence[tuple[float, float | None]], place: Callable[[float, float], tuple[float, float]]
+) -> list[str]:
     """SVG paths of the unbroken stretches of `line`; a single point becomes a dot (a path of length 0)."""
     paths, stretch = [], []
     for x, y in [*line, (0, None)]:
@@ -95,7 +97,7 @@ def _paths(line, place):
     return paths
 
 
-def _ticks(highest):
+def _ticks(highest: float) -> list[float]:
     """About five round numbers from 0 to at least `highest`."""
     if highest <= 0:
         return [0, 1]

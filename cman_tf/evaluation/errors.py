@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from cman_tf.data.document import Document
+from cman_tf.data.document import Document, Entity, Relation
 
 ENTITY_KINDS = ("right", "wrong type", "wrong boundary", "missed", "spurious")
 RELATION_KINDS = ("right", "wrong type", "wrong direction", "wrong entity", "missed", "spurious")
@@ -79,11 +80,11 @@ def count_kinds(gold: Sequence[Document], predicted: Sequence[Document]) -> dict
     }
 
 
-def _compare_entities(gold, predicted):
-    def same_boundaries(one, other):
+def _compare_entities(gold: Document, predicted: Document) -> list[Finding]:
+    def same_boundaries(one: Entity, other: Entity) -> bool:
         return (one.start, one.end) == (other.start, other.end)
 
-    def shared_tokens(one, other):
+    def shared_tokens(one: Entity, other: Entity) -> int:
         return min(one.end, other.end) - max(one.start, other.start)
 
     matching = _Matching(_distinct(gold.entities), _distinct(predicted.entities))
@@ -100,16 +101,16 @@ def _compare_entities(gold, predicted):
     return matching.finish(lambda entity: (entity.start, entity.end))
 
 
-def _compare_relations(gold, predicted, entity_findings):
+def _compare_relations(gold: Document, predicted: Document, entity_findings: Sequence[Finding]) -> list[Finding]:
     gold_of = {finding.predicted: finding.gold for finding in entity_findings}
     right = {finding.gold for finding in entity_findings if finding.kind == "right"}
     # A relation may name any of several equal entities; the findings know the first of them.
     first_gold, first_predicted = _first_equal(gold.entities), _first_equal(predicted.entities)
 
-    def annotated(relation):
+    def annotated(relation: Relation) -> tuple[str, int, int]:
         return relation.type, first_gold[relation.head], first_gold[relation.tail]
 
-    def in_gold_indices(relation):
+    def in_gold_indices(relation: Relation) -> tuple[str | int | None, ...]:
         """The predicted relation told with indices of gold entities; None for an entity without partner."""
         return (relation.type, *(gold_of.get(first_predicted[i]) for i in (relation.head, relation.tail)))
 
@@ -121,12 +122,12 @@ def _compare_relations(gold, predicted, entity_findings):
         ),
     )
 
-    def same(one, other, *, swapped=False, any_type=False):
+    def same(one: Relation, other: Relation, *, swapped: bool = False, any_type: bool = False) -> bool:
         type_one, *ends_one = annotated(one)
         type_other, *ends_other = in_gold_indices(other)
         return (any_type or type_one == type_other) and ends_one == (ends_other[::-1] if swapped else ends_other)
 
-    def strictly(one):
+    def strictly(one: Relation) -> bool:
         return {first_gold[one.head], first_gold[one.tail]} <= right
 
     matching.pair("right", lambda one, other: strictly(one) and same(one, other))
@@ -140,18 +141,18 @@ def _compare_relations(gold, predicted, entity_findings):
 class _Matching:
     """Gold and predicted items not yet paired, by index, and the findings so far."""
 
-    def __init__(self, gold, predicted):
+    def __init__(self, gold: dict[int, Any], predicted: dict[int, Any]) -> None:
         self.gold, self.predicted = gold, predicted
-        self._all_gold = dict(gold)
-        self.findings = []
+        self._all_gold: dict[Any, Any] = dict(gold)
+        self.findings: list[Finding] = []
 
-    def take(self, kind, i, j):
+    def take(self, kind: str, i: int, j: int) -> None:
         """Pair gold item `i` with predicted item `j`, unless one of them has a partner."""
         if i in self.gold and j in self.predicted:
             del self.gold[i], self.predicted[j]
             self.findings.append(Finding(kind, i, j))
 
-    def pair(self, kind, alike):
+    def pair(self, kind: str, alike: Callable[[Any, Any], bool]) -> None:
         """Pair what is alike, in the order of the documents."""
         for i, one in list(self.gold.items()):
             for j, other in list(self.predicted.items()):
@@ -159,22 +160,22 @@ class _Matching:
                     self.take(kind, i, j)
                     break
 
-    def finish(self, position):
+    def finish(self, position: Callable[[Any], tuple[int, int]]) -> list[Finding]:
         """All findings, what is left being missed or spurious."""
         self.findings += [Finding("missed", i, None) for i in self.gold]
         spurious = [Finding("spurious", None, j) for j in self.predicted]
         return sorted(self.findings, key=lambda finding: position(self._all_gold[finding.gold])) + spurious
 
 
-def _distinct(items, key=lambda item: item):
+def _distinct(items: Iterable[Any], key: Callable[[Any], Hashable] = lambda item: item) -> dict[int, Any]:
     """`{index: item}` without repeats."""
-    seen = {}
+    seen: dict[Hashable, tuple[int, Any]] = {}
     for index, item in enumerate(items):
         seen.setdefault(key(item), (index, item))
     return dict(seen.values())
 
 
-def _first_equal(items):
+def _first_equal(items: Iterable[Hashable]) -> list[int]:
     """For each item the index of the first one equal to it."""
-    first = {}
+    first: dict[Hashable, int] = {}
     return [first.setdefault(item, index) for index, item in enumerate(items)]

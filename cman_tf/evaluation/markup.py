@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib import resources
 
-from cman_tf.data.document import Document
+from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.evaluation.errors import compare
 
 SYMBOLS = {
@@ -73,7 +73,7 @@ def comparison_html(gold: Document, predicted: Document, hues: Mapping[str, int]
         one = None if finding.gold is None else gold.relations[finding.gold]
         other = None if finding.predicted is None else predicted.relations[finding.predicted]
         if other is None:
-            items.append(_relation_item(gold, one, finding.kind))
+            items.append(_relation_item(gold, one, finding.kind))  # type: ignore[arg-type]
         elif one is None or finding.kind == "right":
             items.append(_relation_item(predicted, other, finding.kind))
         else:
@@ -103,7 +103,9 @@ def page_file(name: str) -> str:
     return (resources.files("cman_tf.evaluation") / "page" / name).read_text(encoding="utf-8")
 
 
-def _line(document, marks, hues, label=""):
+def _line(
+    document: Document, marks: Sequence[tuple[Entity, str | None]], hues: Mapping[str, int], label: str = ""
+) -> str:
     """The sentence with `marks`, `(entity, kind of error or None)`; again for marks that overlap earlier ones."""
     tag = f'<span class="side">{label}</span>' if label else ""
     return "".join(
@@ -112,9 +114,9 @@ def _line(document, marks, hues, label=""):
     )
 
 
-def _layers(marks):
+def _layers(marks: Sequence[tuple[Entity, str | None]]) -> list[list[tuple[Entity, str | None]]]:
     """`marks` in the order of the text, split into lists in which none overlap; at least one list."""
-    layers = [[]]
+    layers: list[list[tuple[Entity, str | None]]] = [[]]
     for mark in sorted(marks, key=lambda mark: (mark[0].start, -mark[0].end)):
         for layer in layers:
             if not layer or layer[-1][0].end <= mark[0].start:
@@ -125,7 +127,7 @@ def _layers(marks):
     return layers
 
 
-def _marked(document, marks, hues):
+def _marked(document: Document, marks: Sequence[tuple[Entity, str | None]], hues: Mapping[str, int]) -> str:
     parts, position = [], document.offsets[0][0] if document.tokens else 0
     for entity, kind in marks:
         start, end = document.char_span(entity)
@@ -135,11 +137,11 @@ def _marked(document, marks, hues):
     return "".join([*parts, _plain(rest)])
 
 
-def _plain(text):
+def _plain(text: str) -> str:
     return text_html(text) if text else ""
 
 
-def _mark(document, entity, kind, hues):
+def _mark(document: Document, entity: Entity, kind: str | None, hues: Mapping[str, int]) -> str:
     symbol, css, title = "", "", entity.type
     if kind is not None:
         symbol, css, title = f"<b>{SYMBOLS[kind]}</b> ", f" {kind_class(kind)}", f"{kind}: {entity.type}"
@@ -150,7 +152,9 @@ def _mark(document, entity, kind, hues):
     )
 
 
-def _relation_item(document, relation, kind=None, gold=None):
+def _relation_item(
+    document: Document, relation: Relation, kind: str | None = None, gold: tuple[Document, Relation] | None = None
+) -> str:
     """A relation as found, or as annotated if it was missed; `gold` is what it should have been, if something."""
     # A wrong entity may read like the right one: only the types tell them apart.
     typed = kind == "wrong entity"
@@ -164,7 +168,7 @@ def _relation_item(document, relation, kind=None, gold=None):
     )
 
 
-def _relation(document, relation, typed=False):
+def _relation(document: Document, relation: Relation, typed: bool = False) -> str:
     ends = []
     for entity in (document.entities[relation.head], document.entities[relation.tail]):
         type_html = f' <span class="score">{escape(entity.type)}</span>' if typed else ""
@@ -172,15 +176,15 @@ def _relation(document, relation, typed=False):
     return f' <span class="arrow">--{escape(relation.type)}--&gt;</span> '.join(ends)
 
 
-def _list(items):
+def _list(items: Iterable[str]) -> str:
     return f'<ul class="links">{"".join(items)}</ul>' if items else ""
 
 
-def _score(item):
+def _score(item: Entity | Relation) -> str:
     return "" if item.score is None else f' <span class="score">{item.score:.2f}</span>'
 
 
-def _direction(text):
+def _direction(text: str) -> str:
     """Direction of the first letter that has one, as the Unicode bidirectional algorithm finds a paragraph's."""
     for character in text:
         direction = unicodedata.bidirectional(character)

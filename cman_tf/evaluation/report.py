@@ -108,7 +108,7 @@ def write_extraction_page(path: str | Path, documents: Sequence[Document], *, ti
     _write(path, title, "", filters, counts, rows)
 
 
-def _headline(metrics):
+def _headline(metrics: Mapping[str, Any]) -> str:
     """The two figures that a reader looks for first."""
     cards = "".join(
         f'<div class="card {item}"><b>{percent(metrics["strict"]["micro"][item]["f1"])}</b> '
@@ -123,13 +123,13 @@ def _headline(metrics):
     return f'<div class="cards">{cards}</div>{note}'
 
 
-def _row(number, document, keys, body):
+def _row(number: int, document: Document, keys: Sequence[str], body: str) -> str:
     name = f"<br> {text_html(document.id)}" if document.id else ""
     kinds = " ".join(dict.fromkeys(keys))
     return f'<article data-kinds="{kinds}"><header>#{number}{name}</header><div>{body}</div></article>'
 
 
-def _filters(filters, counts):
+def _filters(filters: Sequence[tuple[str, Sequence[tuple[str, str, str, str]]]], counts: Mapping[str, int]) -> str:
     groups = []
     for name, choices in filters:
         chips = "".join(
@@ -142,7 +142,14 @@ def _filters(filters, counts):
     return "".join(groups)
 
 
-def _write(path, title, summary, filters, counts, rows):
+def _write(
+    path: str | Path,
+    title: str,
+    summary: str,
+    filters: Sequence[tuple[str, Sequence[tuple[str, str, str, str]]]],
+    counts: Mapping[str, int],
+    rows: Sequence[str],
+) -> None:
     page = Template(page_file("page.html")).substitute(
         title=escape(title),
         style=page_file("marks.css") + page_file("page.css"),

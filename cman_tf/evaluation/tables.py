@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from io import StringIO
 from typing import Any
@@ -73,8 +73,9 @@ def evaluation_text(metrics: Mapping[str, Any]) -> str:
     return text_table(metrics) + (f"\n{_text(tables, note)}" if tables or note else "")
 
 
-def _text(tables, note):
-    console = Console(file=StringIO(), width=100, color_system=None)
+def _text(tables: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]], note: str) -> str:
+    text = StringIO()
+    console = Console(file=text, width=100, color_system=None)
     for headings, rows in tables:
         table = Table(box=SIMPLE, pad_edge=False)
         for position, heading in enumerate(headings):
@@ -85,7 +86,7 @@ def _text(tables, note):
         console.print(table)
     if note:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
-    lines = console.file.getvalue().splitlines()
+    lines = text.getvalue().splitlines()
     return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
 
 
@@ -125,7 +126,7 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.2f}"
 
 
-def _summary(metrics):
+def _summary(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     headings = ["", "Entities P", "R", "F1", "Relations P", "R", "F1"]
     rows = [
         [f"{mode} {average}", *(percent(metrics[mode][average][item][rate]) for item in ITEMS for rate in _RATES)]
@@ -135,7 +136,7 @@ def _summary(metrics):
     return headings, rows
 
 
-def _types(metrics):
+def _types(metrics: Mapping[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
     tables = []
     for item, heading in (("entities", "Entity type"), ("relations", "Relation type")):
         rows = [
@@ -146,7 +147,7 @@ def _types(metrics):
     return tables
 
 
-def _html_table(headings, rows):
+def _html_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
     body = "".join(
         f"<tr><th>{escape(first)}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
 from cman_tf.errors import InputError
 from cman_tf.layers.attention_unit import BLA, BSA
+
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document
+    from cman_tf.model.cman import Cman
+    from cman_tf.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Inside:
     relation_names: tuple[str, ...]
 
 
-def look_inside(predictor, document):
+def look_inside(predictor: Predictor, document: Document | str) -> Inside:
     """Run one sentence through a trained network and keep what passes between its parts.
 
     Args:
@@ -62,7 +69,7 @@ def look_inside(predictor, document):
     alphas, betas, log_norm = model.crf.forward_backward(found["emissions"], lengths)
     names = predictor.schema.tags
     return Inside(
-        tokens=document.tokens,
+        tokens=tuple(document.tokens),
         tags=tuple(names[tag] for tag in tags[0].numpy()),
         attention={
             **_attention(model.entity_network, BSA, entity_inputs, mask),
@@ -71,11 +78,11 @@ def look_inside(predictor, document):
         marginals=tf.exp(alphas + betas - log_norm[:, None, None])[0].numpy(),
         relations=tf.sigmoid(scores)[0].numpy(),
         tag_names=names,
-        relation_names=predictor.schema.relation_types,
+        relation_names=tuple(predictor.schema.relation_types),
     )
 
 
-def sentence_features(predictor, document):
+def sentence_features(predictor: Predictor, document: Document | str) -> tuple[Document, dict[str, tf.Tensor]]:
     """`(document, features)`: the sentence with its tokens, and what the network reads of a batch of it alone.
 
     Raises:
@@ -89,13 +96,15 @@ def sentence_features(predictor, document):
     return document, predictor.extractor.features(tokens)
 
 
-def token_embeddings(model, features):
+def token_embeddings(model: Cman, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """The concatenated embeddings of a batch, without dropout: float32 `(batch, tokens, width)`."""
     embedding = model.token_embedding
     return embedding({name: features[name] for name in embedding.input_names}, training=False)
 
 
-def _attention(network, kind, inputs, mask):
+def _attention(
+    network: tf.keras.Model, kind: type[BSA] | type[BLA], inputs: Mapping[str, tf.Tensor], mask: tf.Tensor
+) -> dict[str, np.ndarray]:
     """Attention of all units of a kind in a functional model."""
     units = [layer for layer in network.layers if isinstance(layer, kind) and getattr(layer, "self_attention", True)]
     if not units:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
 from cman_tf.evaluation.errors import compare
 from cman_tf.evaluation.markup import comparison_html, extraction_html, page_file, type_hues
 from cman_tf.evaluation.scorer import check_same_sentences
 
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document
 
-def found_html(documents):
+
+def found_html(documents: Sequence[Document]) -> str:
     """Sentences with their entities marked and their relations listed, one below the other.
 
     Args:
@@ -20,7 +26,7 @@ def found_html(documents):
     return _page([extraction_html(document, hues) for document in documents])
 
 
-def errors_html(gold, predicted, limit=10):
+def errors_html(gold: Sequence[Document], predicted: Sequence[Document], limit: int = 10) -> str:
     """Sentences in which something is wrong, as annotated and as predicted.
 
     Args:
@@ -44,6 +50,6 @@ def errors_html(gold, predicted, limit=10):
     return _page([comparison_html(*pair, hues) for _, pair in worst])
 
 
-def _page(parts):
+def _page(parts: Iterable[str]) -> str:
     body = "".join(f'<div style="margin: 0 0 1.2em">{part}</div>' for part in parts)
     return f'<div class="cman"><style>{page_file("marks.css")}</style>{body}</div>'

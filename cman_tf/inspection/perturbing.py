@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +13,11 @@ import tensorflow as tf
 from cman_tf.inspection.inside import sentence_features, token_embeddings
 from cman_tf.layers.dropout import Dropout
 from cman_tf.model.adversarial import perturbation
+
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document
+    from cman_tf.model.cman import Cman
+    from cman_tf.predictor import Predictor
 
 ALPHAS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
 
@@ -34,7 +41,9 @@ class Perturbing:
     random: np.ndarray
 
 
-def perturb(predictor, document, alphas=ALPHAS, directions=5, seed=1):
+def perturb(
+    predictor: Predictor, document: Document, alphas: Sequence[float] = ALPHAS, directions: int = 5, seed: int = 1
+) -> Perturbing:
     """Move the embeddings of an annotated sentence in the worst direction and in random ones, without dropout.
 
     Args:
@@ -58,7 +67,7 @@ def perturb(predictor, document, alphas=ALPHAS, directions=5, seed=1):
     # The network of training, for that of prediction has no gradient.
     loss = tf.function(lambda moved: predictor.model.joint_loss(moved, tags, relations, lengths, training=True))
 
-    def losses(direction):
+    def losses(direction: tf.Tensor) -> list[np.ndarray]:
         return [tf.stack(loss(embeddings + perturbation(direction, alpha, lengths))).numpy() for alpha in alphas]
 
     with _without_dropout(predictor.model):
@@ -70,7 +79,7 @@ def perturb(predictor, document, alphas=ALPHAS, directions=5, seed=1):
         worst, random = losses(gradient), [losses(direction) for direction in noise]
     squares = tf.reduce_sum(tf.square(gradient[0]), axis=1)
     return Perturbing(
-        tokens=document.tokens,
+        tokens=tuple(document.tokens),
         shares=tf.math.divide_no_nan(squares, tf.reduce_sum(squares)).numpy(),
         alphas=tuple(alphas),
         worst=np.array(worst),
@@ -79,7 +88,7 @@ def perturb(predictor, document, alphas=ALPHAS, directions=5, seed=1):
 
 
 @contextlib.contextmanager
-def _without_dropout(model):
+def _without_dropout(model: Cman) -> Iterator[None]:
     layers = [layer for layer in model.submodules if isinstance(layer, Dropout)]
     rates = [layer.rate for layer in layers]
     try:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cman_tf.data.choice import check_choice
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+    from cman_tf.inspection.inside import Inside
+    from cman_tf.inspection.perturbing import Perturbing
+
 _COLOURS = "Blues"
 
 
-def attention_picture(inside, unit, heads=False):
+def attention_picture(inside: Inside, unit: str, heads: bool = False) -> Figure:
     """A heat map of one unit's attention over tokens, or for BLA over labels; the darkest is its largest value.
 
     Args:
@@ -38,7 +49,7 @@ def attention_picture(inside, unit, heads=False):
     return figure
 
 
-def marginals_picture(inside):
+def marginals_picture(inside: Inside) -> Figure:
     """A heat map of the CRF's probability of each tag at each token; dots are the tags that were decoded.
 
     Args:
@@ -52,7 +63,7 @@ def marginals_picture(inside):
     return figure
 
 
-def relations_picture(inside, threshold=0.5):
+def relations_picture(inside: Inside, threshold: float = 0.5) -> Figure:
     """For each relation type a heat map of the probability that it leads from the row's to the column's token.
 
     Cells above the threshold have a frame. Relations link the last tokens of entities.
@@ -76,7 +87,7 @@ def relations_picture(inside, threshold=0.5):
     return figure
 
 
-def perturbing_picture(perturbing):
+def perturbing_picture(perturbing: Perturbing) -> Figure:
     """Which tokens the perturbation moves, and how the losses grow with its size beside random ones of that size.
 
     Args:
@@ -102,7 +113,7 @@ def perturbing_picture(perturbing):
     return figure
 
 
-def _figure(count, width, height):
+def _figure(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
     """`(figure, panels)`: a grid of `count` panels of a size in inches."""
     # Not pyplot: it would keep every figure, and look for a window system.
     from matplotlib.figure import Figure
@@ -116,11 +127,13 @@ def _figure(count, width, height):
     return figure, panels[:count]
 
 
-def _columns(count):
+def _columns(count: int) -> int:
     return 2 if count == 4 else min(count, 3)
 
 
-def _heat_map(axes, values, rows, columns, largest=1):
+def _heat_map(
+    axes: Axes, values: np.ndarray, rows: Sequence[str], columns: Sequence[str], largest: float = 1
+) -> AxesImage:
     """Draw probabilities; the names of rows and columns beside them."""
     image = axes.imshow(values, cmap=_COLOURS, vmin=0, vmax=largest, aspect="auto", interpolation="nearest")
     axes.set_yticks(range(len(rows)), [_shown(name) for name in rows], fontsize=8)
@@ -128,7 +141,7 @@ def _heat_map(axes, values, rows, columns, largest=1):
     return image
 
 
-def _shown(text):
+def _shown(text: str) -> str:
     """A token as a label: not read as mathematics, and not longer than there is room for."""
     text = text if len(text) <= 16 else text[:15] + "…"
     return text.replace("$", r"\$")

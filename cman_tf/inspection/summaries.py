@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cman_tf.data.choice import check_choice
 from cman_tf.interop.extras import optional
 from cman_tf.reproduction.sections import PAPER, runs_of
+
+if TYPE_CHECKING:
+    import networkx
+    import pandas
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BREAKDOWNS = {"by_entity_distance": "characters between entities", "by_sentence_length": "tokens in sentence"}
 
 _ENTITIES, _RELATIONS, _PAPER = "#1b6ca8", "#c8553d", "#666666"
 
 
-def history_picture(history):
+def history_picture(history: Sequence[Mapping[str, Any]]) -> Figure:
     """Loss and dev scores of a training, epoch by epoch.
 
     Args:
@@ -27,14 +36,14 @@ def history_picture(history):
     left.plot(epochs, [row["loss"] for row in history], color=_PAPER)
     left.set(title="loss", xlabel="epoch", yscale="log")
     for column, name, colour in (("dev_ner_f1", "entities", _ENTITIES), ("dev_re_f1", "relations", _RELATIONS)):
-        right.plot(epochs, [100 * row[column] if row[column] is not None else None for row in history], color=colour)
+        right.plot(epochs, [100 * row[column] if row[column] is not None else None for row in history], color=colour)  # type: ignore[arg-type]
         right.plot([], [], color=colour, label=name)
     right.set(title="strict micro F1 on dev, %", xlabel="epoch", ylim=(0, 100))
     right.legend(frameon=False, fontsize=8)
     return figure
 
 
-def graph_picture(graph):
+def graph_picture(graph: networkx.MultiDiGraph) -> Figure:
     """A drawing of the entities that have relations, and their relations.
 
     Args:
@@ -67,7 +76,7 @@ def graph_picture(graph):
     networkx.draw_networkx_edges(graph, places, ax=axes, edge_color="#999999", arrowsize=9, node_size=260)
     names = {node: mention.replace("$", r"\$") for node, mention in graph.nodes(data="mention")}
     networkx.draw_networkx_labels(graph, places, names, ax=axes, font_size=8)
-    kinds = {}
+    kinds: dict[tuple[str, str], list[str]] = {}
     for head, tail, kind in graph.edges(data="type"):
         kinds.setdefault((head, tail), []).append(kind)
     labels = {ends: ", ".join(dict.fromkeys(found)) for ends, found in kinds.items()}
@@ -82,7 +91,7 @@ def graph_picture(graph):
     return figure
 
 
-def paper_picture(folders):
+def paper_picture(folders: Sequence[Path]) -> Figure:
     """F1 on CoNLL04's test split of experiments, mean and standard deviation over seeds, below the paper's Table 1.
 
     Args:
@@ -91,7 +100,7 @@ def paper_picture(folders):
     Returns:
         `matplotlib.figure.Figure`.
     """
-    rows = [(name, [entities], [relations], _PAPER) for name, entities, relations in PAPER]
+    rows: list[tuple[Any, ...]] = [(name, [entities], [relations], _PAPER) for name, entities, relations in PAPER]
     for folder in folders:
         micro = [metrics["strict"]["micro"] for _, metrics, _ in runs_of(folder)]
         scores = [[100 * found[item]["f1"] for found in micro] for item in ("entities", "relations")]
@@ -109,7 +118,7 @@ def paper_picture(folders):
     return figure
 
 
-def breakdown_picture(folders, key):
+def breakdown_picture(folders: Sequence[Path], key: str) -> Figure:
     """F1 on the test split over the groups of a breakdown, a line for each experiment: mean over its runs.
 
     Args:
@@ -133,7 +142,7 @@ def breakdown_picture(folders, key):
     return figure
 
 
-def label_source_frame(folders):
+def label_source_frame(folders: Sequence[Path]) -> pandas.DataFrame:
     """Table 3: relation and entity F1 with the tags that the network decoded, and with gold tags, fed to the BLA units.
 
     Args:
@@ -145,7 +154,7 @@ def label_source_frame(folders):
     Raises:
         InputError: pandas is not installed.
     """
-    rows = {"CMAN, the paper's figures, ELMo": (90.62, 90.44, -0.18, 72.97, 72.80, -0.17)}
+    rows: dict[str, Sequence[float]] = {"CMAN, the paper's figures, ELMo": (90.62, 90.44, -0.18, 72.97, 72.80, -0.17)}
     for folder in folders:
         runs = [metrics for _, metrics, _ in runs_of(folder) if "gold_labels" in metrics]
         row = []
@@ -162,7 +171,7 @@ def label_source_frame(folders):
     return pandas.DataFrame(rows.values(), index=list(rows), columns=columns, dtype=float)
 
 
-def _figure(rows, columns, size, **options):
+def _figure(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Figure, list[Axes]]:
     """`(figure, panels)` of a size in inches."""
     # Not pyplot: it would keep every figure, and look for a window system.
     from matplotlib.figure import Figure

@@ -10,9 +10,12 @@
 spaCy finds the component by its entry point; this module needs no import by hand.
 """
 
-from __future__ import annotations
+# Without postponed annotations: spaCy evaluates those of a factory to check its settings.
+from collections.abc import Iterable, Iterator
+from typing import Optional
 
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.util import minibatch
 
 from cman_tf.interop import spacy_docs
@@ -31,21 +34,21 @@ class CmanComponent:
         InputError: the model is not there or cannot be loaded.
     """
 
-    def __init__(self, model, batch_size=64):
+    def __init__(self, model: str, batch_size: int = 64) -> None:
         from cman_tf.interop.saved_model import load_model
 
         self.model = load_model(model)
         self.batch_size = batch_size
         spacy_docs.spacy()
 
-    def __call__(self, doc):
+    def __call__(self, doc: Doc) -> Doc:
         return self._annotated([doc])[0]
 
-    def pipe(self, stream, batch_size=None):
+    def pipe(self, stream: Iterable[Doc], batch_size: Optional[int] = None) -> Iterator[Doc]:
         for docs in minibatch(stream, batch_size or self.batch_size):
             yield from self._annotated(list(docs))
 
-    def _annotated(self, docs):
+    def _annotated(self, docs: list[Doc]) -> list[Doc]:
         parts = [(number, *part) for number, doc in enumerate(docs) for part in spacy_docs.sentences(doc)]
         for doc in docs:
             doc.set_ents([], default="outside")
@@ -58,6 +61,6 @@ class CmanComponent:
 
 # The model has no sensible default: a run folder is a person's own.
 @Language.factory("cman", assigns=["doc.ents", "doc._.relations"])
-def make_component(nlp, name, model: str, batch_size: int = 64):
+def make_component(nlp: Language, name: str, model: str, batch_size: int = 64) -> CmanComponent:
     """What `nlp.add_pipe("cman", config=...)` calls."""
     return CmanComponent(model, batch_size)

@@ -5,11 +5,16 @@ The package's own `cman_tf.evaluation.markup.sentence_html` needs no spaCy and s
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from cman_tf.errors import InputError
 from cman_tf.interop.extras import optional
 
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document
 
-def entities(document):
+
+def entities(document: Document) -> dict[str, Any]:
     """Data of style `ent`: the sentence with its entities marked.
 
     Args:
@@ -25,7 +30,7 @@ def entities(document):
     return {"text": document.text, "ents": found, "title": document.id or None}
 
 
-def relations(document):
+def relations(document: Document) -> dict[str, Any]:
     """Data of style `dep`: entities as words with their type below, relations as arcs from head to tail.
 
     Args:
@@ -40,7 +45,9 @@ def relations(document):
     if document.overlapping():
         raise InputError("displaCy's arcs cannot show entities that overlap. Received: two that do")
     inside = {entity.start: index for index, entity in enumerate(document.entities)}
-    words, place, token = [], {}, 0
+    words: list[dict[str, str]] = []
+    place: dict[int, int] = {}
+    token = 0
     while token < len(document):
         if token in inside:
             entity = document.entities[inside[token]]
@@ -64,7 +71,7 @@ def relations(document):
     return {"words": words, "arcs": arcs}
 
 
-def render(document, style="ent", **options):
+def render(document: Document, style: str = "ent", **options: Any) -> str:
     """Draw one sentence.
 
     Args:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 from cman_tf.errors import InputError
 
 
-def optional(library, extra):
+def optional(library: str, extra: str) -> Any:
     """Import a library of an extra of this package.
 
     Args:

@@ -13,17 +13,23 @@ mention. `head` and `tail` are values of the column `entity` of the same sentenc
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 from cman_tf.data import raw_text
-from cman_tf.data.document import Relation
+from cman_tf.data.document import Document, Relation
 from cman_tf.data.formats.reading import Identifiers, is_name, located, show
 from cman_tf.errors import InputError
 from cman_tf.interop.extras import optional
+
+if TYPE_CHECKING:
+    import pandas
 
 ENTITIES = ("sentence_id", "text", "entity", "start", "end", "type", "mention", "score")
 RELATIONS = ("sentence_id", "type", "head", "tail", "head_mention", "head_type", "tail_mention", "tail_type", "score")
 
 
-def frames(documents, unannotated=False):
+def frames(documents: Iterable[Document], unannotated: bool = False) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     """What is annotated or found in documents.
 
     Args:
@@ -38,7 +44,8 @@ def frames(documents, unannotated=False):
         InputError: an id comes twice, or pandas is not installed.
     """
     pandas = optional("pandas", "frames")
-    entities, relations, identifiers = [], [], Identifiers()
+    entities: list[tuple[Any, ...]] = []
+    relations, identifiers = [], Identifiers()
     for number, document in enumerate(documents, 1):
         name = document.id or f"#{number}"
         identifiers.add(name, f"sentence {number}")
@@ -64,7 +71,7 @@ def frames(documents, unannotated=False):
     )
 
 
-def documents_from_frames(entities, relations=None):
+def documents_from_frames(entities: pandas.DataFrame, relations: pandas.DataFrame | None = None) -> list[Document]:
     """Documents of annotations in frames, such as `pandas.read_csv` gives.
 
     Args:
@@ -81,7 +88,7 @@ def documents_from_frames(entities, relations=None):
             text that differs from that of an earlier row of its sentence, a span that is not in its text, a mention
             that is not what stands there, or a relation of entities that are not there.
     """
-    sentences = {}
+    sentences: dict[str, Any] = {}
     for place, row in _rows(entities, "entities", ("sentence_id", "text", "start", "end", "type")):
         with located(place):
             _add_entity(sentences, row)
@@ -98,7 +105,7 @@ def documents_from_frames(entities, relations=None):
     return result
 
 
-def _rows(frame, what, needed):
+def _rows(frame: pandas.DataFrame, what: str, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield `(place, row)`, rows as dicts without blanks."""
     missing = [name for name in needed if name not in frame.columns]
     if missing:
@@ -111,7 +118,7 @@ def _rows(frame, what, needed):
         yield f"row {number} of {what}", filled
 
 
-def _add_entity(sentences, row):
+def _add_entity(sentences: dict[str, Any], row: Mapping[str, Any]) -> None:
     name, text = str(_value(row, "sentence_id")), _text(row, "text")
     sentence = sentences.setdefault(name, {"text": text, "entities": {}, "relations": []})
     if text != sentence["text"]:
@@ -128,46 +135,47 @@ def _add_entity(sentences, row):
     sentence["entities"][key] = (start, end, kind, _score(row))
 
 
-def _add_relation(sentences, row):
+def _add_relation(sentences: dict[str, Any], row: Mapping[str, Any]) -> None:
     name, kind = str(_value(row, "sentence_id")), _type(row)
     known = list(sentences[name]["entities"]) if name in sentences else []
     ends = [_key(_value(row, role)) for role in ("head", "tail")]
     for key in ends:
         if key not in known:
             raise InputError(f"A relation must link entities of its sentence. Received: {key} in sentence {name}")
-    sentences[name]["relations"].append(Relation(*map(known.index, ends), kind, _score(row)))
+    head, tail = map(known.index, ends)
+    sentences[name]["relations"].append(Relation(head, tail, kind, _score(row)))
 
 
-def _value(row, name):
+def _value(row: Mapping[str, Any], name: str) -> Any:
     if name not in row:
         raise InputError(f"`{name}` must not be blank. Received: none")
     return row[name]
 
 
-def _text(row, name):
+def _text(row: Mapping[str, Any], name: str) -> str:
     if not isinstance(_value(row, name), str):
         raise InputError(f"`{name}` must be a string. Received: {show(row[name])}")
     return row[name]
 
 
-def _type(row):
+def _type(row: Mapping[str, Any]) -> str:
     if not is_name(_value(row, "type")):
         raise InputError(f"A type must be a non-empty string without blanks. Received: {show(row['type'])}")
     return row["type"]
 
 
-def _whole(row, name):
+def _whole(row: Mapping[str, Any], name: str) -> int:
     found = _number(row, name)
     if found != int(found):
         raise InputError(f"`{name}` must be a whole number. Received: {show(row[name])}")
     return int(found)
 
 
-def _score(row):
+def _score(row: Mapping[str, Any]) -> float | None:
     return _number(row, "score") if "score" in row else None
 
 
-def _number(row, name):
+def _number(row: Mapping[str, Any], name: str) -> float:
     """A number, which a column of text holds as text."""
     value = _value(row, name)
     try:
@@ -176,6 +184,6 @@ def _number(row, name):
         raise InputError(f"`{name}` must be a number. Received: {show(value)}") from None
 
 
-def _key(value):
+def _key(value: Any) -> str:
     """What names an entity, the same whether a column was read as text, as whole numbers or as others."""
     return str(int(value)) if not isinstance(value, str) and value == int(value) else str(value)

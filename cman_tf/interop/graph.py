@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cman_tf.files import atomic_write
 from cman_tf.interop.extras import optional
 from cman_tf.printing import printable
 
+if TYPE_CHECKING:
+    import networkx
 
-def relation_graph(documents):
+    from cman_tf.data.document import Document
+
+
+def relation_graph(documents: Iterable[Document]) -> networkx.MultiDiGraph:
     """The graph of all sentences together: entities of the same words and type are one node.
 
     Args:
@@ -31,14 +39,17 @@ def relation_graph(documents):
             count = graph.nodes[names[-1]]["count"] if names[-1] in graph else 0
             graph.add_node(names[-1], mention=mention, type=printable(entity.type), count=count + 1)
         for relation in document.relations:
-            about = {"type": printable(relation.type), "sentence_id": printable(document.id or f"#{number}")}
+            about: dict[str, Any] = {
+                "type": printable(relation.type),
+                "sentence_id": printable(document.id or f"#{number}"),
+            }
             if relation.score is not None:
                 about["score"] = float(relation.score)
             graph.add_edge(names[relation.head], names[relation.tail], text=printable(document.text), **about)
     return graph
 
 
-def write_graphml(documents, path):
+def write_graphml(documents: Iterable[Document], path: str | Path) -> None:
     """Write the graph of all sentences as GraphML, whole or not at all.
 
     Args:

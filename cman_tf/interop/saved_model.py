@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from cman_tf.data.document import Entity, Relation
+from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.errors import InputError
 
+if TYPE_CHECKING:
+    import numpy as np
 
-def load_model(path):
+    from cman_tf.predictor import Predictor
+
+
+def load_model(path: str | Path) -> Predictor | SavedModel:
     """A run folder or an export, ready to extract.
 
     Args:
@@ -30,7 +37,7 @@ def load_model(path):
     return Predictor.from_run(path)
 
 
-def _version(path):
+def _version(path: Path) -> Path | None:
     """The folder of a SavedModel at or below `path`, or None."""
     numbers = sorted((item for item in path.glob("*") if item.name.isdecimal()), key=lambda item: int(item.name))
     found = [folder for folder in (path, *reversed(numbers)) if (folder / "saved_model.pb").is_file()]
@@ -48,7 +55,7 @@ class SavedModel:
         InputError: it is no export of this package, or cannot be loaded.
     """
 
-    def __init__(self, path, batch_size=32):
+    def __init__(self, path: Path, batch_size: int = 32) -> None:
         self.path = path
         self.batch_size = batch_size
         self._model = _load(path)
@@ -56,7 +63,7 @@ class SavedModel:
         if self._answer is None:
             raise InputError(f"A SavedModel must be an export of cman_tf. Received: {path} without signature 'tokens'")
 
-    def extract(self, documents):
+    def extract(self, documents: Sequence[Document]) -> list[Document]:
         """Find entities and relations; what the export has no place for is left out, with a warning that counts it.
 
         Args:
@@ -67,7 +74,8 @@ class SavedModel:
         """
         import tensorflow as tf
 
-        results, left_out = [None] * len(documents), 0
+        results: list[Any] = [None] * len(documents)
+        left_out = 0
         order = sorted(range(len(documents)), key=lambda index: len(documents[index]))
         for first in range(0, len(order), self.batch_size):
             rows = order[first : first + self.batch_size]
@@ -87,8 +95,8 @@ class SavedModel:
         return results
 
 
-def _annotation(answer, position):
-    def items(kind, *names):
+def _annotation(answer: Mapping[str, np.ndarray], position: int) -> tuple[list[Entity], list[Relation]]:
+    def items(kind: str, *names: str) -> zip:
         kept = answer[f"{kind}_mask"][position]
         return zip(*(answer[f"{kind}_{name}"][position][kept].tolist() for name in names))
 
@@ -99,7 +107,7 @@ def _annotation(answer, position):
     return entities, relations
 
 
-def _load(path):
+def _load(path: Path) -> Any:
     import tensorflow as tf
 
     # For each function it warns that there is no gradient, which nobody asks for.

@@ -7,14 +7,20 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.formats.reading import is_name, show
 from cman_tf.errors import InputError
 from cman_tf.interop.extras import optional
 
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
+    from spacy.vocab import Vocab
 
-def spacy():
+
+def spacy() -> Any:
     """spaCy, with the extension attributes of this package registered."""
     module = optional("spacy", "spacy")
     # A person's own attributes of these names stay.
@@ -24,7 +30,7 @@ def spacy():
     return module
 
 
-def to_doc(document, vocab):
+def to_doc(document: Document, vocab: Vocab) -> Doc:
     """A spaCy `Doc` of one sentence.
 
     Args:
@@ -35,7 +41,10 @@ def to_doc(document, vocab):
         InputError: entities overlap, which `doc.ents` cannot hold, or a token has no visible character, which spaCy
             counts as space.
     """
-    words, spaces, places, position = [], [], [], 0
+    words: list[str] = []
+    spaces: list[bool] = []
+    places: list[int] = []
+    position = 0
     for token, (start, end) in [*zip(document.tokens, document.offsets), ("", (len(document.text),) * 2)]:
         gap = document.text[position:start]
         if words and gap.startswith(" "):
@@ -57,7 +66,7 @@ def to_doc(document, vocab):
     return doc
 
 
-def annotate(doc, document, places, first=0):
+def annotate(doc: Doc, document: Document, places: Sequence[int], first: int = 0) -> None:
     """Add a sentence's entities and relations to a `Doc`.
 
     Args:
@@ -95,7 +104,7 @@ def annotate(doc, document, places, first=0):
     ]
 
 
-def sentences(doc):
+def sentences(doc: Doc) -> list[tuple[Document, list[int]]]:
     """The sentences of a `Doc`, as spaCy split it; one if it did not.
 
     Args:
@@ -119,7 +128,7 @@ def sentences(doc):
     return result
 
 
-def from_doc(doc):
+def from_doc(doc: Doc) -> list[Document]:
     """Documents of a `Doc` with its entities and relations, one for each sentence.
 
     Args:
@@ -134,7 +143,8 @@ def from_doc(doc):
     parts = sentences(doc)
     id = str(doc.user_data.get("id", ""))
     place = {index: (row, column) for row, (_, places) in enumerate(parts) for column, index in enumerate(places)}
-    found, went = [([], []) for _ in parts], []
+    found: list[tuple[list[Entity], list[Relation]]] = [([], []) for _ in parts]
+    went: list[tuple[int, int]] = []
     for span in doc.ents:
         inside = [place[index] for index in range(span.start, span.end) if index in place]
         if not inside or inside[0][0] != inside[-1][0]:
@@ -165,21 +175,21 @@ def from_doc(doc):
     ]
 
 
-def is_gap(text):
+def is_gap(text: str) -> bool:
     """Whether a token of spaCy is what stands between tokens: nothing but blanks and control characters."""
     return all(character.isspace() or unicodedata.category(character)[0] in "ZC" for character in text)
 
 
-def _index(value):
+def _index(value: Any) -> int:
     if not isinstance(value, int) or value < 0:
         raise IndexError
     return value
 
 
-def _check_type(found):
+def _check_type(found: object) -> None:
     if not is_name(found):
         raise InputError(f"A type must be a non-empty string without blanks. Received: {show(found)}")
 
 
-def _id(id, row, count):
+def _id(id: str, row: int, count: int) -> str:
     return f"{id}:{row + 1}" if id and count > 1 else id

@@ -1,5 +1,9 @@
 """Multi-head attention, arranged for speed on a CPU."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import tensorflow as tf
 
 from cman_tf.layers.symbolic import shapes_only
@@ -32,27 +36,27 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         Vaswani et al. (2017), "Attention Is All You Need", section 3.2.
     """
 
-    def __init__(self, num_heads, **kwargs):
+    def __init__(self, num_heads: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.num_heads = num_heads
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         width = input_shape[-1]
         for name in ("query", "key", "value", "output"):
             kernel = self.add_weight(f"{name}_kernel", [width, width], initializer="glorot_uniform")
             setattr(self, f"{name}_kernel", kernel)
         super().build(input_shape)
 
-    def call(self, query, memory, mask=None):
+    def call(self, query: tf.Tensor, memory: tf.Tensor, mask: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         width = query.shape[-1]
         batch, tokens, others = tf.shape(query)[0], tf.shape(query)[1], tf.shape(memory)[1]
         if shapes_only():
             return tf.zeros([batch, tokens, width]), tf.zeros([batch, self.num_heads, tokens, others])
 
-        def project(vectors, kernel):
+        def project(vectors: tf.Tensor, kernel: tf.Variable) -> tf.Tensor:
             return tf.reshape(tf.matmul(tf.reshape(vectors, [-1, width]), kernel), [batch, -1, width])
 
-        def heads(vectors, kernel):
+        def heads(vectors: tf.Tensor, kernel: tf.Variable) -> tf.Tensor:
             """To `(heads, batch, tokens, width / heads)`: splitting and stacking is faster than a transposition."""
             return tf.stack(tf.split(project(vectors, kernel), self.num_heads, axis=2))
 
@@ -64,5 +68,5 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         attended = tf.concat(tf.unstack(tf.matmul(scores, heads(memory, self.value_kernel))), axis=2)
         return project(attended, self.output_kernel), tf.transpose(scores, [1, 0, 2, 3])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_heads": self.num_heads}

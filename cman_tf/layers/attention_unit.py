@@ -1,5 +1,9 @@
 """The paper's two attention units, BSA and BLA: a sequence encoder, multi-head attention, residual and LayerNorm."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import tensorflow as tf
 
 from cman_tf.layers.attention import MultiHeadAttention
@@ -30,7 +34,15 @@ class AttentionUnit(tf.keras.layers.Layer):
         Zhao et al. (2020); Vaswani et al. (2017).
     """
 
-    def __init__(self, hidden_size, num_heads, dropout=0.0, encoder="bilstm", seed=0, **kwargs):
+    def __init__(
+        self,
+        hidden_size: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        encoder: str = "bilstm",
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if 2 * hidden_size % num_heads:
             raise ValueError(
@@ -48,18 +60,20 @@ class AttentionUnit(tf.keras.layers.Layer):
         self.attention = MultiHeadAttention(num_heads, name="attention")
         self.normalization = tf.keras.layers.LayerNormalization(epsilon=1e-6, name="normalization")
 
-    def encode(self, inputs, mask, training):
+    def encode(self, inputs: tf.Tensor, mask: tf.Tensor | None, training: bool | None) -> tf.Tensor:
         return self.encoder_dropout(self.sequence_encoder(inputs, mask=mask, training=training), training=training)
 
-    def attend(self, query, memory, mask, return_attention_scores=False):
+    def attend(
+        self, query: tf.Tensor, memory: tf.Tensor, mask: tf.Tensor | None, return_attention_scores: bool = False
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
         attended, scores = self.attention(query, memory, mask=mask)
         output = self.normalization(query + attended)
         return (output, scores) if return_attention_scores else output
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
         return tf.TensorShape(input_shape[:-1]).concatenate(2 * self.hidden_size)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "hidden_size": self.hidden_size,
@@ -95,17 +109,23 @@ class BSA(AttentionUnit):
         Zhao et al. (2020), section 3.2, figure 3a.
     """
 
-    def __init__(self, hidden_size, num_heads, self_attention=True, **kwargs):
+    def __init__(self, hidden_size: int, num_heads: int, self_attention: bool = True, **kwargs: Any) -> None:
         super().__init__(hidden_size, num_heads, **kwargs)
         self.self_attention = self_attention
 
-    def call(self, inputs, mask=None, training=None, return_attention_scores=False):
+    def call(
+        self,
+        inputs: tf.Tensor,
+        mask: tf.Tensor | None = None,
+        training: bool | None = None,
+        return_attention_scores: bool = False,
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
         hidden = self.encode(inputs, mask, training)
         if not self.self_attention:
             return hidden
         return self.attend(hidden, hidden, mask, return_attention_scores)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "self_attention": self.self_attention}
 
 
@@ -140,7 +160,7 @@ class BLA(AttentionUnit):
         Zhao et al. (2020), section 3.2, figure 3b.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         if input_shape[-1] != 2 * self.hidden_size:
             raise ValueError(
                 "The tokens of a BLA unit must be 2 * `hidden_size` wide, for they are added to its attention. "
@@ -148,11 +168,18 @@ class BLA(AttentionUnit):
             )
         super().build(input_shape)
 
-    def call(self, inputs, labels, mask=None, training=None, return_attention_scores=False):
+    def call(
+        self,
+        inputs: tf.Tensor,
+        labels: tf.Tensor,
+        mask: tf.Tensor | None = None,
+        training: bool | None = None,
+        return_attention_scores: bool = False,
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
         return self.attend(inputs, self.encode(labels, mask, training), mask, return_attention_scores)
 
 
-def sequence_encoder(kind, hidden_size, name="encoder"):
+def sequence_encoder(kind: str, hidden_size: int, name: str = "encoder") -> BiLSTM | MLP:
     """The network of eq. 1, or what replaces it in the ablation: `(batch, tokens, f)` -> `(batch, tokens, 2d)`."""
     if kind == "bilstm":
         return BiLSTM(hidden_size, name=name)

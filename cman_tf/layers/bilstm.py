@@ -1,5 +1,10 @@
 """A bidirectional LSTM that leaves only the recurrence in its time loop."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
 import tensorflow as tf
 
 from cman_tf.layers.lstm import run_lstm
@@ -39,12 +44,12 @@ class BiLSTM(tf.keras.layers.Layer):
         Hochreiter and Schmidhuber (1997); bias of the forget gate 1, Jozefowicz et al. (2015).
     """
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         width, units = input_shape[-1], self.units
         # Columns: the gates of the forward direction, in the order input, forget, candidate, output, then those of the
         # backward one.
@@ -53,7 +58,7 @@ class BiLSTM(tf.keras.layers.Layer):
         self.bias = self.add_weight("bias", [8 * units], initializer=_start_bias)
         super().build(input_shape)
 
-    def call(self, inputs, mask=None, training=None):
+    def call(self, inputs: tf.Tensor, mask: tf.Tensor | None = None, training: bool | None = None) -> tf.Tensor:
         batch, time = tf.unstack(tf.shape(inputs)[:2])
         if shapes_only():
             return tf.zeros([batch, time, 2 * self.units])
@@ -67,22 +72,22 @@ class BiLSTM(tf.keras.layers.Layer):
             )
         return tf.ensure_shape(tf.reshape(states, [batch, time, 2 * self.units]), [*inputs.shape[:2], 2 * self.units])
 
-    def project(self, inputs):
+    def project(self, inputs: tf.Tensor) -> tf.Tensor:
         """The input's part of the gates: `(rows, features)` -> `(2 * rows, 4 * units)`, both directions in turn."""
         return tf.reshape(tf.matmul(inputs, self.kernel) + self.bias, [-1, 4 * self.units])
 
-    def recur(self, gates, packing):
+    def recur(self, gates: tf.Tensor, packing: TwoWayPacking) -> tf.Tensor:
         """Packed projected inputs `(elements, 4 * units)` to packed states `(elements, units)`."""
         return run_lstm(gates, self.recurrent_kernel, packing)
 
-    def _packed(self, gates, lengths, time):
+    def _packed(self, gates: tf.Tensor, lengths: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
         packing = TwoWayPacking(lengths)
         rows = 2 * (packing.sequence * time + packing.time) + packing.direction
         return tf.scatter_nd(
             rows[:, None], self.recur(tf.gather(gates, rows), packing), [tf.shape(gates)[0], self.units]
         )
 
-    def _fused(self, gates, lengths, time):
+    def _fused(self, gates: tf.Tensor, lengths: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
         """The same with the whole loop in one kernel, which has no gradient.
 
         That kernel multiplies its input in every step. It is given which row of `gates` each element is, one-hot, and
@@ -101,29 +106,29 @@ class BiLSTM(tf.keras.layers.Layer):
         states = _without_gradient(tf.transpose(tf.concat([forward, backward], axis=2), [1, 0, 2]))
         return states * tf.sequence_mask(lengths, time, states.dtype)[:, :, None]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
         return tf.TensorShape(input_shape[:-1]).concatenate(2 * self.units)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units}
 
 
-def _start_kernel(shape, dtype=None):
+def _start_kernel(shape: Sequence[int], dtype: tf.DType | None = None) -> tf.Tensor:
     # Two initializers: one would give both directions the same values.
     return tf.concat(
         [tf.keras.initializers.GlorotUniform()([shape[0], shape[1] // 2], dtype) for _ in range(2)], axis=1
     )
 
 
-def _start_recurrent(shape, dtype=None):
+def _start_recurrent(shape: Sequence[int], dtype: tf.DType | None = None) -> tf.Tensor:
     return tf.stack([tf.keras.initializers.Orthogonal()(shape[1:], dtype) for _ in range(shape[0])])
 
 
-def _start_bias(shape, dtype=None):
+def _start_bias(shape: Sequence[int], dtype: tf.DType | None = None) -> tf.Tensor:
     return tf.tile(tf.repeat(tf.constant([0.0, 1.0, 0.0, 0.0], dtype), shape[0] // 8), [2])
 
 
-def _block_lstm(inputs, kernel):
+def _block_lstm(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Hidden states `(time, batch, units)` of one direction."""
     units = kernel.shape[1] // 4
     zero, none = tf.zeros([tf.shape(inputs)[1], units]), tf.zeros([units])
@@ -143,8 +148,8 @@ def _block_lstm(inputs, kernel):
 
 
 @tf.custom_gradient
-def _without_gradient(states):
-    def gradient(_):
+def _without_gradient(states: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], NoReturn]]:
+    def gradient(_: tf.Tensor) -> NoReturn:
         # TensorFlow 2.15's own gradient of BlockLSTMV2 did not agree with that of the stock Keras LSTM.
         raise ValueError("A BiLSTM called with training=False has no gradient; call it with training=True")
 

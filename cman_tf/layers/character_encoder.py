@@ -1,5 +1,9 @@
 """Character-level word vectors."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import tensorflow as tf
 
 from cman_tf.layers.bilstm import BiLSTM
@@ -29,7 +33,7 @@ class CharacterEncoder(tf.keras.layers.Layer):
         Lample et al. (2016), section 4.1.
     """
 
-    def __init__(self, num_characters, size, hidden_size, **kwargs):
+    def __init__(self, num_characters: int, size: int, hidden_size: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.num_characters = num_characters
         self.size = size
@@ -37,12 +41,12 @@ class CharacterEncoder(tf.keras.layers.Layer):
         self.embedding = tf.keras.layers.Embedding(num_characters, size, name="embedding")
         self.bilstm = BiLSTM(hidden_size, name="bilstm")
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         self.embedding.build(None)
         self.bilstm.build([None, None, self.size])
         super().build(input_shape)
 
-    def call(self, inputs, index):
+    def call(self, inputs: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
         if shapes_only():
             return tf.zeros(tf.concat([tf.shape(index), [2 * self.hidden_size]], axis=0))
         packing = TwoWayPacking(tf.math.count_nonzero(inputs, axis=1, dtype=tf.int32))
@@ -54,7 +58,7 @@ class CharacterEncoder(tf.keras.layers.Layer):
         states = tf.gather(tf.pad(states, [[0, 1], [0, 0]]), packing.last)
         return tf.gather(tf.concat(tf.unstack(states), axis=1), index)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_characters": self.num_characters,

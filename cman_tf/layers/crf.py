@@ -1,6 +1,10 @@
 """The linear-chain CRF. This is the one module that imports tensorflow-addons."""
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -37,30 +41,30 @@ class CRF(tf.keras.layers.Layer):
         Lafferty et al. (2001); `tensorflow_addons.text.crf`.
     """
 
-    def __init__(self, num_tags, forbidden=(), **kwargs):
+    def __init__(self, num_tags: int, forbidden: Sequence[tuple[int, int]] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.num_tags = num_tags
         self.forbidden = [tuple(pair) for pair in forbidden]
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         self.kernel = self.add_weight("kernel", [input_shape[-1], self.num_tags], initializer="glorot_uniform")
         self.bias = self.add_weight("bias", [self.num_tags], initializer="zeros")
         self.transitions = self.add_weight("transitions", [self.num_tags] * 2, initializer="glorot_uniform")
         super().build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         return tf.matmul(inputs, self.kernel) + self.bias
 
-    def log_likelihood(self, emissions, tags, lengths):
+    def log_likelihood(self, emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         return crf_log_likelihood(emissions, tags, lengths, self.transitions)[0]
 
-    def decode(self, emissions, lengths):
+    def decode(self, emissions: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         start, between = self._penalties()
         emissions = tf.concat([emissions[:, :1] + start, emissions[:, 1:]], axis=1)
         tags, _ = crf_decode(emissions, self.transitions + between, lengths)
         return tags * tf.sequence_mask(lengths, tf.shape(emissions)[1], tags.dtype)
 
-    def forward_backward(self, emissions, lengths):
+    def forward_backward(self, emissions: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """What marginals are made of: `(alphas, betas, log_norm)`.
 
         Returns:
@@ -73,7 +77,7 @@ class CRF(tf.keras.layers.Layer):
         inputs = tf.transpose(tf.stack([emissions, backward]), [2, 0, 1, 3])
         transitions = tf.stack([self.transitions, tf.transpose(self.transitions)])[:, None]
 
-        def step(scores, token):
+        def step(scores: tf.Tensor, token: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             emission, first = token
             return tf.where(first, emission, tf.reduce_logsumexp(scores[..., None] + transitions, axis=2) + emission)
 
@@ -83,7 +87,7 @@ class CRF(tf.keras.layers.Layer):
         last = tf.gather(alphas, tf.maximum(lengths - 1, 0), batch_dims=1)
         return alphas, betas, tf.reduce_logsumexp(last, axis=1)
 
-    def _penalties(self):
+    def _penalties(self) -> tuple[tf.Tensor, tf.Tensor]:
         start, between = [0.0] * self.num_tags, [[0.0] * self.num_tags for _ in range(self.num_tags)]
         for source, target in self.forbidden:
             if source < 0:
@@ -92,8 +96,8 @@ class CRF(tf.keras.layers.Layer):
                 between[source][target] = FORBIDDEN
         return tf.constant(start), tf.constant(between)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
         return tf.TensorShape(input_shape[:-1]).concatenate(self.num_tags)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_tags": self.num_tags, "forbidden": self.forbidden}

@@ -1,5 +1,9 @@
 """Dropout whose random state is part of a checkpoint."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import tensorflow as tf
 
 
@@ -22,16 +26,16 @@ class Dropout(tf.keras.layers.Dropout):
         TensorShape([2, 3])
     """
 
-    def __init__(self, rate, seed=0, **kwargs):
+    def __init__(self, rate: float, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(rate, seed=seed, **kwargs)
         self.generator = tf.random.Generator.from_seed(seed)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         if not training or self.rate == 0:
             return inputs
         return tf.nn.experimental.general_dropout(inputs, self.rate, uniform_sampler=self.generator.uniform)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["noise_shape"]
         return config

@@ -1,6 +1,10 @@
 """Multi-head selection: a score for every pair of tokens and every relation."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -47,7 +51,15 @@ class HeadSelection(tf.keras.layers.Layer):
         Object Detection", section 4.1.
     """
 
-    def __init__(self, num_relations, hidden_size, projection="per_relation", prior=0.5, pair_features=0, **kwargs):
+    def __init__(
+        self,
+        num_relations: int,
+        hidden_size: int,
+        projection: str = "per_relation",
+        prior: float = 0.5,
+        pair_features: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if projection not in ("per_relation", "shared"):
             raise ValueError(f"`projection` must be per_relation or shared. Received: {projection!r}")
@@ -59,7 +71,7 @@ class HeadSelection(tf.keras.layers.Layer):
         self.prior = prior
         self.pair_features = pair_features
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         groups = self.num_relations if self.projection == "per_relation" else 1
         columns = self.num_relations // groups if groups else 0
         width = groups * self.hidden_size
@@ -79,7 +91,7 @@ class HeadSelection(tf.keras.layers.Layer):
             self.prior_bias = self.add_weight("prior_bias", [self.num_relations], initializer=start)
         super().build(input_shape)
 
-    def call(self, inputs, lengths, pairs=None):
+    def call(self, inputs: tf.Tensor, lengths: tf.Tensor, pairs: tf.Tensor | None = None) -> tf.Tensor:
         if shapes_only():
             batch, tokens = tf.unstack(tf.shape(inputs)[:2])
             return tf.zeros([batch, tokens, tokens, self.num_relations])
@@ -94,17 +106,17 @@ class HeadSelection(tf.keras.layers.Layer):
             scores += (inside[:, :, None] * inside[:, None])[..., None] * self.prior_bias
         return tf.ensure_shape(scores, [None, None, None, self.num_relations])
 
-    def _block_diagonal(self):
+    def _block_diagonal(self) -> tf.Tensor:
         """V as one matrix `(relations, groups * hidden)`: each relation reads its own group's hidden layer."""
         groups = self.scorer.shape[0]
         blocks = tf.transpose(self.scorer, [0, 2, 1])[:, :, None, :] * tf.eye(groups)[:, None, :, None]
         return tf.reshape(blocks, [self.num_relations, -1])
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
         batch, tokens, _ = input_shape
         return tf.TensorShape([batch, tokens, tokens, self.num_relations])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_relations": self.num_relations,
@@ -115,14 +127,16 @@ class HeadSelection(tf.keras.layers.Layer):
         }
 
 
-def _project(inputs, kernel):
+def _project(inputs: tf.Tensor, kernel: tf.Variable) -> tf.Tensor:
     """One product of two matrices; `tf.matmul` of a batch with one matrix would copy that for each sentence."""
     rows = tf.matmul(tf.reshape(inputs, [-1, kernel.shape[0]]), kernel)
     return tf.reshape(rows, [*tf.unstack(tf.shape(inputs)[:2]), kernel.shape[1]])
 
 
 @tf.custom_gradient
-def _score_pairs(heads, tails, scorer, lengths, *context):
+def _score_pairs(
+    heads: tf.Tensor, tails: tf.Tensor, scorer: tf.Tensor, lengths: tf.Tensor, *context: tf.Tensor
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor | None, ...]]]:
     """`(batch, n, n, relations)` from `heads`, `tails` `(batch, n, width)` and `scorer` `(relations, width)`; `context`
     is nothing, or `pairs` `(batch, n, n, features)` and their kernel `(features, width)`."""
     tokens = tf.shape(heads)[1]
@@ -131,14 +145,14 @@ def _score_pairs(heads, tails, scorer, lengths, *context):
     sentence, first, rows = _blocks(lengths)
     count = tf.shape(sentence)[0]
 
-    def hidden(block):
+    def hidden(block: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         row, start, n = sentence[block], first[block], lengths[sentence[block]]
         layer = heads[row, start : start + rows[block], None] + tails[row, None, :n]
         if context:
             layer += tf.tensordot(context[0][row, start : start + rows[block], :n], context[1], 1)
         return row, start, n, tf.reshape(tf.tanh(layer), [-1, width])
 
-    def score(block, scores):
+    def score(block: tf.Tensor, scores: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         _, _, n, layer = hidden(block)
         # The few relations come first: a product with a handful of columns takes twice as long.
         score = tf.transpose(tf.matmul(scorer, layer, transpose_b=True))
@@ -147,8 +161,14 @@ def _score_pairs(heads, tails, scorer, lengths, *context):
 
     _, scores = tf.while_loop(lambda block, _: block < count, score, (0, _array(count, None, relations)))
 
-    def gradient(d_scores):
-        def step(block, d_heads, d_tails, d_scorer, *d_context):
+    def gradient(d_scores: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
+        def step(
+            block: tf.Tensor,
+            d_heads: tf.TensorArray,
+            d_tails: tf.TensorArray,
+            d_scorer: tf.Tensor,
+            *d_context: tf.TensorArray | tf.Tensor,
+        ) -> tuple[tf.Tensor | tf.TensorArray, ...]:
             row, start, n, layer = hidden(block)
             d_score = tf.reshape(d_scores[row, start : start + rows[block], :n], [-1, relations])
             d_layer = tf.raw_ops.TanhGrad(y=layer, dy=tf.matmul(d_score, scorer))
@@ -183,7 +203,7 @@ def _score_pairs(heads, tails, scorer, lengths, *context):
     return _padded(scores.concat(), lengths, tokens), gradient
 
 
-def _blocks(lengths):
+def _blocks(lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Sentence, first row and number of rows of each block: a sentence, or as many of its rows as `PAIRS` allows."""
     size = tf.maximum(PAIRS // tf.maximum(lengths, 1), 1)
     blocks = tf.maximum(-(-lengths // size), 1)
@@ -193,12 +213,12 @@ def _blocks(lengths):
     return sentence, number * size, tf.minimum(size, lengths - number * size)
 
 
-def _padded(rows, lengths, tokens):
+def _padded(rows: tf.Tensor, lengths: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
     """Rows of all sentences, one after the other, to `(batch, tokens, ...)`."""
     places = tf.where(tf.sequence_mask(lengths, tokens))
     shape = tf.concat([[tf.shape(lengths)[0], tokens], tf.shape(rows)[1:]], axis=0)
     return tf.scatter_nd(tf.cast(places, tf.int32), rows, shape)
 
 
-def _array(count, *shape):
+def _array(count: tf.Tensor, *shape: int | None) -> tf.TensorArray:
     return tf.TensorArray(tf.float32, size=count, element_shape=[None, *shape], infer_shape=False)

@@ -1,9 +1,15 @@
 """The recurrence of a bidirectional LSTM over packed sequences, with a gradient written by hand."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
 import tensorflow as tf
 
+from cman_tf.layers.packing import TwoWayPacking
 
-def run_lstm(gates, kernel, packing):
+
+def run_lstm(gates: tf.Tensor, kernel: tf.Tensor, packing: TwoWayPacking) -> tf.Tensor:
     """Hidden states of both directions.
 
     Args:
@@ -17,10 +23,12 @@ def run_lstm(gates, kernel, packing):
     """
 
     @tf.custom_gradient
-    def run(gates, kernel):
+    def run(
+        gates: tf.Tensor, kernel: tf.Tensor
+    ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
         hidden, cells, gates = _forward(gates, kernel, packing.sizes)
 
-        def gradient(d_hidden):
+        def gradient(d_hidden: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             d_gates = _backward(d_hidden, kernel, cells, gates, packing)
             before = packing.previous(hidden)
             d_kernel = [
@@ -34,12 +42,19 @@ def run_lstm(gates, kernel, packing):
     return run(gates, kernel)
 
 
-def _forward(inputs, kernel, sizes):
+def _forward(inputs: tf.Tensor, kernel: tf.Tensor, sizes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Hidden states, cells and gates of all elements."""
     steps, units = tf.size(sizes), kernel.shape[1]
     inputs, kernel = _array(steps, 4 * units).split(inputs, sizes), tf.unstack(kernel)
 
-    def step(time, hidden, cell, hiddens, cells, gates):
+    def step(
+        time: tf.Tensor,
+        hidden: tf.Tensor,
+        cell: tf.Tensor,
+        hiddens: tf.TensorArray,
+        cells: tf.TensorArray,
+        gates: tf.TensorArray,
+    ) -> tuple[tf.Tensor | tf.TensorArray, ...]:
         gate = tf.reshape(inputs.read(time), [2, -1, 4 * units])
         # Sequences leave when they end.
         rows = tf.shape(gate)[1]
@@ -66,7 +81,9 @@ def _forward(inputs, kernel, sizes):
     return hiddens.concat(), cells.concat(), gates.concat()
 
 
-def _backward(d_hidden, kernel, cells, gates, packing):
+def _backward(
+    d_hidden: tf.Tensor, kernel: tf.Tensor, cells: tf.Tensor, gates: tf.Tensor, packing: TwoWayPacking
+) -> tf.Tensor:
     """Gradient of the gates. What does not depend on the recurrence is computed for all steps before the loop."""
     steps, units = tf.size(packing.sizes), kernel.shape[1]
     i, f, g, o = tf.split(gates, 4, axis=1)
@@ -86,7 +103,9 @@ def _backward(d_hidden, kernel, cells, gates, packing):
     known = _array(steps, 7 * units).split(known, packing.sizes)
     transposed = tf.unstack(tf.transpose(kernel, [0, 2, 1]))
 
-    def step(count, d_state, d_cell, d_gates):
+    def step(
+        count: tf.Tensor, d_state: tf.Tensor, d_cell: tf.Tensor, d_gates: tf.TensorArray
+    ) -> tuple[tf.Tensor | tf.TensorArray, ...]:
         time = steps - 1 - count
         now = tf.reshape(known.read(time), [2, -1, 7 * units])
         above, to_cell, forget, to_gates = tf.split(now, [units, units, units, 4 * units], axis=2)
@@ -108,15 +127,15 @@ def _backward(d_hidden, kernel, cells, gates, packing):
     return d_gates.concat()
 
 
-def _both(vectors, kernels):
+def _both(vectors: tf.Tensor, kernels: Sequence[tf.Tensor]) -> tf.Tensor:
     """`(2, rows, width)` times a matrix for each direction. `tf.matmul` of both at once takes four times as long."""
     return tf.stack([tf.matmul(one, kernel) for one, kernel in zip(tf.unstack(vectors, num=2), kernels)])
 
 
-def _array(steps, width):
+def _array(steps: tf.Tensor, width: int) -> tf.TensorArray:
     return tf.TensorArray(tf.float32, size=steps, element_shape=[None, width], infer_shape=False)
 
 
-def _invariants(units, arrays):
+def _invariants(units: int, arrays: int) -> tuple[tf.TensorShape, ...]:
     state = tf.TensorShape([2, None, units])
     return (tf.TensorShape([]), state, state, *[tf.TensorShape(None)] * arrays)

@@ -1,5 +1,9 @@
 """What stands in for a BiLSTM in the ablation of Table 4."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import tensorflow as tf
 
 
@@ -17,14 +21,14 @@ class MLP(tf.keras.layers.Layer):
         Zhao et al. (2020), section 4.6; the paper does not describe its MLP.
     """
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.supports_masking = True
         self.dense = tf.keras.layers.Dense(2 * units, activation="relu", name="dense")
 
-    def call(self, inputs, mask=None, training=None):
+    def call(self, inputs: tf.Tensor, mask: tf.Tensor | None = None, training: bool | None = None) -> tf.Tensor:
         return self.dense(inputs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units}

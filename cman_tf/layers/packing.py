@@ -1,5 +1,7 @@
 """Sequences of different length, stored without padding."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 
@@ -20,7 +22,7 @@ class Packing:
         offsets: int32 `(steps,)`, the first element of each step.
     """
 
-    def __init__(self, lengths):
+    def __init__(self, lengths: tf.Tensor) -> None:
         self.order = tf.argsort(lengths, direction="DESCENDING", stable=True)
         self.first = tf.math.invert_permutation(self.order)
         steps = tf.reduce_max(tf.concat([lengths, [0]], axis=0))
@@ -49,7 +51,7 @@ class TwoWayPacking:
             token; any, for an empty one.
     """
 
-    def __init__(self, lengths):
+    def __init__(self, lengths: tf.Tensor) -> None:
         packing = Packing(lengths)
         steps = tf.size(packing.active)
         self.sizes = 2 * packing.active
@@ -64,7 +66,7 @@ class TwoWayPacking:
         self.last = tf.stack([start, start + half]) + packing.first
         self._half = packing.active
 
-    def previous(self, values):
+    def previous(self, values: tf.Tensor) -> tf.Tensor:
         """The value one step before each element in its direction, 0 where there is none: `(elements, width)`."""
         begin = tf.reduce_sum(self.sizes[:1])
         step = self._step[begin:] - 1

@@ -1,5 +1,9 @@
 """What stands between two tokens, and how far apart they are."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import tensorflow as tf
 
 # Distances of at least so many tokens share a vector with the next smaller ones only.
@@ -36,17 +40,17 @@ class PairContext(tf.keras.layers.Layer):
         transformer pre-training", section 3.
     """
 
-    def __init__(self, size, **kwargs):
+    def __init__(self, size: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.size = size
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         self.kernel = self.add_weight("kernel", [input_shape[-1], self.size], initializer="glorot_uniform")
         self.bias = self.add_weight("bias", [self.size], initializer="zeros")
         self.distances = self.add_weight("distances", [2 * len(EDGES) + 1, DISTANCE_SIZE], initializer="uniform")
         super().build(input_shape)
 
-    def call(self, inputs, positions=None):
+    def call(self, inputs: tf.Tensor, positions: tf.Tensor | None = None) -> tf.Tensor:
         values = tf.nn.relu(tf.matmul(inputs, self.kernel) + self.bias)
         if positions is None:
             positions = tf.repeat(tf.range(tf.shape(inputs)[1])[None], tf.shape(inputs)[0], axis=0)
@@ -56,15 +60,15 @@ class PairContext(tf.keras.layers.Layer):
         distance = tf.gather(self.distances, len(EDGES) + tf.sign(tail - head) * far)
         return tf.ensure_shape(tf.concat([between, distance], axis=-1), [None, None, None, self.size + DISTANCE_SIZE])
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
         batch, tokens, _ = input_shape
         return tf.TensorShape([batch, tokens, tokens, self.size + DISTANCE_SIZE])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": self.size}
 
 
-def _largest(values, start, end):
+def _largest(values: tf.Tensor, start: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
     """Maxima of `values` `(batch, n, size)`, none negative, over `start <= t < end` `(batch, m, m)`; 0 over nothing."""
     batch, n = tf.shape(values)[0], tf.shape(values)[1]
     table = [values]
@@ -77,7 +81,7 @@ def _largest(values, start, end):
     rows = tf.reshape(tf.stack(table), [-1, values.shape[-1]])
     first_of_sentence = (level * batch + tf.range(batch)[:, None, None]) * n
 
-    def at(place):
+    def at(place: tf.Tensor) -> tf.Tensor:
         return tf.gather(rows, first_of_sentence + tf.clip_by_value(place, 0, n - 1))
 
     return tf.where((count > 0)[..., None], tf.maximum(at(start), at(second)), 0.0)

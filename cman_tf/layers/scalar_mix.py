@@ -1,5 +1,7 @@
 """A learnt mix of the layers of a contextual encoder."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 
@@ -18,14 +20,14 @@ class ScalarMix(tf.keras.layers.Layer):
         Peters et al. (2018), eq. 1.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         self.weight = self.add_weight("weight", [input_shape[-2]], initializer="zeros")
         self.gamma = self.add_weight("gamma", [], initializer="ones")
         super().build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         return tf.linalg.matvec(inputs, self.gamma * tf.nn.softmax(self.weight), transpose_a=True)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
         batch, tokens, _, width = input_shape
         return tf.TensorShape([batch, tokens, width])

@@ -1,5 +1,7 @@
 """Lengths to a mask."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 
@@ -15,5 +17,5 @@ class TokenMask(tf.keras.layers.Layer):
         -> bool `(batch, tokens)`.
     """
 
-    def call(self, inputs, lengths):
+    def call(self, inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         return tf.sequence_mask(lengths, tf.shape(inputs)[1])

@@ -1,5 +1,9 @@
 """Word vectors: those that are trained, and those of a vector file that are kept as they are."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import tensorflow as tf
 
 
@@ -21,14 +25,16 @@ class WordEmbedding(tf.keras.layers.Layer):
         int32 `(batch, tokens)` -> float32 `(batch, tokens, size)`.
     """
 
-    def __init__(self, num_trained, num_fixed, size, trainable_vectors=True, **kwargs):
+    def __init__(
+        self, num_trained: int, num_fixed: int, size: int, trainable_vectors: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.num_trained = num_trained
         self.num_fixed = num_fixed
         self.size = size
         self.trainable_vectors = trainable_vectors
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         self.trained = self.add_weight(
             "trained", [self.num_trained, self.size], initializer="uniform", trainable=self.trainable_vectors
         )
@@ -38,17 +44,17 @@ class WordEmbedding(tf.keras.layers.Layer):
             )
         super().build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         vectors = tf.gather(self.trained, tf.where(inputs < self.num_trained, inputs, 1))
         if not self.num_fixed:
             return vectors
         fixed = tf.gather(self.fixed, tf.maximum(inputs - self.num_trained, 0))
         return tf.where((inputs < self.num_trained)[..., None], vectors, tf.cast(fixed, vectors.dtype))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
         return tf.TensorShape(input_shape).concatenate(self.size)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_trained": self.num_trained,

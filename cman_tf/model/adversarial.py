@@ -1,9 +1,11 @@
 """The worst-case perturbation of adversarial training."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 
-def perturbation(gradient, alpha, lengths):
+def perturbation(gradient: tf.Tensor, alpha: float, lengths: tf.Tensor) -> tf.Tensor:
     """The step along the gradient that hurts most, eq. 14: `eta = alpha * sqrt(D) * g / ||g||`.
 
     Args:

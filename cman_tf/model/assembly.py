@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
 import tensorflow as tf
 
 from cman_tf.layers.attention_unit import BLA, BSA, sequence_encoder
@@ -15,8 +18,20 @@ from cman_tf.layers.token_mask import TokenMask
 from cman_tf.layers.word_embedding import WordEmbedding
 from cman_tf.model.cman import Cman
 
+if TYPE_CHECKING:
+    from cman_tf.config import Config
+    from cman_tf.data.schema import Schema
 
-def build_cman(config, schema, *, num_trained_words, num_fixed_words, num_characters, contextual=()):
+
+def build_cman(
+    config: Config,
+    schema: Schema,
+    *,
+    num_trained_words: int,
+    num_fixed_words: int,
+    num_characters: int,
+    contextual: Sequence[tuple[int, int]] = (),
+) -> Cman:
     """Assemble the network of a configuration.
 
     Three functional models in a row make the whole: token embeddings (paper, 3.1), entity network (BSA units and CRF
@@ -49,7 +64,13 @@ def build_cman(config, schema, *, num_trained_words, num_fixed_words, num_charac
     return Cman(inputs, {"emissions": entities["emissions"], "relation_scores": pairs["scores"]})
 
 
-def _token_embedding(config, num_trained_words, num_fixed_words, num_characters, contextual):
+def _token_embedding(
+    config: Config,
+    num_trained_words: int,
+    num_fixed_words: int,
+    num_characters: int,
+    contextual: Sequence[tuple[int, int]],
+) -> tf.keras.Model:
     words = tf.keras.Input([None], dtype=tf.int32, name="words")
     spellings = tf.keras.Input([None], dtype=tf.int32, name="spellings")
     index = tf.keras.Input([None], dtype=tf.int32, name="spelling_index")
@@ -76,7 +97,7 @@ def _token_embedding(config, num_trained_words, num_fixed_words, num_characters,
     return tf.keras.Model({item.name: item for item in inputs}, embeddings, name="token_embedding")
 
 
-def _entity_network(config, schema, width, seeds):
+def _entity_network(config: Config, schema: Schema, width: int, seeds: Iterator[int]) -> tf.keras.Model:
     model = config.model
     embeddings = tf.keras.Input([None, width], name="embeddings")
     lengths = tf.keras.Input([], dtype=tf.int32, name="lengths")
@@ -101,7 +122,7 @@ def _entity_network(config, schema, width, seeds):
     )
 
 
-def _relation_network(config, schema, seeds):
+def _relation_network(config: Config, schema: Schema, seeds: Iterator[int]) -> tf.keras.Model:
     model = config.model
     tokens = tf.keras.Input([None, 2 * model.hidden_size], name="tokens")
     tags = tf.keras.Input([None], dtype=tf.int32, name="tags")
@@ -110,7 +131,7 @@ def _relation_network(config, schema, seeds):
     if model.bla:
         mask = TokenMask(name="mask")(tokens, lengths=lengths)
         labels = tf.keras.layers.Embedding(len(schema.tags), model.label_size, name="label_embedding")(tags)
-        unit = {"num_heads": model.num_heads, "dropout": model.lstm_dropout, "encoder": model.encoder}
+        unit: dict[str, Any] = {"num_heads": model.num_heads, "dropout": model.lstm_dropout, "encoder": model.encoder}
         first = BLA(model.hidden_size, seed=next(seeds), name="bla_1", **unit)(tokens, labels=labels, mask=mask)
         fused = tf.keras.layers.Concatenate(name="tokens_and_labels")([tokens, first])
         fused = sequence_encoder(model.encoder, model.hidden_size, name="fusion")(fused, mask=mask)
@@ -133,7 +154,7 @@ def _relation_network(config, schema, seeds):
     )
 
 
-def forbidden_transitions(num_tags):
+def forbidden_transitions(num_tags: int) -> list[tuple[int, int]]:
     """`(from, to)` tag ids that BIO does not allow, from -1 at the start: I- tags not after their own B- or I-."""
     return [
         (source, target)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import tensorflow as tf
 
 from cman_tf.model.adversarial import perturbation
 from cman_tf.model.losses import relation_loss
 from cman_tf.model.pair_sampling import sample_tokens
+
+if TYPE_CHECKING:
+    from cman_tf.layers.crf import CRF
+    from cman_tf.layers.head_selection import HeadSelection
+    from cman_tf.training.fine_tuning import FineTuning
 
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
@@ -28,33 +36,40 @@ class Cman(tf.keras.Model):
     """
 
     # The signature of a functional model's constructor is how Keras knows that the graph is to be serialised.
-    def __init__(self, inputs, outputs, name="cman", trainable=True, **kwargs):
+    def __init__(
+        self,
+        inputs: Mapping[str, tf.Tensor],
+        outputs: Mapping[str, tf.Tensor],
+        name: str = "cman",
+        trainable: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(inputs=inputs, outputs=outputs, name=name, trainable=trainable, **kwargs)
-        self.sampler = None
-        self._joint = None
+        self.sampler: tf.random.Generator | None = None
+        self._joint: Any = None
 
     # Looked up, not kept: an attribute would make Keras serialise the layer a second time.
     @property
-    def token_embedding(self):
+    def token_embedding(self) -> tf.keras.Model:
         return self.get_layer("token_embedding")
 
     @property
-    def entity_network(self):
+    def entity_network(self) -> tf.keras.Model:
         return self.get_layer("entity_network")
 
     @property
-    def relation_network(self):
+    def relation_network(self) -> tf.keras.Model:
         return self.get_layer("relation_network")
 
     @property
-    def crf(self):
+    def crf(self) -> CRF:
         return self.entity_network.get_layer("crf")
 
     @property
-    def head_selection(self):
+    def head_selection(self) -> HeadSelection:
         return self.relation_network.get_layer("head_selection")
 
-    def score_pairs(self, tokens, positions, count):
+    def score_pairs(self, tokens: tf.Tensor, positions: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         """Relation scores of some tokens of each sentence, all pairs of them.
 
         Args:
@@ -73,15 +88,15 @@ class Cman(tf.keras.Model):
 
     def compile(
         self,
-        optimizer,
-        adversarial_alpha=0.0,
-        clip_norm=0.0,
-        micro_batch=0,
-        relation_negatives=1.0,
-        fine_tuning=None,
-        seed=0,
-        **kwargs,
-    ):
+        optimizer: tf.keras.optimizers.Optimizer,
+        adversarial_alpha: float = 0.0,
+        clip_norm: float = 0.0,
+        micro_batch: int = 0,
+        relation_negatives: float = 1.0,
+        fine_tuning: FineTuning | None = None,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         """Set up training.
 
         Args:
@@ -106,10 +121,12 @@ class Cman(tf.keras.Model):
         self._joint = None
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[tf.keras.metrics.Metric]:
         return list(self.trackers.values())
 
-    def joint_loss(self, embeddings, tags, relations, lengths, training):
+    def joint_loss(
+        self, embeddings: tf.Tensor, tags: tf.Tensor, relations: tf.Tensor, lengths: tf.Tensor, training: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """`(L_ner, L_re)`, eq. 11 to 13: float32 scalars, sums over sentences averaged over the batch."""
         entities = self.entity_network({"embeddings": embeddings, "lengths": lengths}, training=training)
         pairs = self.relation_network(
@@ -123,7 +140,7 @@ class Cman(tf.keras.Model):
             scores = self.score_pairs(pairs["tokens"], positions, lengths)
         return ner, tf.reduce_mean(relation_loss(scores, relations, lengths))
 
-    def _joint_gradients(self):
+    def _joint_gradients(self) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor, list[tf.Tensor]]]:
         """The traced function `(embeddings, tags, relations, lengths) -> losses, embeddings' gradient, gradients`."""
         weights = self._interaction_weights()
 
@@ -138,7 +155,9 @@ class Cman(tf.keras.Model):
             experimental_attributes={"_noinline": True},
             autograph=False,
         )
-        def joint_gradients(embeddings, tags, relations, lengths):
+        def joint_gradients(
+            embeddings: tf.Tensor, tags: tf.Tensor, relations: tf.Tensor, lengths: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list[tf.Tensor]]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch([embeddings, *weights])
                 ner, re = self.joint_loss(embeddings, tags, relations, lengths, training=True)
@@ -149,10 +168,10 @@ class Cman(tf.keras.Model):
 
         return joint_gradients
 
-    def _interaction_weights(self):
+    def _interaction_weights(self) -> list[tf.Variable]:
         return self.entity_network.trainable_weights + self.relation_network.trainable_weights
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force: bool = False) -> Callable[..., Any]:
         # An optimizer that makes its variables while the step is traced makes TensorFlow trace it twice.
         create = getattr(self.optimizer, "build", None) or self.optimizer._create_all_weights
         create(self.trainable_weights)
@@ -160,7 +179,7 @@ class Cman(tf.keras.Model):
 
     # AutoGraph would take longer to look for loops and conditions in Python than the rest of the tracing.
     @tf.autograph.experimental.do_not_convert
-    def train_step(self, data):
+    def train_step(self, data: tuple[Mapping[str, tf.Tensor], Mapping[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
         features, targets = data
         if self._joint is None:
             self._joint = self._joint_gradients()
@@ -179,7 +198,9 @@ class Cman(tf.keras.Model):
             self.trackers[name].update_state(value)
         return {name: tracker.result() for name, tracker in self.trackers.items()}
 
-    def _gradients(self, features, targets):
+    def _gradients(
+        self, features: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor]
+    ) -> tuple[tuple[tf.Tensor, tf.Tensor], list[tf.Tensor]]:
         """`((L_ner, L_re), gradients)` of a batch, both passes together; gradients of the networks' weights first, then
         of the embeddings', then of the encoders'."""
         tags, relations, lengths = targets["tags"], targets["relations"], features["lengths"]
@@ -202,24 +223,26 @@ class Cman(tf.keras.Model):
         )
         return (ner, re), gradients
 
-    def _accumulated(self, features, targets):
+    def _accumulated(
+        self, features: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor]
+    ) -> tuple[tuple[tf.Tensor, tf.Tensor], list[tf.Tensor]]:
         """The same as `_gradients`, one micro-batch after the other."""
         if not self.micro_batch:
             return self._gradients(features, targets)
         rows = tf.shape(features["lengths"])[0]
 
-        def part(values, start):
+        def part(values: Mapping[str, tf.Tensor], start: tf.Tensor) -> dict[str, tf.Tensor]:
             # `spellings` has a row for each distinct word, not for each sentence.
             return {
                 name: value if name == "spellings" else value[start : start + self.micro_batch]
                 for name, value in values.items()
             }
 
-        def step(start, ner, re, *sums):
+        def step(start: tf.Tensor, ner: tf.Tensor, re: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
             inside = part(features, start)
             (part_ner, part_re), gradients = self._gradients(inside, part(targets, start))
             share = tf.cast(tf.shape(inside["lengths"])[0], tf.float32) / tf.cast(rows, tf.float32)
-            sums = [total + share * tf.convert_to_tensor(gradient) for total, gradient in zip(sums, gradients)]
+            sums = tuple(total + share * tf.convert_to_tensor(gradient) for total, gradient in zip(sums, gradients))
             return (start + self.micro_batch, ner + share * part_ner, re + share * part_re, *sums)
 
         weights = self._interaction_weights() + self.token_embedding.trainable_weights
@@ -230,7 +253,7 @@ class Cman(tf.keras.Model):
         return (ner, re), gradients
 
 
-def _added_up(values, share):
+def _added_up(values: Sequence[tf.Tensor], share: tf.Tensor) -> list[tf.Tensor]:
     """The sum over replicas of tensors, each times the share of the batch that its replica had."""
     values = [share * tf.convert_to_tensor(value) for value in values]
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)

@@ -1,9 +1,17 @@
 """Tags and relation scores to entities and relations: the one decoder of training, prediction and export."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
+if TYPE_CHECKING:
+    from cman_tf.layers.crf import CRF
 
-def decode_entities(tags, lengths):
+
+def decode_entities(tags: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
     """Chunks of a BIO tagging, read as conlleval does: an I- tag with no B- before it opens a chunk.
 
     Args:
@@ -30,12 +38,14 @@ def decode_entities(tags, lengths):
     }
 
 
-def last_tokens(entities):
+def last_tokens(entities: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """The position of each entity's last token: int32 `(batch, entities)`, 0 for padding."""
     return tf.maximum(entities["entity_end"] - 1, 0)
 
 
-def decode_relations(scores, entities, threshold, allowed):
+def decode_relations(
+    scores: tf.Tensor, entities: Mapping[str, tf.Tensor], threshold: float | tf.Tensor, allowed: tf.Tensor
+) -> dict[str, tf.Tensor]:
     """Relations between decoded entities: pairs whose probability is above `threshold`.
 
     Args:
@@ -57,7 +67,7 @@ def decode_relations(scores, entities, threshold, allowed):
     cells = tf.cast(tf.where(keep), tf.int32)
     rows = tf.cast(tf.shape(mask)[0], tf.int64)
 
-    def padded(values):
+    def padded(values: tf.Tensor) -> tf.Tensor:
         return tf.RaggedTensor.from_value_rowids(values, tf.cast(cells[:, 0], tf.int64), rows).to_tensor(0)
 
     return {
@@ -69,7 +79,9 @@ def decode_relations(scores, entities, threshold, allowed):
     }
 
 
-def entity_scores(crf, emissions, tags, entities, lengths):
+def entity_scores(
+    crf: CRF, emissions: tf.Tensor, tags: tf.Tensor, entities: Mapping[str, tf.Tensor], lengths: tf.Tensor
+) -> tf.Tensor:
     """The CRF's marginal probability of each decoded span: its tags, with no continuation after it.
 
     Args:
@@ -97,14 +109,14 @@ def entity_scores(crf, emissions, tags, entities, lengths):
     leave = tf.concat([leave, tf.zeros_like(emissions[:, :1, 0])], axis=1)
     start, last = entities["entity_start"], tf.maximum(entities["entity_end"] - 1, 0)
 
-    def at(values, positions):
+    def at(values: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
         return tf.gather(values, positions, batch_dims=1)
 
     score = at(alphas, start) + at(path, last) - at(path, start) + at(leave, last)
     return tf.where(entities["entity_mask"], tf.minimum(tf.exp(score - log_norm[:, None]), 1.0), 0.0)
 
 
-def _shift(values, by, fill):
+def _shift(values: tf.Tensor, by: int, fill: bool | int) -> tf.Tensor:
     """Move along the tokens: what is at t comes to t + by."""
     edge = tf.fill([tf.shape(values)[0], 1], tf.cast(fill, values.dtype))
     return tf.concat([edge, values[:, :-1]], axis=1) if by > 0 else tf.concat([values[:, 1:], edge], axis=1)

@@ -1,9 +1,21 @@
 """Strings in, entities and relations out, in one graph: what prediction runs and an export saves."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
 from cman_tf.data.tokenizer import tokenize
 from cman_tf.model.decoding import decode_entities, decode_relations, entity_scores, last_tokens
+
+if TYPE_CHECKING:
+    from cman_tf.config import DecodingConfig
+    from cman_tf.data.featurizer import Featurizer
+    from cman_tf.data.schema import Schema
+    from cman_tf.encoders.combined import Encoders
+    from cman_tf.model.cman import Cman
 
 NO_TAGS = ((-1,),)
 """Given tags that leave all of them to the CRF."""
@@ -32,7 +44,14 @@ class Extractor(tf.Module):
         split: string `(batch,)` -> `tokens` string, `token_start`, `token_end` int32 (code points) `(batch, tokens)`.
     """
 
-    def __init__(self, model, featurizer, schema, decoding, encoders=None):
+    def __init__(
+        self,
+        model: Cman,
+        featurizer: Featurizer,
+        schema: Schema,
+        decoding: DecodingConfig,
+        encoders: Encoders | None = None,
+    ) -> None:
         super().__init__(name="extractor")
         self.model = model
         self.featurizer = featurizer
@@ -41,20 +60,32 @@ class Extractor(tf.Module):
         allowed = allowed_types(schema)
         self.allowed = allowed if decoding.type_constrained else tf.ones_like(allowed)
 
-    def split(self, text):
+    def split(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         tokens, starts, ends = tokenize(text)
         return {"tokens": tokens.to_tensor(""), "token_start": starts.to_tensor(0), "token_end": ends.to_tensor(0)}
 
-    def from_tokens(self, tokens, given_tags=NO_TAGS, threshold=None, allowed=None):
+    def from_tokens(
+        self,
+        tokens: tf.Tensor,
+        given_tags: tf.Tensor | Sequence[Sequence[int]] = NO_TAGS,
+        threshold: float | tf.Tensor | None = None,
+        allowed: tf.Tensor | None = None,
+    ) -> dict[str, tf.Tensor]:
         # One column at least: the CRF has no answer for a batch in which every sentence is empty.
         tokens, given_tags = one_column_at_least(tokens, ""), one_column_at_least(given_tags, 0)
         return self.from_features(self.features(tokens), given_tags, threshold, allowed)
 
-    def features(self, tokens):
+    def features(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """What the network reads of string `(batch, tokens)`: a dict."""
         return {**self.featurizer(tokens), **(self.encoders(tokens) if self.encoders else {})}
 
-    def from_features(self, features, given_tags=NO_TAGS, threshold=None, allowed=None):
+    def from_features(
+        self,
+        features: Mapping[str, tf.Tensor],
+        given_tags: tf.Tensor | Sequence[Sequence[int]] = NO_TAGS,
+        threshold: float | tf.Tensor | None = None,
+        allowed: tf.Tensor | None = None,
+    ) -> dict[str, tf.Tensor]:
         lengths = features["lengths"]
         embedding = self.model.token_embedding
         embeddings = embedding({name: features[name] for name in embedding.input_names}, training=False)
@@ -76,12 +107,12 @@ class Extractor(tf.Module):
         return {"tags": tags, **entities, **decode_relations(scores, entities, threshold, allowed)}
 
 
-def one_column_at_least(values, fill):
+def one_column_at_least(values: tf.Tensor | Sequence[Sequence[int]], fill: int | str) -> tf.Tensor:
     """`(batch, tokens)` with a column of `fill` where there is none."""
     return tf.pad(values, [[0, 0], [0, tf.cast(tf.shape(values)[1] == 0, tf.int32)]], constant_values=fill)
 
 
-def allowed_types(schema):
+def allowed_types(schema: Schema) -> tf.Tensor:
     """Bool `(entity types, entity types, relation types)`: the (head, tail, relation) seen in the training data."""
     return tf.constant(
         [

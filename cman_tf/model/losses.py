@@ -1,9 +1,11 @@
 """The two losses of the joint objective."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 
-def relation_loss(scores, relations, lengths):
+def relation_loss(scores: tf.Tensor, relations: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
     """Cross-entropy over every cell, eq. 12 with the negative term that the multi-head code has.
 
     `sum over i, j, k of -log sigma(s) if (i, j, k) is a relation, else -log(1 - sigma(s))`.

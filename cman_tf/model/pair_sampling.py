@@ -1,11 +1,15 @@
 """Which pairs of tokens a training step scores."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 from cman_tf.model.decoding import decode_entities
 
 
-def sample_tokens(tags, relations, lengths, share, uniform):
+def sample_tokens(
+    tags: tf.Tensor, relations: tf.Tensor, lengths: tf.Tensor, share: float, uniform: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Choose the tokens whose pairs are scored: every entity's last token, and some of the others.
 
     Only pairs of entities' last tokens can be relations, yet nearly all of the `n * n` pairs of a sentence are others.

@@ -14,7 +14,7 @@ from cman_tf.training.run import Run
 PLACE = re.compile("<!-- table (.+) -->\n")
 
 
-def write_log(folder, path):
+def write_log(folder: str | Path, path: str | Path) -> str | Path:
     """Put tables of runs into the text of `notes.md`, where it says `<!-- table GROUP -->`.
 
     Args:
@@ -31,7 +31,7 @@ def write_log(folder, path):
     return path
 
 
-def table(folder):
+def table(folder: str | Path) -> str:
     """A row for each run: what it changed of the first one, and its dev F1 in percent, Markdown."""
     lines = [
         "| | What is different | Epochs | Entities | Relations | Relations, last epoch |",
@@ -51,7 +51,7 @@ def table(folder):
     return "\n".join(lines) + "\n"
 
 
-def changes(base, config):
+def changes(base: configs.Config, config: configs.Config) -> str:
     """Fields that differ between two configurations and bear on the figures, one text."""
     elsewhere = ("corpus.data_dir", "encoder.store", "training.epochs")
     found = [name for name in configs.different(base, config) if name not in elsewhere]

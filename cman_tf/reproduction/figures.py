@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import statistics
+from pathlib import Path
+from typing import Any
 
 from cman_tf.files import atomic_write
 from cman_tf.reproduction.sections import runs_of
@@ -10,7 +12,7 @@ from cman_tf.reproduction.sections import runs_of
 _LINES = {"whole": ("CMAN", "#1b6ca8", "o-"), "no_units": ("without BSA attention and BLA", "#c8553d", "s--")}
 
 
-def breakdown_figure(folder, key, path):
+def breakdown_figure(folder: Path, key: str, path: Path) -> bool:
     """Draw F1 on dev over the groups of a breakdown, the whole network against that without both units.
 
     Args:
@@ -29,7 +31,7 @@ def breakdown_figure(folder, key, path):
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    rc = {"svg.hashsalt": key, "svg.fonttype": "none"}  # ids that do not change, and text that can be searched
+    rc: Any = {"svg.hashsalt": key, "svg.fonttype": "none"}  # ids that do not change, and text that can be searched
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     FigureCanvasSVG(figure)
     for axes, item in zip(figure.subplots(1, 2, sharey=True), ("entities", "relations")):

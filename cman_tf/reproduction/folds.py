@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from cman_tf.evaluation.scorer import ITEMS, MODES
 
@@ -12,7 +14,7 @@ _RATES = ("precision", "recall", "f1")
 _AVERAGES = ("micro", "macro")
 
 
-def summary(paths):
+def summary(paths: Sequence[str | Path]) -> dict[str, Any]:
     """Mean and standard deviation over folds.
 
     Args:
@@ -32,7 +34,7 @@ def summary(paths):
     return result
 
 
-def _over(found, part):
+def _over(found: Sequence[dict[str, Any]], part: Callable[..., Any]) -> dict[str, Any]:
     return {
         average: {
             item: {rate: _spread([part(metrics)[average][item][rate] for metrics in found]) for rate in _RATES}
@@ -42,5 +44,5 @@ def _over(found, part):
     }
 
 
-def _spread(values):
+def _spread(values: Sequence[float]) -> dict[str, float | None]:
     return {"mean": statistics.mean(values), "sd": statistics.stdev(values) if len(values) > 1 else None}

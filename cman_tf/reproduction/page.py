@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Mapping, Sequence
 from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cman_tf.files import atomic_write
 from cman_tf.reproduction import speed
 from cman_tf.reproduction.figures import breakdown_figure
 from cman_tf.reproduction.sections import ablations, encoders, experiment, runs_of, spread
+
+if TYPE_CHECKING:
+    from cman_tf.reproduction.plan import Experiment
 
 INTRODUCTION = """# Results
 
@@ -32,7 +38,7 @@ FIGURES = {
 }
 
 
-def write_page(results, benchmarks, path, known):
+def write_page(results: Path, benchmarks: Path, path: Path, known: Mapping[str, Experiment]) -> Path:
     """Write the page, its pictures (`images/` beside it) and `RESULTS/tables.csv`.
 
     Args:
@@ -58,8 +64,8 @@ def write_page(results, benchmarks, path, known):
     parts += [notes.read_text(encoding="utf-8")] if notes.is_file() else []
     parts.append(missing(results, known))
     for name, section in speed.SECTIONS.items():
-        file = benchmarks / f"{name}.json"
-        parts += [section(json.loads(file.read_text()))] if file.is_file() else []
+        source = benchmarks / f"{name}.json"
+        parts += [section(json.loads(source.read_text()))] if source.is_file() else []
     with atomic_write(path) as file:
         file.write("\n".join(part for part in parts if part))
     if folders:
@@ -68,14 +74,14 @@ def write_page(results, benchmarks, path, known):
     return path
 
 
-def experiment_folders(results, known):
+def experiment_folders(results: Path, known: Mapping[str, Experiment]) -> list[Path]:
     """Folders with runs: in the order of the plan, then any others."""
     found = sorted({path.parent.parent for path in results.glob("**/metrics.json")})
     order = [results / name for name in known]
     return sorted(found, key=lambda folder: (order.index(folder) if folder in order else len(order), str(folder)))
 
 
-def overview(folders, results):
+def overview(folders: Sequence[Path], results: Path) -> str:
     """One row for each experiment."""
     lines = ["| | Protocol | Runs | Contextual encoder | Entities | Relations |", "|---|---|---:|---|---:|---:|"]
     for folder in folders:
@@ -90,7 +96,7 @@ def overview(folders, results):
     return "\n".join(lines) + "\n"
 
 
-def missing(results, known):
+def missing(results: Path, known: Mapping[str, Experiment]) -> str:
     """What the plan has and the folder lacks, with the command that makes it."""
     lines = []
     for name, item in known.items():
@@ -102,7 +108,7 @@ def missing(results, known):
     return "## Not run yet\n\n" + "\n".join(lines) + "\n" if lines else ""
 
 
-def table(folders, results):
+def table(folders: Sequence[Path], results: Path) -> str:
     """All runs as CSV, percent."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")

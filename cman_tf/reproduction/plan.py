@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cman_tf import config as configs
 from cman_tf.errors import InputError
@@ -52,7 +54,7 @@ class Job:
     minutes: float = 0.0
 
 
-def experiments(path=_FILE):
+def experiments(path: str | Path = _FILE) -> dict[str, Experiment]:
     """The experiments of a file in the order in which they are run, a dict of names to `Experiment`."""
     listed = configs.parse_yaml(Path(path).read_text(encoding="utf-8"))
     return {
@@ -69,7 +71,7 @@ def experiments(path=_FILE):
     }
 
 
-def choose(names, known):
+def choose(names: Sequence[str], known: Mapping[str, Experiment]) -> list[Experiment]:
     """The experiments that names stand for; a name stands for all that it begins too, `conll04` for `conll04/...`.
 
     Args:
@@ -95,7 +97,9 @@ def choose(names, known):
     return list(chosen.values())
 
 
-def jobs(chosen, seeds=None, changes=None):
+def jobs(
+    chosen: Iterable[Experiment], seeds: Sequence[int] | None = None, changes: Mapping[str, Any] | None = None
+) -> list[Job]:
     """The trainings of experiments.
 
     Args:
@@ -121,13 +125,13 @@ def jobs(chosen, seeds=None, changes=None):
     return result
 
 
-def numbers(text, what):
+def numbers(text: str, what: str) -> list[int]:
     """Whole numbers written as `1-3,7`: a sorted list.
 
     Raises:
         InputError: something else is written.
     """
-    found = set()
+    found: set[int] = set()
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)

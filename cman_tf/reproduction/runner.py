@@ -9,10 +9,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cman_tf import config as configs
 from cman_tf.errors import InputError
+
+if TYPE_CHECKING:
+    from cman_tf.reproduction.plan import Job
 
 # What is kept of a run beside its weights, small enough to be committed.
 SUMMARY = ("config.yaml", "encoders.json", "environment.json", "history.csv", "metrics.json")
@@ -35,14 +40,21 @@ class Runner:
         tell: callable, str -> None, shows a line. Default: print.
     """
 
-    def __init__(self, folder, results=None, processes=1, max_hours=None, tell=print):
+    def __init__(
+        self,
+        folder: str | Path,
+        results: str | Path | None = None,
+        processes: int = 1,
+        max_hours: float | None = None,
+        tell: Callable[[str], object] = print,
+    ) -> None:
         self.folder = Path(folder)
         self.results = None if results is None else Path(results)
         self.processes = processes
         self.deadline = None if max_hours is None else time.monotonic() + 3600 * max_hours
         self.tell = tell
 
-    def state(self, job):
+    def state(self, job: Job) -> str:
         """`done`, `begun` or `new`.
 
         Raises:
@@ -59,7 +71,7 @@ class Runner:
             )
         return "done" if (path / "metrics.json").is_file() else "begun"
 
-    def run(self, jobs):
+    def run(self, jobs: Sequence[Job]) -> dict[str, str]:
         """Run those that are not done.
 
         Args:
@@ -70,7 +82,8 @@ class Runner:
         """
         states = {job.name: self.state(job) for job in jobs}
         outcome = {}
-        waiting, running = [], {}
+        waiting: list[Job] = []
+        running: dict[Job, subprocess.Popen[bytes]] = {}
         for job in jobs:
             if states[job.name] == "done":
                 self._collect(job)
@@ -101,7 +114,7 @@ class Runner:
                 process.kill()
         return {job.name: outcome[job.name] for job in jobs}
 
-    def _start(self, job, resume):
+    def _start(self, job: Job, resume: bool) -> subprocess.Popen[bytes]:
         path = self.folder / job.name
         path.parent.mkdir(parents=True, exist_ok=True)
         if resume:
@@ -120,7 +133,7 @@ class Runner:
                 stderr=subprocess.STDOUT,
             )
 
-    def _ended(self, job, process):
+    def _ended(self, job: Job, process: subprocess.Popen[bytes]) -> str:
         if process.returncode:
             lines = (self.folder / job.name).with_suffix(".log").read_text(encoding="utf-8").splitlines()
             reason = f"failed, exit code {process.returncode}: {lines[-1] if lines else 'no output'}"
@@ -134,7 +147,7 @@ class Runner:
         )
         return "done"
 
-    def _collect(self, job):
+    def _collect(self, job: Job) -> None:
         if self.results is None:
             return
         source, target = self.folder / job.name, self.results / job.name
@@ -144,6 +157,6 @@ class Runner:
                 shutil.copyfile(source / name, target / name)
 
 
-def _differences(kept, asked):
+def _differences(kept: configs.Config, asked: configs.Config) -> list[str]:
     """Names of config fields in which two configurations differ."""
     return [name for name in configs.different(kept, asked) if name not in _PLACES]

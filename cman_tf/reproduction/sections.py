@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -35,7 +37,7 @@ PAPER_ABLATIONS = {
 SAME_ENCODER = ("SpERT fine-tuning all-MiniLM-L6-v2, measured here", 83.79, 62.10)
 
 
-def runs_of(folder):
+def runs_of(folder: Path) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
     """The runs of one experiment, in order: list of `(name, metrics, configuration)`."""
     return [
         (path.parent.name, json.loads(path.read_text()), yaml.safe_load((path.parent / "config.yaml").read_text()))
@@ -43,7 +45,7 @@ def runs_of(folder):
     ]
 
 
-def experiment(folder, results):
+def experiment(folder: Path, results: Path) -> str:
     """A section for the seeds or folds of one experiment.
 
     Args:
@@ -108,7 +110,7 @@ ROWS = {
 }
 
 
-def ablations(results):
+def ablations(results: Path) -> str:
     """Table 4 beside the paper's, or nothing where none of it was run."""
     found = {name: runs_of(results / "conll04" / "ablations" / name) for name in PAPER_ABLATIONS}
     if not any(found.values()):
@@ -133,20 +135,20 @@ def ablations(results):
     return "\n".join(lines) + "\n"
 
 
-def _size(first, runs):
+def _size(first: Mapping[str, Any], runs: Sequence[tuple[str, dict[str, Any], dict[str, Any]]]) -> str:
     if len({metrics["counts"]["sentences"] for _, metrics, _ in runs}) > 1 or "fold" in runs[0][0]:
         return f"{sum(metrics['counts']['sentences'] for _, metrics, _ in runs)} sentences in {len(runs)} folds"
     counts = first["counts"]
     return f"{counts['sentences']} sentences, {counts['entities_gold']} entities, {counts['relations_gold']} relations"
 
 
-def _units(runs):
+def _units(runs: Sequence[tuple[str, dict[str, Any], dict[str, Any]]]) -> str:
     seeds = {name.partition("-")[0] for name, *_ in runs}
     text = f"{len(seeds)} seed{'s' * (len(seeds) > 1)}"
     return text if len(seeds) == len(runs) else f"{text}, {len(runs)} folds"
 
 
-def encoders(config):
+def encoders(config: Mapping[str, Any]) -> str:
     """The contextual encoders of a run, in words."""
     encoder = config.get("encoder", {})
     if not encoder.get("modules"):
@@ -155,7 +157,7 @@ def encoders(config):
     return f"{'fine-tuned' if encoder['trainable'] else 'frozen'} encoder{'s' * (' and ' in names)}: {names}"
 
 
-def spread(values):
+def spread(values: Sequence[float]) -> str:
     """Mean and, of several values, standard deviation."""
     if len(values) == 1:
         return f"{values[0]:.2f}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 
-def training_speed(figures):
+
+def training_speed(figures: Mapping[str, Any]) -> str:
     """A section for `benchmarks/results/training_step.json`."""
     machine = figures["environment"]
     lines = [
@@ -16,7 +19,7 @@ def training_speed(figures):
         "| | Bar | Without adversarial training | With |",
         "|---|---:|---:|---:|",
     ]
-    by_name = {}
+    by_name: dict[str, list[dict[str, Any]]] = {}
     for bar in figures["bars"]:
         by_name.setdefault(bar["name"], []).append(bar)
     for name, (without, with_) in by_name.items():
@@ -29,7 +32,7 @@ def training_speed(figures):
     return "\n".join(lines) + "\n"
 
 
-def prediction_speed(figures):
+def prediction_speed(figures: Mapping[str, Any]) -> str:
     """A section for `benchmarks/results/inference.json`."""
     calls, speeds = figures["milliseconds_per_call"], figures["sentences_per_second"]
     lines = [
@@ -47,7 +50,7 @@ def prediction_speed(figures):
     return "\n".join([*lines, "", *_bars(figures)]) + "\n"
 
 
-def contextual_speed(figures):
+def contextual_speed(figures: Mapping[str, Any]) -> str:
     """A section for `benchmarks/results/contextual_epoch.json`."""
     lines = [
         "## Epochs with stored contextual vectors",
@@ -66,7 +69,7 @@ def contextual_speed(figures):
     return "\n".join([*lines, "", *_bars(figures)]) + "\n"
 
 
-def serving_speed(figures):
+def serving_speed(figures: Mapping[str, Any]) -> str:
     """A section for `benchmarks/results/serving.json`."""
     speeds = figures["answers_per_second"]
     lines = [
@@ -85,7 +88,7 @@ def serving_speed(figures):
     return "\n".join([*lines, "", *_bars(figures)]) + "\n"
 
 
-def _bars(figures):
+def _bars(figures: Mapping[str, Any]) -> list[str]:
     rows = [
         f"| {bar['mode']}: {bar['name']} | {bar['at']} {bar['bar']:g} | {bar['value']:.2f}"
         f"{'' if bar['reached'] else ' (not reached)'} |"

@@ -1,5 +1,9 @@
 """An exponential average of the weights."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 import tensorflow as tf
 
 
@@ -12,7 +16,7 @@ class WeightAverage(tf.Module):
             the average does not remember the start.
     """
 
-    def __init__(self, weights, decay):
+    def __init__(self, weights: Iterable[tf.Variable], decay: float) -> None:
         super().__init__(name="weight_average")
         self.decay = decay
         self.updates = tf.Variable(0.0, trainable=False)
@@ -20,14 +24,14 @@ class WeightAverage(tf.Module):
         self.average = [tf.Variable(weight, trainable=False) for weight in weights]
 
     @tf.function(autograph=False)
-    def update(self):
+    def update(self) -> None:
         self.updates.assign_add(1.0)
         rate = 1 - tf.minimum(self.decay, (1 + self.updates) / (10 + self.updates))
         for average, weight in zip(self.average, self.weights):
             average.assign_add(rate * (weight - average))
 
     @tf.function(autograph=False)
-    def swap(self):
+    def swap(self) -> None:
         """Exchange weights and average; a second call puts them back."""
         for average, weight in zip(self.average, self.weights):
             kept = tf.identity(weight)

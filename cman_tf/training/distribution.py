@@ -11,15 +11,20 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cman_tf.data.choice import check_choice
 from cman_tf.errors import InputError
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 STRATEGIES = ("none", "mirrored", "multi_worker")
 
 
-def make_strategy(name):
+def make_strategy(name: str) -> tf.distribute.Strategy | None:
     """The strategy of a name. To be made before anything else of TensorFlow is used.
 
     Args:
@@ -45,7 +50,7 @@ def make_strategy(name):
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
-def _check_cluster(text):
+def _check_cluster(text: str | None) -> None:
     rule = 'TF_CONFIG must be {"cluster": {"worker": [HOST:PORT, ...]}, "task": {"type": "worker", "index": N}}'
     try:
         values = json.loads(text or "")
@@ -59,19 +64,19 @@ def _check_cluster(text):
         raise InputError(f"{rule}. Received: {text or 'none'}")
 
 
-def is_chief(strategy):
+def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
     """Whether this process is the one that writes the run folder: worker 0, or the only one."""
     resolver = strategy and strategy.cluster_resolver
     return not (resolver and resolver.task_type) or resolver.task_id == 0
 
 
-def scope(strategy):
+def scope(strategy: tf.distribute.Strategy | None) -> contextlib.AbstractContextManager[Any]:
     """The context in which the variables of a training are made."""
     return strategy.scope() if strategy else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
-def own_folder(strategy, path, resuming):
+def own_folder(strategy: tf.distribute.Strategy | None, path: str | Path, resuming: bool) -> Iterator[Path]:
     """The run folder for the chief; for another worker one that nobody reads, gone afterwards.
 
     Args:
@@ -90,7 +95,9 @@ def own_folder(strategy, path, resuming):
         yield own
 
 
-def distributed(strategy, make_dataset):
+def distributed(
+    strategy: tf.distribute.Strategy | None, make_dataset: Callable[..., tf.data.Dataset]
+) -> tf.data.Dataset | tf.distribute.DistributedDataset:
     """A data set whose elements go to the replicas in turn.
 
     Args:
@@ -101,7 +108,7 @@ def distributed(strategy, make_dataset):
     if strategy is None:
         return make_dataset()
 
-    def of_this_process(context):
+    def of_this_process(context: tf.distribute.InputContext) -> tf.data.Dataset:
         parts = context.num_replicas_in_sync
         own = parts // context.num_input_pipelines
         first = context.input_pipeline_id * own

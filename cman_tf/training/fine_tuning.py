@@ -1,10 +1,19 @@
 """Training the contextual encoders' own weights."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from cman_tf.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from cman_tf.config import Config
+    from cman_tf.encoders.combined import Encoders
+    from cman_tf.encoders.contextual import ContextualEncoder
 
 
 class FineTuning:
@@ -27,7 +36,7 @@ class FineTuning:
         Howard and Ruder (2018), section 3.2, discriminative fine-tuning.
     """
 
-    def __init__(self, encoders, config, steps):
+    def __init__(self, encoders: Encoders, config: Config, steps: int) -> None:
         self.encoders = encoders
         self.variables = list(encoders.trainable_variables)
         self.random_state = list(encoders.random_state)
@@ -51,17 +60,17 @@ class FineTuning:
         for optimizer, rows in zip(self.optimizers, self.groups.values()):
             optimizer._create_all_weights([self.variables[row] for row in rows])
 
-    def encode(self, tokens):
+    def encode(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """The network's contextual inputs for string `(batch, tokens)`, with dropout."""
         return self.encoders(tokens, training=True)
 
-    def apply_gradients(self, gradients):
+    def apply_gradients(self, gradients: Sequence[tf.Tensor]) -> None:
         """Move the weights by gradients in the order of `variables`."""
         for optimizer, rows in zip(self.optimizers, self.groups.values()):
             optimizer.apply_gradients([(gradients[row], self.variables[row]) for row in rows])
 
 
-def _levels_below(encoder):
+def _levels_below(encoder: ContextualEncoder) -> list[int]:
     """How many layers each trainable variable lies below the last: by the number in its name, else below them all."""
     numbers = [re.search(r"layer[^0-9]{0,2}(\d+)", variable.name) for variable in encoder.trainable_variables]
     depths = [int(found.group(1)) if found else -1 for found in numbers]

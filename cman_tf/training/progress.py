@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 # A network has hardly moved after fewer steps.
 FEW_STEPS = 300
@@ -19,32 +21,32 @@ class TrainingProgress:
         console: `rich.console.Console`. Default: standard output.
     """
 
-    def __init__(self, epochs, console=None):
+    def __init__(self, epochs: int, console: Console | None = None) -> None:
         self.epochs = epochs
         self.console = console or Console(highlight=False)
         self.bar = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=self.console, transient=True
         )
-        self.task = None
+        self.task: TaskID | None = None
         self.warned = False
 
-    def __enter__(self):
+    def __enter__(self) -> TrainingProgress:
         if self.console.is_terminal:
             self.bar.start()
         self.console.print("epoch    loss     NER      RE   dev NER F1  dev RE F1  sentences/s  time left")
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self.bar.stop()
 
-    def step(self, steps):
+    def step(self, steps: int) -> None:
         """One batch of `steps` in the epoch is done."""
         if self.task is None:
             self.task = self.bar.add_task("training", total=steps)
             self._warn_of_few(steps * self.epochs)
         self.bar.advance(self.task)
 
-    def _warn_of_few(self, steps):
+    def _warn_of_few(self, steps: int) -> None:
         if steps < FEW_STEPS and not self.warned:
             self.console.print(
                 f"Only {steps} steps in {self.epochs} epochs, for there are few sentences: likely too few to learn "
@@ -53,7 +55,7 @@ class TrainingProgress:
             )
         self.warned = True
 
-    def epoch(self, row, best, seconds_left):
+    def epoch(self, row: Mapping[str, Any], best: bool, seconds_left: float) -> None:
         """An epoch is done: its row of the history, whether it is the best so far, and the time the rest takes."""
         if self.task is not None:
             self.bar.remove_task(self.task)

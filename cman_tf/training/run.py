@@ -11,8 +11,10 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -29,6 +31,13 @@ from cman_tf.files import atomic_write
 from cman_tf.model.assembly import build_cman
 from cman_tf.predictor import Predictor
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from cman_tf.data.document import Document
+    from cman_tf.encoders.combined import Encoders
+    from cman_tf.model.cman import Cman
+
 # Raised when a folder of an earlier version can no longer be read.
 FORMAT = 2
 
@@ -43,7 +52,7 @@ class Run:
         path: str or path.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.weights = self.path / "weights.h5"
         self.checkpoints = self.path / "checkpoints"
@@ -53,7 +62,7 @@ class Run:
         self.predictions = self.path / "predictions"
 
     @staticmethod
-    def check_new(path):
+    def check_new(path: str | Path) -> None:
         """Raise `InputError` unless `path` is free for a new run: before long work, and when it is begun."""
         path = Path(path)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -62,7 +71,15 @@ class Run:
             )
 
     @classmethod
-    def create(cls, path, config, schema, vocabulary, fingerprint, encoders=()):
+    def create(
+        cls,
+        path: str | Path,
+        config: configs.Config,
+        schema: Schema,
+        vocabulary: Vocabulary,
+        fingerprint: str,
+        encoders: Sequence[Mapping[str, Any]] = (),
+    ) -> Run:
         """Begin a run in a new or empty folder.
 
         Args:
@@ -91,7 +108,14 @@ class Run:
             raise
         return run
 
-    def _begin(self, config, schema, vocabulary, fingerprint, encoders):
+    def _begin(
+        self,
+        config: configs.Config,
+        schema: Schema,
+        vocabulary: Vocabulary,
+        fingerprint: str,
+        encoders: Sequence[Mapping[str, Any]],
+    ) -> None:
         vocabulary.save(self.path / "vocabulary")
         with atomic_write(self.path / "labels.json") as file:
             file.write(schema.to_json())
@@ -106,7 +130,7 @@ class Run:
             )
 
     @classmethod
-    def open(cls, path, trained=True):
+    def open(cls, path: str | Path, trained: bool = True) -> Run:
         """Check that a folder holds a run that this version can read.
 
         Args:
@@ -133,15 +157,15 @@ class Run:
             )
         return run
 
-    def environment(self):
+    def environment(self) -> dict[str, Any]:
         """Versions, machine, seed and corpus of the run, a dict."""
         return dict(self._json("environment.json", dict))
 
-    def about_encoders(self):
+    def about_encoders(self) -> list[dict[str, Any]]:
         """Name, layers, width, casing, licence and fingerprint of each contextual encoder, a list of dicts."""
         return self._json("encoders.json", list) if (self.path / "encoders.json").exists() else []
 
-    def _json(self, name, kind):
+    def _json(self, name: str, kind: type[dict] | type[list]) -> Any:
         path = self.path / name
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
@@ -151,25 +175,25 @@ class Run:
             raise InputError(f"A run's file must hold a JSON {'object' if kind is dict else 'array'}. Received: {path}")
         return value
 
-    def config(self, overrides=None):
+    def config(self, overrides: dict[str, Any] | None = None) -> configs.Config:
         """The run's `Config`, with some fields changed."""
         return configs.load(str(self.path / "config.yaml"), overrides)
 
-    def schema(self):
+    def schema(self) -> Schema:
         """The run's `Schema`."""
         path = self.path / "labels.json"
         with located(str(path)):
             return Schema.from_json(path.read_text(encoding="utf-8"))
 
-    def vocabulary(self):
+    def vocabulary(self) -> Vocabulary:
         """The run's `Vocabulary`."""
         return Vocabulary.read(self.path / "vocabulary")
 
-    def build(self, config=None):
+    def build(self, config: configs.Config | None = None) -> tuple[Cman, Featurizer]:
         """The network with untrained weights and its featuriser: `(Cman, Featurizer)`."""
         return build(config or self.config(), self.schema(), self.vocabulary(), self.about_encoders())
 
-    def encoders(self, config=None, trained=True):
+    def encoders(self, config: configs.Config | None = None, trained: bool = True) -> Encoders | None:
         """The run's contextual encoders: `Encoders`, or None if it has none.
 
         Args:
@@ -193,7 +217,7 @@ class Run:
                     variable.assign(file[f"encoders/{number}"][()])
         return encoders
 
-    def predictor(self, overrides=None):
+    def predictor(self, overrides: dict[str, Any] | None = None) -> Predictor:
         """The trained model, ready to extract.
 
         Args:
@@ -206,7 +230,7 @@ class Run:
         return Predictor(model, featurizer, self.schema(), config, self.encoders(config))
 
     @contextlib.contextmanager
-    def _loading(self, path):
+    def _loading(self, path: str | Path) -> Iterator[None]:
         try:
             yield
         except (OSError, ValueError, KeyError) as error:
@@ -215,7 +239,7 @@ class Run:
                 f"({' '.join(str(error).split())})"
             ) from None
 
-    def save_weights(self, model, encoder_variables=()):
+    def save_weights(self, model: Cman, encoder_variables: Sequence[tf.Variable] = ()) -> None:
         """Replace `weights.h5` in one move; with it the variables of encoders that are trained."""
         # In memory first, for HDF5 does not survive a disk that fills while it writes.
         data = io.BytesIO()
@@ -226,7 +250,7 @@ class Run:
         with atomic_write(self.weights, "wb") as file:
             file.write(data.getbuffer())
 
-    def remove_checkpoints(self):
+    def remove_checkpoints(self) -> None:
         """Remove them in one move: of half of them a resumed training could make nothing."""
         gone = self.path / ".checkpoints"
         shutil.rmtree(gone, ignore_errors=True)
@@ -234,7 +258,7 @@ class Run:
             self.checkpoints.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
 
-    def history(self):
+    def history(self) -> list[dict[str, Any]]:
         """Rows of `history.csv`, a list of dicts of numbers; what was not measured is None."""
         path = self.path / "history.csv"
         if not path.exists():
@@ -244,7 +268,7 @@ class Run:
                 {name: float(value) if value else None for name, value in row.items()} for row in csv.DictReader(file)
             ]
 
-    def save_history(self, rows):
+    def save_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write `history.csv`, one row an epoch."""
         with atomic_write(self.path / "history.csv") as file:
             writer = csv.DictWriter(file, rows[0], lineterminator="\n")
@@ -252,7 +276,9 @@ class Run:
             writer.writerows(rows)
 
 
-def build(config, schema, vocabulary, about_encoders=()):
+def build(
+    config: configs.Config, schema: Schema, vocabulary: Vocabulary, about_encoders: Sequence[Mapping[str, Any]] = ()
+) -> tuple[Cman, Featurizer]:
     """The network with untrained weights and its featuriser, as a run folder or a search asks for them.
 
     Args:
@@ -276,7 +302,7 @@ def build(config, schema, vocabulary, about_encoders=()):
     return model, featurizer
 
 
-def fingerprint(*splits):
+def fingerprint(*splits: Iterable[Document]) -> str:
     """SHA-256 of documents' tokens, entities and relations: whether a resumed run reads what it began with."""
     digest = hashlib.sha256()
     for documents in splits:
@@ -287,7 +313,7 @@ def fingerprint(*splits):
     return digest.hexdigest()
 
 
-def _environment():
+def _environment() -> dict[str, Any]:
     packages = ("tensorflow", "keras", "tensorflow-addons", "numpy")
     return {
         "cman_tf": cman_tf.__version__,
@@ -298,7 +324,7 @@ def _environment():
     }
 
 
-def _git_commit():
+def _git_commit() -> str | None:
     """Commit of the checkout that this file lies in, or None for an installed package."""
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     try:
@@ -307,7 +333,7 @@ def _git_commit():
         return None
 
 
-def start_vectors(model, vocabulary, vectors):
+def start_vectors(model: Cman, vocabulary: Vocabulary, vectors: np.ndarray) -> None:
     """Put pretrained word vectors into a new model; rows of nan (words that the file lacks) keep their random start.
 
     Args:

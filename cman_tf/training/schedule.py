@@ -1,5 +1,9 @@
 """The learning rate over the steps of a training."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import tensorflow as tf
 
 
@@ -14,19 +18,19 @@ class Schedule(tf.keras.optimizers.schedules.LearningRateSchedule):
         decay: bool. Whether the rate falls linearly to 0.
     """
 
-    def __init__(self, peak, warmup_steps, total_steps, decay):
+    def __init__(self, peak: float, warmup_steps: int, total_steps: int, decay: bool) -> None:
         self.peak = peak
         self.warmup_steps = warmup_steps
         self.total_steps = total_steps
         self.decay = decay
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
         step = tf.cast(step, tf.float32)
         rise = tf.minimum(1.0, (step + 1) / max(self.warmup_steps, 1))
         fall = tf.maximum(0.0, (self.total_steps - step) / max(self.total_steps - self.warmup_steps, 1))
         return self.peak * rise * (tf.minimum(1.0, fall) if self.decay else 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "peak": self.peak,
             "warmup_steps": self.warmup_steps,

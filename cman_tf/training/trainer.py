@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
@@ -17,6 +19,16 @@ from cman_tf.training.averaging import WeightAverage
 from cman_tf.training.distribution import distributed
 from cman_tf.training.fine_tuning import FineTuning
 from cman_tf.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from cman_tf.config import Config
+    from cman_tf.data.document import Document
+    from cman_tf.data.featurizer import Featurizer
+    from cman_tf.encoders.combined import Encoders
+    from cman_tf.encoders.feature_store import StoredVectors
+    from cman_tf.model.cman import Cman
+    from cman_tf.training.progress import TrainingProgress
+    from cman_tf.training.run import Run
 
 COLUMNS = ("epoch", "loss", "ner_loss", "re_loss", "dev_ner_f1", "dev_re_f1", "sentences_per_second")
 
@@ -45,7 +57,18 @@ class Trainer:
         InputError: encoders are to be trained on several devices.
     """
 
-    def __init__(self, run, config, model, featurizer, train, dev, progress=None, encoders=None, strategy=None):
+    def __init__(
+        self,
+        run: Run,
+        config: Config,
+        model: Cman,
+        featurizer: Featurizer,
+        train: Sequence[Document],
+        dev: Sequence[Document],
+        progress: TrainingProgress | None = None,
+        encoders: Encoders | None = None,
+        strategy: tf.distribute.Strategy | None = None,
+    ) -> None:
         self.run = run
         self.config = config
         self.model = model
@@ -68,7 +91,7 @@ class Trainer:
                 decay=training.schedule == "linear",
             )
         )
-        state = {}
+        state: dict[str, Any] = {}
         self.fine_tuning = FineTuning(encoders, config, self.steps) if encoders and config.encoder.trainable else None
         self.encoder_variables = self.fine_tuning.variables if self.fine_tuning else []
         if self.fine_tuning:
@@ -93,15 +116,15 @@ class Trainer:
         self.predictor = Predictor(model, featurizer, run.schema(), config, encoders)
         self.epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
         self.best = tf.Variable(-1.0, trainable=False)
-        self.history = []
-        self.summaries = None
+        self.history: list[dict[str, Any]] = []
+        self.summaries: Any = None
         self.checkpoints = tf.train.CheckpointManager(
             tf.train.Checkpoint(model=model, optimizer=self.optimizer, epoch=self.epoch, best=self.best, **state),
             str(run.checkpoints),
             max_to_keep=1,
         )
 
-    def fit(self, callbacks=()):
+    def fit(self, callbacks: Sequence[tf.keras.callbacks.Callback] = ()) -> list[dict[str, Any]]:
         """Train to the last epoch; what an earlier, interrupted call finished is not done again.
 
         Args:
@@ -120,7 +143,7 @@ class Trainer:
                 self.summaries = tf.summary.create_file_writer(str(self.run.logs))
             train_vectors = self._stored(self.train)
 
-            def make_dataset(**parts):
+            def make_dataset(**parts: Any) -> tf.data.Dataset:
                 return training_batches(
                     self.train,
                     self.run.schema(),
@@ -145,7 +168,7 @@ class Trainer:
         self.run.remove_checkpoints()
         return self.history
 
-    def _stored(self, documents):
+    def _stored(self, documents: Sequence[Document]) -> dict[str, StoredVectors] | None:
         """Stored vectors of frozen encoders by the name of their input, None without such encoders."""
         if not self.encoders or self.fine_tuning or not documents:
             return None
@@ -158,7 +181,7 @@ class Trainer:
             for name, store in zip(input_names(stores), stores)
         }
 
-    def _restore(self):
+    def _restore(self) -> None:
         history = self.run.history()
         if self.checkpoints.latest_checkpoint:
             with self._files():
@@ -171,7 +194,7 @@ class Trainer:
             self.history = history
 
     @contextlib.contextmanager
-    def _files(self):
+    def _files(self) -> Iterator[None]:
         """Let TensorFlow's errors of files say which rule they break."""
         try:
             yield
@@ -182,7 +205,7 @@ class Trainer:
                 f"A run folder must be writable, and its checkpoints whole. Received: {self.run.path} ({reason})"
             ) from None
 
-    def end_epoch(self, epoch, logs, seconds):
+    def end_epoch(self, epoch: int, logs: dict[str, float], seconds: float) -> tuple[dict[str, Any], bool]:
         """Score, record and save one finished epoch; adds dev scores to `logs`."""
         if not all(map(_finite, logs.values())):
             raise InputError(
@@ -191,7 +214,10 @@ class Trainer:
             )
         if self.average:
             self.average.swap()
-        row = {"epoch": epoch + 1, **{name: float(logs[name]) for name in ("loss", "ner_loss", "re_loss")}}
+        row: dict[str, Any] = {
+            "epoch": epoch + 1,
+            **{name: float(logs[name]) for name in ("loss", "ner_loss", "re_loss")},
+        }
         row["dev_ner_f1"] = row["dev_re_f1"] = None
         if self.dev:
             scores = score(self.dev, self.predictor.extract(self.dev, contextual=self.dev_vectors))["strict"]["micro"]
@@ -220,21 +246,21 @@ class Trainer:
 class _EpochEnd(tf.keras.callbacks.Callback):
     """Made for one call of `fit` and given to nobody else, so it may hold the trainer."""
 
-    def __init__(self, trainer):
+    def __init__(self, trainer: Trainer) -> None:
         super().__init__()
         self.trainer = trainer
-        self.durations = []
+        self.durations: list[float] = []
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.start = time.perf_counter()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         if self.trainer.average:
             self.trainer.average.update()
         if self.trainer.progress:
             self.trainer.progress.step(self.trainer.steps)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         trainer = self.trainer
         row, is_best = trainer.end_epoch(epoch, logs, time.perf_counter() - self.start)
         self.durations.append(time.perf_counter() - self.start)
@@ -244,5 +270,5 @@ class _EpochEnd(tf.keras.callbacks.Callback):
             trainer.progress.epoch(row, is_best, typical * (trainer.config.training.epochs - epoch - 1))
 
 
-def _finite(value):
+def _finite(value: float) -> bool:
     return value == value and abs(value) != float("inf")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cman_tf.config import change
 from cman_tf.data import corpora
@@ -18,15 +21,24 @@ from cman_tf.training import distribution
 from cman_tf.training.run import Run, fingerprint, start_vectors
 from cman_tf.training.trainer import Trainer
 
+if TYPE_CHECKING:
+    import tensorflow as tf
 
-def load_corpus(config, splits=("train", "dev", "test"), **changes):
+    from cman_tf.config import Config
+    from cman_tf.data.document import Document
+    from cman_tf.data.featurizer import Featurizer
+    from cman_tf.model.cman import Cman
+    from cman_tf.training.progress import TrainingProgress
+
+
+def load_corpus(config: Config, splits: Collection[str] = ("train", "dev", "test"), **changes: Any) -> corpora.Corpus:
     """The corpus of a configuration, see `cman_tf.data.corpora.load`; `changes` replace arguments of that."""
     corpus = config.corpus
     options = {name: getattr(corpus, name) for name in ("variant", "fold", "overlap", "data_dir")}
     return corpora.load(corpus.name, splits=splits, **{**options, **changes})
 
 
-def begin(config, path):
+def begin(config: Config, path: str | Path) -> tuple[Run, Cman, Featurizer, list[Document], list[Document]]:
     """Make a run folder with everything but weights: configuration, labels, vocabulary.
 
     Args:
@@ -43,7 +55,7 @@ def begin(config, path):
     vocabulary, vectors = Vocabulary.of(train, config.words)
     if vectors is not None:
         config = change(config, {"words.size": vectors.shape[1]})
-    about = ()
+    about: Sequence[Mapping[str, Any]] = ()
     if config.encoder.modules:
         from cman_tf.encoders.combined import Encoders
 
@@ -62,7 +74,7 @@ def begin(config, path):
     return run, model, featurizer, train, dev
 
 
-def resume(path):
+def resume(path: str | Path) -> tuple[Run, Cman, Featurizer, list[Document], list[Document]]:
     """Open a run folder that was begun, for training to go on: the same as `begin` returns.
 
     Raises:
@@ -84,11 +96,17 @@ def resume(path):
                 f"A run must be resumed with the word vectors it began with. Received: {path}, whose words are no "
                 f"longer those of {config.words.vectors}"
             )
-        start_vectors(model, vocabulary, vectors)
+        start_vectors(model, vocabulary, vectors)  # type: ignore[arg-type]
     return run, model, featurizer, train, dev
 
 
-def train(config, path, resuming=False, progress=None, strategy=None):
+def train(
+    config: Config | None,
+    path: str | Path,
+    resuming: bool = False,
+    progress: Callable[[int], TrainingProgress] | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+) -> tuple[Run, dict[str, Any] | None, list[Document]] | None:
     """Train a network and evaluate it on the corpus's test split, if it has one.
 
     Args:
@@ -104,7 +122,7 @@ def train(config, path, resuming=False, progress=None, strategy=None):
         writes the run folder and evaluates.
     """
     with distribution.own_folder(strategy, path, resuming) as folder, distribution.scope(strategy):
-        run, model, featurizer, train, dev = resume(folder) if resuming else begin(config, folder)
+        run, model, featurizer, train, dev = resume(folder) if resuming else begin(config, folder)  # type: ignore[arg-type]
         config = run.config()
         # With the weights they came with: what training made of them is in the checkpoint.
         encoders = run.encoders(trained=False)
@@ -115,7 +133,9 @@ def train(config, path, resuming=False, progress=None, strategy=None):
     return (run, *evaluate_on_test(run, config, train, dev))
 
 
-def evaluate_on_test(run, config, train, dev):
+def evaluate_on_test(
+    run: Run, config: Config, train: Sequence[Document], dev: Sequence[Document]
+) -> tuple[dict[str, Any] | None, list[Document]]:
     """Score dev and test with the kept weights; write `metrics.json`, `predictions/` and `report.html`."""
     predictor = run.predictor()
     results = {}
@@ -142,7 +162,7 @@ def evaluate_on_test(run, config, train, dev):
     return metrics, predictions
 
 
-def training_data(config, corpus):
+def training_data(config: Config, corpus: corpora.Corpus) -> tuple[list[Document], list[Document]]:
     """Training and dev sentences under the configuration's protocol."""
     train, dev = list(corpus.splits["train"]), list(corpus.splits.get("dev", ()))
     if config.protocol == "train+dev":
@@ -155,7 +175,7 @@ def training_data(config, corpus):
     return train, dev
 
 
-def schema_of(train, corpus):
+def schema_of(train: Sequence[Document], corpus: corpora.Corpus) -> Schema:
     """The schema of the training sentences, once it is known to be that of the other splits, which are scored."""
     with located(f"the training sentences of {corpus.name}"):
         schema = Schema.of(train)

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from apache_beam.ml.inference.base import ModelHandler
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cman_tf.data.document import Document
+    from export.serving.servable import Servable
 
 # Sentences that Beam hands over at once: enough that those of similar length find each other.
 POOL = 512
@@ -22,19 +32,21 @@ class ExtractionHandler(ModelHandler):
         threads: int or None. Threads within one operation. Default: TensorFlow's choice.
     """
 
-    def __init__(self, path, batch_size=32, threads=None):
+    def __init__(self, path: str | Path, batch_size: int = 32, threads: int | None = None) -> None:
         super().__init__(min_batch_size=POOL, max_batch_size=POOL)
         self.path, self.batch_size, self.threads = str(path), batch_size, threads
 
-    def load_model(self):
+    def load_model(self) -> Servable:
         from export.serving.servable import Servable
 
         return Servable(self.path, self.threads)
 
-    def get_metrics_namespace(self):
+    def get_metrics_namespace(self) -> str:
         return "cman"
 
-    def run_inference(self, batch, model, inference_args=None):
+    def run_inference(
+        self, batch: Sequence[Document], model: Servable, inference_args: object = None
+    ) -> list[tuple[Document, int]]:
         """Answer documents.
 
         Args:
@@ -47,7 +59,7 @@ class ExtractionHandler(ModelHandler):
         """
         from export.serving.answers import annotated
 
-        results = [None] * len(batch)
+        results: list[Any] = [None] * len(batch)
         for rows in self._parts(batch):
             found = model.run(*_question([batch[row] for row in rows]))
             found = {name: array.tolist() for name, array in found.items()}
@@ -55,9 +67,10 @@ class ExtractionHandler(ModelHandler):
                 results[row] = annotated(batch[row], found, position)
         return results
 
-    def _parts(self, batch):
+    def _parts(self, batch: Sequence[Document]) -> Iterator[list[int]]:
         """Rows of one kind and similar length together."""
-        part, kind = [], None
+        part: list[int] = []
+        kind: bool | None = None
         widths = [len(document.text.encode()) + 1 for document in batch]
         for row in sorted(range(len(batch)), key=lambda row: (bool(batch[row].tokens), widths[row])):
             full = len(part) == self.batch_size or (len(part) + 1) * widths[row] > PADDED_BYTES
@@ -70,7 +83,7 @@ class ExtractionHandler(ModelHandler):
             yield part
 
 
-def _question(documents):
+def _question(documents: Sequence[Document]) -> tuple[str, dict[str, np.ndarray]]:
     """`(signature, feeds)` for documents of one kind."""
     import numpy as np
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from typing import IO, Any
 
 from cman_tf.data.document import Document
 from cman_tf.data.formats.jsonl import _document, _raw_text
@@ -11,7 +13,7 @@ from cman_tf.data.formats.records import check_object, identifier, parse_json
 from cman_tf.errors import InputError
 
 
-def read_lines(file, path):
+def read_lines(file: IO[bytes], path: str) -> Iterator[tuple[int, bytes, Document | InputError]]:
     """The sentences of a file: raw text, or JSON lines if its first line that is not blank begins with a brace.
 
     Args:
@@ -33,7 +35,7 @@ def read_lines(file, path):
             yield number, line, _read(line, json, path, number)
 
 
-def _lines(file):
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
     """Lines without their ends and the first one's byte order mark."""
     # Beam's decompressed files do not iterate.
     for number, line in enumerate(iter(file.readline, b"")):
@@ -42,12 +44,12 @@ def _lines(file):
         yield line[3:] if not number and line.startswith(b"\xef\xbb\xbf") else line
 
 
-def raw(text, id=""):
+def raw(text: str, id: str = "") -> Document:
     """A document of which the model is to find the tokens."""
     return Document((), text=text, offsets=(), id=id)
 
 
-def _read(line, json, path, number):
+def _read(line: bytes, json: bool, path: str, number: int) -> Document | InputError:
     place = f"{path}, line {number}"
     try:
         with located(place):
@@ -60,21 +62,21 @@ def _read(line, json, path, number):
         return error
 
 
-def _decoded(line):
+def _decoded(line: bytes) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError as error:
         raise InputError(f"A line must be UTF-8 text. Received: byte 0x{line[error.start]:02x}") from None
 
 
-def _document_of(record):
+def _document_of(record: Any) -> Document:
     check_object(record, "A line")
     name = identifier(record, "id")
     # As JSON lines are read everywhere; nothing is tokenised here, so any true value stands for a tokeniser.
     return _document(record, name) if "tokens" in record else raw(_raw_text(record, True), name)
 
 
-def _encodable(document):
+def _encodable(document: Document) -> Document:
     try:
         document.text.encode()
     except UnicodeEncodeError:

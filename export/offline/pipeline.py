@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
 from apache_beam.io import fileio
@@ -14,6 +17,10 @@ from cman_tf.errors import InputError
 from export.offline.lines import read_lines
 from export.offline.shards import SUFFIX, errors_prefix
 
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document
+    from export.offline.handler import ExtractionHandler
+
 # What is counted, in the order of printing.
 COUNTERS = ("sentences", "entities", "relations", "left out", "bad lines")
 
@@ -23,10 +30,10 @@ _BAD = "bad"
 class ReadLines(beam.DoFn):
     """A `ReadableFile` to its documents; bad lines go to a side output, as bytes of a JSON object."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.bad_lines = _counter("bad lines")
 
-    def process(self, file):
+    def process(self, file: fileio.ReadableFile) -> Iterator[Any]:
         path = file.metadata.path
         with file.open() as opened:
             for number, line, found in read_lines(opened, path):
@@ -41,18 +48,18 @@ class ReadLines(beam.DoFn):
 class WriteRecords(beam.DoFn):
     """`(document, left_out)` to a line of JSON, bytes; counted."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         # Here, for to make one takes longer than to add to it.
         self.counters = [_counter(name) for name in COUNTERS[:4]]
 
-    def process(self, item):
+    def process(self, item: tuple[Document, int]) -> Iterator[bytes]:
         document, left_out = item
         for counter, number in zip(self.counters, (1, len(document.entities), len(document.relations), left_out)):
             counter.inc(number)
         yield to_bytes(record(document))
 
 
-def extraction(pipeline, pattern, handler, prefix, shards=0):
+def extraction(pipeline: beam.Pipeline, pattern: str, handler: ExtractionHandler, prefix: str, shards: int = 0) -> None:
     """Add all steps to a pipeline.
 
     Args:
@@ -71,19 +78,19 @@ def extraction(pipeline, pattern, handler, prefix, shards=0):
     _write(lines[_BAD], errors_prefix(prefix), "Write bad lines", skip_if_empty=True)
 
 
-def counts(result):
+def counts(result: beam.runners.runner.PipelineResult) -> dict[str, int]:
     """dict of `COUNTERS` to int, of a finished job."""
     found = result.metrics().query(beam.metrics.MetricsFilter().with_namespace("cman"))["counters"]
     values = {counter.key.metric.name: counter.result for counter in found}
     return {name: values.get(name, 0) for name in COUNTERS}
 
 
-def _write(lines, prefix, name, shards=0, **options):
+def _write(lines: beam.PCollection, prefix: str, name: str, shards: int = 0, **options: Any) -> None:
     # To a temporary folder first: a file has its final name when it is whole, and once.
     lines | name >> beam.io.WriteToText(
         prefix, file_name_suffix=SUFFIX, num_shards=shards, coder=BytesCoder(), **options
     )
 
 
-def _counter(name):
+def _counter(name: str) -> Any:
     return Metrics.counter("cman", name)

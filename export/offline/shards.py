@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from apache_beam.io.filesystems import FileSystems
 
@@ -13,12 +14,12 @@ SUFFIX = ".jsonl"
 _NUMBERED = re.compile(r"-(\d{5})-of-(\d{5})" + re.escape(SUFFIX))
 
 
-def errors_prefix(prefix):
+def errors_prefix(prefix: str) -> str:
     """Where the bad lines go."""
     return f"{prefix}-errors"
 
 
-def input_files(pattern):
+def input_files(pattern: str) -> list[str]:
     """Paths of a glob pattern.
 
     Raises:
@@ -30,7 +31,7 @@ def input_files(pattern):
     return paths
 
 
-def make_way(prefix, inputs, overwrite):
+def make_way(prefix: str, inputs: Sequence[str], overwrite: bool) -> None:
     """See that an output can be written: before the long work.
 
     Args:
@@ -52,19 +53,19 @@ def make_way(prefix, inputs, overwrite):
         FileSystems.delete(found)
 
 
-def _belongs(path, prefix):
+def _belongs(path: str, prefix: str) -> bool:
     return any(
         path.startswith(start) and _NUMBERED.fullmatch(path[len(start) :]) for start in (prefix, errors_prefix(prefix))
     )
 
 
-def _state(paths):
-    expected = {(path[: match.start()], int(match[2])) for path in paths for match in [_NUMBERED.search(path)]}
+def _state(paths: Sequence[str]) -> str:
+    expected = {(path[: match.start()], int(match[2])) for path in paths for match in [_NUMBERED.search(path)] if match}
     wanted = sum(count for _, count in expected)
     return f"{len(paths)} files" if len(paths) == wanted else f"{len(paths)} of {wanted} files"
 
 
-def _match(pattern):
+def _match(pattern: str) -> list[str]:
     from apache_beam.io.filesystem import BeamIOError
 
     try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
-from cman_tf.data.document import Entity, Relation
+from cman_tf.data.document import Document, Entity, Relation
 
 
-def annotated(document, found, row=0):
+def annotated(document: Document, found: Mapping[str, Any], row: int = 0) -> tuple[Document, int]:
     """A document with what was found in it.
 
     Args:
@@ -37,6 +39,6 @@ def annotated(document, found, row=0):
     return document.with_annotation(entities, relations), left_out
 
 
-def _items(found, row, what, *names):
+def _items(found: Mapping[str, Any], row: int, what: str, *names: str) -> list[list[Any]]:
     columns = [found[f"{what}_{name}"][row] for name in names]
     return [item for keep, *item in zip(found[f"{what}_mask"][row], *columns) if keep]

@@ -68,7 +68,7 @@ class Server:
         InputError: an address is taken, or the certificate cannot be used.
     """
 
-    def __init__(self, options):
+    def __init__(self, options: ServerOptions) -> None:
         self.options = options
         self.metrics = Metrics()
         self.health = health.HealthServicer()
@@ -91,7 +91,7 @@ class Server:
         self.rest = self._make_rest()
         self.rest_port = self.rest.server_address[1] if self.rest else None
 
-    def _make_grpc(self):
+    def _make_grpc(self) -> tuple[grpc.Server, int]:
         batching = self.options.batching
         # Enough that a request beyond the queue is told so, and does not wait for a thread instead.
         threads = batching.capacity + 2 * batching.max_batch_size * batching.num_batch_threads + 16
@@ -111,7 +111,7 @@ class Server:
         address = f"{_bracketed(self.options.host)}:{self.options.port}"
         try:
             if self.options.certificate:
-                pair = Path(self.options.key).read_bytes(), Path(self.options.certificate).read_bytes()
+                pair = Path(self.options.key).read_bytes(), Path(self.options.certificate).read_bytes()  # type: ignore[arg-type]
                 port = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
             else:
                 port = server.add_insecure_port(address)
@@ -124,7 +124,7 @@ class Server:
             )
         return server, port
 
-    def _make_rest(self):
+    def _make_rest(self) -> RestServer | None:
         options = self.options
         if options.rest_port is None:
             return None
@@ -137,7 +137,7 @@ class Server:
                 f"{_bracketed(options.host)}:{options.rest_port} ({error})"
             ) from None
 
-    def start(self):
+    def start(self) -> None:
         """Load the model, then answer: who came too early would be told NOT_FOUND, which no client tries again."""
         self.versions.start()
         if not self.versions.available():
@@ -147,7 +147,7 @@ class Server:
             self.rest.start()
         logs.info("listening", host=self.options.host, port=self.port, rest_port=self.rest_port)
 
-    def stop(self, grace):
+    def stop(self, grace: float | None) -> None:
         """Refuse what is new, finish what was taken (for at most `grace` seconds), and close."""
         self._stopping = True
         self._tell_health()
@@ -160,12 +160,12 @@ class Server:
         self.versions.stop()
         logs.info("stopped")
 
-    def _tell_health(self):
+    def _tell_health(self) -> None:
         ready = not self._stopping and bool(self.versions.available())
         kind = health_pb2.HealthCheckResponse
         for name in _HEALTH_NAMES:
             self.health.set(name, kind.SERVING if ready else kind.NOT_SERVING)
 
 
-def _bracketed(host):
+def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host

@@ -6,12 +6,17 @@ import concurrent.futures
 import threading
 import time
 from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
 from export.serving import status, tensors
 from export.serving.status import ServingError, invalid
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # All rows of a batch are padded to its longest, and the cost grows with the square of that: a row waits for the next
 # batch if its width differs by more than this factor from the oldest's, unless too few would be left to share the cost
@@ -42,7 +47,7 @@ class BatchingOptions:
     max_padded_bytes: int = 65536
 
     @property
-    def capacity(self):
+    def capacity(self) -> int:
         return self.max_batch_size * self.max_enqueued_batches
 
 
@@ -64,7 +69,7 @@ class Task:
     future: concurrent.futures.Future = field(default_factory=concurrent.futures.Future)
     enqueued: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.size = max(self.rows or 0, 1)  # a request without rows takes room in the queue as well
         self.width = max((tensors.longest_row(array) for array in self.feeds.values()), default=0)
 
@@ -78,11 +83,16 @@ class Batcher:
         on_expired: callable without arguments, for a task dropped because its deadline passed.
     """
 
-    def __init__(self, options, on_batch=lambda *_: None, on_expired=lambda: None):
+    def __init__(
+        self,
+        options: BatchingOptions,
+        on_batch: Callable[[int, float, float], object] = lambda *_: None,
+        on_expired: Callable[[], object] = lambda: None,
+    ) -> None:
         self.options = options
         self.on_batch = on_batch
         self.on_expired = on_expired
-        self._queues = OrderedDict()  # key -> deque of tasks
+        self._queues: OrderedDict[Any, deque[Task]] = OrderedDict()  # key -> deque of tasks
         self._size = 0
         self._recent = 1  # tasks of the latest batch: whether waiting for company pays
         self._stopping = False
@@ -95,11 +105,11 @@ class Batcher:
             thread.start()
 
     @property
-    def size(self):
+    def size(self) -> int:
         """Rows that wait."""
         return self._size
 
-    def submit(self, task):
+    def submit(self, task: Task) -> None:
         """Queue a task; its future gets the dict of output name to array.
 
         Raises:
@@ -122,7 +132,7 @@ class Batcher:
             self._size += task.size
             self._changed.notify()
 
-    def stop(self):
+    def stop(self) -> None:
         """Answer what is queued, then end."""
         with self._changed:
             self._stopping = True
@@ -130,7 +140,7 @@ class Batcher:
         for thread in self._threads:
             thread.join()
 
-    def _work(self):
+    def _work(self) -> None:
         while True:
             with self._changed:
                 tasks = self._take()
@@ -143,17 +153,17 @@ class Batcher:
                     self._changed.notify()
             self._answer(tasks)
 
-    def _patience(self):
+    def _patience(self) -> float:
         waits = self._recent > 1 and self.options.enabled and not self._stopping
         return self.options.batch_timeout_micros / 1e6 if waits else 0
 
-    def _seconds_to_wait(self):
+    def _seconds_to_wait(self) -> float | None:
         if not self._queues:
             return None
         oldest = min(queue[0].enqueued for queue in self._queues.values())
         return max(oldest + self._patience() - time.monotonic(), 0)
 
-    def _take(self):
+    def _take(self) -> list[Task] | None:
         """The tasks of the next batch, or None if it is better to wait. Called with the lock held."""
         ripe, now = None, time.monotonic() - self._patience()
         for key, queue in self._queues.items():
@@ -173,9 +183,10 @@ class Batcher:
         self._recent = len(tasks)
         return tasks
 
-    def _choose(self, queue):
+    def _choose(self, queue: Sequence[Task]) -> tuple[list[Task], int]:
         """The oldest task and those of similar width, and their rows."""
-        tasks, size, width, oldest = [], 0, 0, max(queue[0].width, 1)
+        tasks: list[Task] = []
+        size, width, oldest = 0, 0, max(queue[0].width, 1)
         ratios = [(max(task.width, 1) / oldest, task) for task in queue]
         # Stable: the oldest first, and so always taken.
         for ratio, task in sorted(((max(ratio, 1 / ratio), task) for ratio, task in ratios), key=lambda item: item[0]):
@@ -186,10 +197,10 @@ class Batcher:
             size, width = size + task.size, max(width, task.width)
         return tasks, size
 
-    def _fits(self, size, width):
+    def _fits(self, size: int, width: int) -> bool:
         return size <= self.options.max_batch_size and size * width <= self.options.max_padded_bytes
 
-    def _answer(self, tasks):
+    def _answer(self, tasks: Sequence[Task]) -> None:
         now, live = time.monotonic(), []
         for task in tasks:
             if task.deadline is not None and task.deadline <= now:
@@ -201,7 +212,7 @@ class Batcher:
         if not live:
             return
         try:
-            results = _compute(live)
+            results: list[Any] = _compute(live)
         except Exception as error:
             if len(live) == 1:
                 live[0].future.set_exception(status.of(error))
@@ -216,25 +227,26 @@ class Batcher:
                 task.future.set_result(result)
 
 
-def _alone(task):
+def _alone(task: Task) -> dict[str, np.ndarray] | ServingError:
     try:
         return _compute([task])[0]
     except Exception as error:
         return status.of(error)
 
 
-def _compute(tasks):
+def _compute(tasks: Sequence[Task]) -> list[dict[str, np.ndarray]]:
     """A dict of output name to array for each task."""
     servable, signature = tasks[0].key[:2]
     if len(tasks) == 1:
         return [servable.run(signature, tasks[0].feeds)]
     feeds = {name: tensors.concatenate([task.feeds[name] for task in tasks]) for name in tasks[0].feeds}
     found = servable.run(signature, feeds)
-    rows = sum(task.rows for task in tasks)
+    sizes = [task.rows or 0 for task in tasks]
+    rows = sum(sizes)
     if any(getattr(array, "ndim", 0) == 0 or len(array) != rows for array in found.values()):
         raise ValueError("An output has no batch dimension, so that it cannot be divided")
     results, row = [], 0
-    for task in tasks:
-        results.append({name: array[row : row + task.rows] for name, array in found.items()})
-        row += task.rows
+    for size in sizes:
+        results.append({name: array[row : row + size] for name, array in found.items()})
+        row += size
     return results

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import time
+from typing import Any
 
 _logger = logging.getLogger("export.serving")
 
 
 class _Json(logging.Formatter):
-    def format(self, record):
+    def format(self, record: logging.LogRecord) -> str:
         line = {"time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03}Z"}
         line.update(level=record.levelname.lower(), event=record.getMessage(), **getattr(record, "fields", {}))
         return json.dumps(line)
 
 
-def start(level):
+def start(level: str) -> None:
     """Write lines of `level` (`"info"`, `"warning"` or `"error"`) and above."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Json())
@@ -27,13 +28,13 @@ def start(level):
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
-def info(event, **fields):
+def info(event: str, **fields: Any) -> None:
     _logger.info(event, extra={"fields": fields})
 
 
-def warning(event, **fields):
+def warning(event: str, **fields: Any) -> None:
     _logger.warning(event, extra={"fields": fields})
 
 
-def error(event, **fields):
+def error(event: str, **fields: Any) -> None:
     _logger.error(event, extra={"fields": fields})

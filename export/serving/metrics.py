@@ -5,6 +5,11 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import grpc
 
 PATH = "/monitoring/prometheus/metrics"
 
@@ -16,18 +21,18 @@ _ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 class Metrics:
     """What the server counted since its start."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counters = defaultdict(lambda: defaultdict(int))
-        self._histograms = {}
-        self._gauges = {}
+        self._counters: dict[str, dict[Any, int]] = defaultdict(lambda: defaultdict(int))
+        self._histograms: dict[str, tuple[Sequence[float], dict[Any, list[Any]]]] = {}
+        self._gauges: dict[str, Callable[[], float]] = {}
 
-    def count(self, name, **labels):
+    def count(self, name: str, **labels: str) -> None:
         """Add one to a counter."""
         with self._lock:
             self._counters[name][tuple(labels.items())] += 1
 
-    def observe(self, name, value, bounds=_MICROSECONDS, **labels):
+    def observe(self, name: str, value: float, bounds: Sequence[float] = _MICROSECONDS, **labels: str) -> None:
         """Add a value to a histogram."""
         with self._lock:
             _, series = self._histograms.setdefault(name, (bounds, {}))
@@ -35,17 +40,17 @@ class Metrics:
             buckets[0][bisect_left(bounds, value)] += 1
             buckets[1] += value
 
-    def gauge(self, name, read):
+    def gauge(self, name: str, read: Callable[[], float]) -> None:
         """Show what `read()` returns whenever the page is asked for."""
         self._gauges[name] = read
 
-    def batch(self, rows, queued, computing):
+    def batch(self, rows: int, queued: float, computing: float) -> None:
         """Count a batch: its rows, the seconds its oldest request waited, the seconds it took."""
         self.observe(":tensorflow:serving:batching_session:queuing_latency", queued * 1e6)
         self.observe(":tensorflow:serving:runtime_latency", computing * 1e6, API="Predict", runtime="TF1")
         self.observe(":cman:serving:batch_rows", rows, _ROWS)
 
-    def request(self, model, code, seconds, entrypoint):
+    def request(self, model: str, code: grpc.StatusCode, seconds: float, entrypoint: str) -> None:
         """Count an answered request."""
         self.count(":tensorflow:serving:request_count", model_name=model, status=code.name)
         self.observe(
@@ -56,7 +61,7 @@ class Metrics:
             entrypoint=entrypoint,
         )
 
-    def page(self):
+    def page(self) -> str:
         """The whole page, str."""
         with self._lock:
             lines = [line for name, series in sorted(self._counters.items()) for line in _counter(name, series)]
@@ -67,11 +72,13 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
 
-def _counter(name, series):
+def _counter(name: str, series: Mapping[tuple[tuple[str, str], ...], int]) -> list[str]:
     return [f"# TYPE {name} counter", *(f"{name}{{{_labels(labels)}}} {value}" for labels, value in series.items())]
 
 
-def _histogram(name, bounds, series):
+def _histogram(
+    name: str, bounds: Sequence[float], series: Mapping[tuple[tuple[str, str], ...], list[Any]]
+) -> list[str]:
     lines = [f"# TYPE {name} histogram"]
     for labels, (buckets, total) in series.items():
         cumulative = 0
@@ -83,9 +90,9 @@ def _histogram(name, bounds, series):
     return lines
 
 
-def _labels(labels):
+def _labels(labels: Iterable[tuple[str, str]]) -> str:
     return ",".join(f'{name}="{_escape(value)}"' for name, value in labels)
 
 
-def _escape(value):
+def _escape(value: object) -> str:
     return str(value).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

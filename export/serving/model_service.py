@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 
 from export.serving.predict_service import answer
 from export.serving.status import invalid
 
+if TYPE_CHECKING:
+    import grpc
 
-def model_status(versions, request):
+    from export.serving.versions import Versions
+
+
+def model_status(
+    versions: Versions, request: get_model_status_pb2.GetModelStatusRequest
+) -> get_model_status_pb2.GetModelStatusResponse:
     """`GetModelStatusResponse` for a `GetModelStatusRequest`."""
     if not request.HasField("model_spec"):
         raise invalid("Missing ModelSpec")
@@ -22,8 +31,10 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         versions: `Versions`.
     """
 
-    def __init__(self, versions):
+    def __init__(self, versions: Versions) -> None:
         self.versions = versions
 
-    def GetModelStatus(self, request, context):
+    def GetModelStatus(
+        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext
+    ) -> get_model_status_pb2.GetModelStatusResponse:
         return answer(context, lambda: model_status(self.versions, request))

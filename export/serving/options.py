@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import Any
 
 
-def whole(text):
+def whole(text: str) -> int:
     """A whole number, 0 or more."""
     if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:
         raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {text!r}")
     return int(text)
 
 
-def port(text):
+def port(text: str) -> int:
     """A port, or 0 for any free one."""
     if whole(text) > 65535:
         raise argparse.ArgumentTypeError(f"must be 0 to 65535, not {text}")
     return int(text)
 
 
-def positive(kind):
+def positive(kind: type[int] | type[float]) -> Callable[[str], Any]:
     """A reader of positive numbers of a kind, int or float."""
 
-    def parse(text):
+    def parse(text: str) -> Any:
         try:
             number = kind(text)
         except ValueError:

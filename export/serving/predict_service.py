@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
@@ -11,6 +13,14 @@ from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, predict
 from export.serving import logs, status, tensors
 from export.serving.batching import Task
 from export.serving.status import ServingError, invalid
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from export.serving.batching import Batcher
+    from export.serving.metrics import Metrics
+    from export.serving.servable import Servable
+    from export.serving.versions import Versions
 
 _DAY = 86400.0
 
@@ -25,13 +35,19 @@ class Predictor:
         max_row_bytes: int. Longest text, or sum of tokens, of a row: memory grows with its square.
     """
 
-    def __init__(self, versions, batcher, metrics, max_row_bytes):
+    def __init__(self, versions: Versions, batcher: Batcher, metrics: Metrics, max_row_bytes: int) -> None:
         self.versions = versions
         self.batcher = batcher
         self.metrics = metrics
         self.max_row_bytes = max_row_bytes
 
-    def predict(self, request, seconds=None, entrypoint="GRPC", on_cancel=lambda callback: None):
+    def predict(
+        self,
+        request: predict_pb2.PredictRequest,
+        seconds: float | None = None,
+        entrypoint: str = "GRPC",
+        on_cancel: Callable[[Callable[[], object]], object] = lambda callback: None,
+    ) -> predict_pb2.PredictResponse:
         """Answer a request.
 
         Args:
@@ -63,7 +79,12 @@ class Predictor:
             self.metrics.request(model, code, passed, entrypoint)
             logs.info("request", entrypoint=entrypoint, status=code.name, rows=rows, ms=round(passed * 1e3, 2))
 
-    def _predict(self, request, deadline, on_cancel):
+    def _predict(
+        self,
+        request: predict_pb2.PredictRequest,
+        deadline: float | None,
+        on_cancel: Callable[[Callable[[], object]], object],
+    ) -> tuple[predict_pb2.PredictResponse, int]:
         if not request.HasField("model_spec"):
             raise invalid("Missing ModelSpec")
         with self.versions.use(request.model_spec) as (number, servable):
@@ -87,7 +108,7 @@ class Predictor:
             response.outputs[name].CopyFrom(tensors.write(found[name]))
         return response, task.rows or 1
 
-    def _rows(self, servable, signature, feeds):
+    def _rows(self, servable: Servable, signature: str, feeds: Mapping[str, np.ndarray]) -> int | None:
         infos = servable.signatures[signature].inputs
         shapes = [infos[name].tensor_shape for name in feeds]
         if not feeds or any(shape.unknown_rank or not shape.dim or shape.dim[0].size != -1 for shape in shapes):
@@ -98,7 +119,7 @@ class Predictor:
         return sizes.pop()
 
 
-def _wait(future, deadline):
+def _wait(future: concurrent.futures.Future[dict[str, np.ndarray]], deadline: float | None) -> dict[str, np.ndarray]:
     try:
         return future.result(None if deadline is None else max(deadline - time.monotonic(), 0))
     except concurrent.futures.TimeoutError:
@@ -108,7 +129,9 @@ def _wait(future, deadline):
         raise ServingError(grpc.StatusCode.CANCELLED, "The client cancelled the request") from None
 
 
-def metadata(versions, request):
+def metadata(
+    versions: Versions, request: get_model_metadata_pb2.GetModelMetadataRequest
+) -> get_model_metadata_pb2.GetModelMetadataResponse:
     """`GetModelMetadataResponse` for a `GetModelMetadataRequest`."""
     if not request.HasField("model_spec"):
         raise invalid("Missing ModelSpec")
@@ -128,7 +151,7 @@ def metadata(versions, request):
     return response
 
 
-def answer(context, compute):
+def answer(context: grpc.ServicerContext, compute: Callable[[], Any]) -> Any:
     """What `compute()` returns, or its `ServingError` as the RPC's status."""
     try:
         return compute()
@@ -146,14 +169,18 @@ class PredictService(prediction_service_pb2_grpc.PredictionServiceServicer):
         predictor: `Predictor`.
     """
 
-    def __init__(self, predictor):
+    def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
 
-    def Predict(self, request, context):
-        def compute():
+    def Predict(
+        self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
+    ) -> predict_pb2.PredictResponse:
+        def compute() -> predict_pb2.PredictResponse:
             return self.predictor.predict(request, context.time_remaining(), "GRPC", context.add_callback)
 
         return answer(context, compute)
 
-    def GetModelMetadata(self, request, context):
+    def GetModelMetadata(
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.ServicerContext
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         return answer(context, lambda: metadata(self.predictor.versions, request))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 from google.protobuf import descriptor_pb2
 
@@ -30,13 +31,13 @@ _SERVICES = {
 }
 
 
-def protoset():
+def protoset() -> descriptor_pb2.FileDescriptorSet:
     """`FileDescriptorSet` of `PredictionService`, `ModelService` and the health service, dependencies first."""
     from grpc_health.v1 import health_pb2
 
     result, seen = descriptor_pb2.FileDescriptorSet(), set()
 
-    def add(file):
+    def add(file: Any) -> None:
         if file.name not in seen:
             seen.add(file.name)
             for dependency in file.dependencies:
@@ -59,7 +60,7 @@ def protoset():
     return result
 
 
-def command(argv):
+def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman-protoset",
         "Write the server's protos as a FileDescriptorSet.",

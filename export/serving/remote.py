@@ -6,6 +6,7 @@ import concurrent.futures
 import random
 import threading
 import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import grpc
@@ -17,7 +18,7 @@ from cman_tf.errors import InputError
 from export.serving.answers import annotated
 
 
-def untokenized(texts):
+def untokenized(texts: Iterable[str]) -> list[Document]:
     """Documents without tokens, which the server will find."""
     return [Document((), text=text, offsets=()) for text in texts]
 
@@ -46,8 +47,16 @@ class Remote:
     """
 
     def __init__(
-        self, address, model="cman", version=None, label=None, timeout=30.0, patience=60.0, tls=False, ca=None
-    ):
+        self,
+        address: str,
+        model: str = "cman",
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float = 30.0,
+        patience: float = 60.0,
+        tls: bool = False,
+        ca: str | Path | None = None,
+    ) -> None:
         if version is not None and label is not None:
             raise InputError("A version must be named by number or by label. Received: both")
         self.address = address
@@ -71,14 +80,19 @@ class Remote:
             self._channel = grpc.insecure_channel(address, options)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
-    def __enter__(self):
+    def __enter__(self) -> Remote:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._channel.close()
 
-    def extract(self, documents, concurrency=8, progress=lambda count: None):
+    def extract(
+        self,
+        documents: Sequence[Document],
+        concurrency: int = 8,
+        progress: Callable[[int], object] = lambda count: None,
+    ) -> list[Document]:
         """The documents with what the server found, in order.
 
         Args:
@@ -101,7 +115,7 @@ class Remote:
                 raise
         return [task.result() for task in tasks]
 
-    def _extract(self, document):
+    def _extract(self, document: Document) -> Document:
         response = self._predict(self._request(document))
         found = {name: tf.make_ndarray(proto).tolist() for name, proto in response.outputs.items()}
         try:
@@ -114,7 +128,7 @@ class Remote:
             self.left_out += left_out
         return document
 
-    def _request(self, document):
+    def _request(self, document: Document) -> predict_pb2.PredictRequest:
         # Without output_filter: the warm-up asked for all outputs, and a stock server would compile the graph again.
         try:
             document.text.encode()
@@ -135,7 +149,7 @@ class Remote:
             request.inputs["text"].CopyFrom(tf.make_tensor_proto([document.text]))
         return request
 
-    def _predict(self, request):
+    def _predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
         """The response, after as many tries as `patience` allows."""
         give_up, wait = time.monotonic() + self.patience, 0.1
         while True:
@@ -153,7 +167,7 @@ class Remote:
             wait = min(wait * 2, 2.0)
 
 
-def _passing(error):
+def _passing(error: grpc.RpcError) -> bool:
     """Whether trying again may help."""
     if error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:  # a full queue; a message too large has the same code
         return "larger than max" not in (error.details() or "")

@@ -9,7 +9,10 @@ import socket
 import ssl
 import threading
 import urllib.parse
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
@@ -17,6 +20,11 @@ from export.serving import metrics, rest_json, status
 from export.serving.model_service import model_status
 from export.serving.predict_service import metadata
 from export.serving.status import invalid
+
+if TYPE_CHECKING:
+    from tensorflow_serving.apis import model_pb2
+
+    from export.serving.predict_service import Predictor
 
 _SPEC = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _PREDICT = re.compile(rf"/v1/models/(?P<name>[^/:]+){_SPEC}:predict", re.IGNORECASE)
@@ -44,11 +52,18 @@ class RestServer(ThreadingHTTPServer):
     block_on_close = True
     request_queue_size = 128
 
-    def __init__(self, address, predictor, max_bytes, certificate=None, key=None):
+    def __init__(
+        self,
+        address: tuple[str, int],
+        predictor: Predictor,
+        max_bytes: int,
+        certificate: str | Path | None = None,
+        key: str | Path | None = None,
+    ) -> None:
         self.predictor = predictor
         self.max_bytes = max_bytes
         self.stopping = False
-        self._open = set()
+        self._open: set[Any] = set()
         self._room = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._tls = None
         if certificate:
@@ -56,13 +71,13 @@ class RestServer(ThreadingHTTPServer):
             self._tls.load_cert_chain(certificate, key)
         super().__init__(address, _Handler)
 
-    def process_request(self, request, client_address):
+    def process_request(self, request: Any, client_address: Any) -> None:
         if not self._room.acquire(blocking=False):
             self.shutdown_request(request)
             return
         super().process_request(request, client_address)
 
-    def process_request_thread(self, request, client_address):
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             if self._tls is not None:
                 # Here and not where connections are accepted, or a client that says nothing would stop them all.
@@ -76,13 +91,13 @@ class RestServer(ThreadingHTTPServer):
             self._open.discard(request)
             self._room.release()
 
-    def handle_error(self, request, client_address):
+    def handle_error(self, request: Any, client_address: Any) -> None:
         pass  # a client that went away; the standard library would print a traceback
 
-    def start(self):
+    def start(self) -> None:
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="rest", daemon=True).start()
 
-    def stop(self):
+    def stop(self) -> None:
         """Take no new connection, finish the answers being given."""
         self.stopping = True
         self.shutdown()
@@ -95,21 +110,22 @@ class RestServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    server: RestServer
     protocol_version = "HTTP/1.1"
     server_version = "cman"
     sys_version = ""
     timeout = TIMEOUT
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         path = urllib.parse.urlsplit(self.path).path
         if path == metrics.PATH:
             return self._reply(200, self.server.predictor.metrics.page(), "text/plain")
         return self._answer(_STATUS.fullmatch(path), self._status)
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         return self._answer(_PREDICT.fullmatch(urllib.parse.urlsplit(self.path).path), self._predict)
 
-    def _answer(self, match, compute):
+    def _answer(self, match: re.Match[str] | None, compute: Callable[[re.Match[str], bytes], str]) -> None:
         body = self._body()
         if body is None:
             return self._error(413, f"A body must have at most {self.server.max_bytes} bytes and say its length")
@@ -124,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._error(status.http(failure.code), failure.message)
         return self._reply(200, text)
 
-    def _body(self):
+    def _body(self) -> bytes | None:
         """The body, or None if it is too large or of unknown length."""
         length = self.headers.get("Content-Length", "0")
         if not length.isdigit() or int(length) > self.server.max_bytes or "Transfer-Encoding" in self.headers:
@@ -136,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         return self.rfile.read(int(length))
 
-    def _predict(self, match, body):
+    def _predict(self, match: re.Match[str], body: bytes) -> str:
         predictor = self.server.predictor
         value = rest_json.parse(body)
         request = predict_pb2.PredictRequest()
@@ -150,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
         response = predictor.predict(request, TIMEOUT, "REST")
         return rest_json.predictions(response.outputs, rows)
 
-    def _status(self, match, _):
+    def _status(self, match: re.Match[str], _: bytes) -> str:
         versions = self.server.predictor.versions
         if match["name"] is None:
             raise invalid("Missing model name in request.")
@@ -162,10 +178,10 @@ class _Handler(BaseHTTPRequestHandler):
         _fill_spec(match, request.model_spec)
         return rest_json.status(model_status(versions, request))
 
-    def _error(self, code, message):
+    def _error(self, code: int, message: str) -> None:
         self._reply(code, json.dumps({"error": message}))
 
-    def _reply(self, code, text, kind="application/json"):
+    def _reply(self, code: int, text: str, kind: str = "application/json") -> None:
         data = text.encode()
         self.send_response(code)
         self.send_header("Content-Type", kind)
@@ -177,11 +193,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass  # requests are counted and logged where they are answered
 
 
-def _fill_spec(match, spec):
+def _fill_spec(match: re.Match[str], spec: model_pb2.ModelSpec) -> None:
     spec.name = urllib.parse.unquote(match["name"])
     if match["version"] is not None:
         if int(match["version"]) >= 2**63:

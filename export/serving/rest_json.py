@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 from google.protobuf import json_format
@@ -13,8 +15,12 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 
 from export.serving.status import invalid
 
+if TYPE_CHECKING:
+    from tensorflow.core.protobuf import meta_graph_pb2
+    from tensorflow_serving.apis import get_model_status_pb2, predict_pb2
 
-def parse(body):
+
+def parse(body: bytes) -> dict[str, Any]:
     """The object of a request body.
 
     Raises:
@@ -32,7 +38,9 @@ def parse(body):
     return value
 
 
-def fill(value, infos, request):
+def fill(
+    value: Mapping[str, Any], infos: Mapping[str, meta_graph_pb2.TensorInfo], request: predict_pb2.PredictRequest
+) -> bool:
     """Put the tensors of a parsed body into a `PredictRequest`.
 
     Args:
@@ -54,7 +62,7 @@ def fill(value, infos, request):
     return rows
 
 
-def _columns(inputs, infos):
+def _columns(inputs: Any, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, Any]:
     if not _named(inputs):
         if len(infos) > 1:
             raise invalid("inputs is a plain value/list, but expecting an object as multiple input tensors required")
@@ -65,7 +73,7 @@ def _columns(inputs, infos):
     return {name: inputs[name] for name in infos}
 
 
-def _columns_of_rows(rows, infos):
+def _columns_of_rows(rows: Any, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, list[Any]]:
     if not isinstance(rows, list):
         raise invalid("Excepting 'instances' to be an list/array")
     if not rows:
@@ -85,15 +93,15 @@ def _columns_of_rows(rows, infos):
     return {name: [row[name] if named else row for row in rows] for name in infos}
 
 
-def _named(value):
+def _named(value: object) -> bool:
     return isinstance(value, dict) and not _is_base64(value)
 
 
-def _is_base64(value):
+def _is_base64(value: object) -> bool:
     return isinstance(value, dict) and set(value) == {"b64"} and isinstance(value["b64"], str)
 
 
-def _tensor(name, value, dtype):
+def _tensor(name: str, value: Any, dtype: int) -> tensor_pb2.TensorProto:
     shape, level = [], value
     while isinstance(level, list):
         shape.append(len(level))
@@ -109,7 +117,7 @@ def _tensor(name, value, dtype):
     for size in shape:
         proto.tensor_shape.dim.add(size=size)
     add, accepts = _KINDS.get(dtype, (None, None))
-    if add is None:
+    if add is None or accepts is None:
         raise invalid(f"Input {name}: JSON cannot give a {tf.as_dtype(dtype).name}")
     try:
         if not all(accepts(item) for item in flat):
@@ -120,19 +128,19 @@ def _tensor(name, value, dtype):
     return proto
 
 
-def _bytes(item):
+def _bytes(item: Any) -> bytes:
     return base64.b64decode(item["b64"], validate=True) if isinstance(item, dict) else item.encode()
 
 
-def _integer(item):
+def _integer(item: object) -> bool:
     return isinstance(item, int) and not isinstance(item, bool)
 
 
-def _number(item):
+def _number(item: object) -> bool:
     return _integer(item) or isinstance(item, float)
 
 
-_KINDS = {
+_KINDS: dict[int, tuple[str, Callable[[Any], bool]]] = {
     types_pb2.DT_STRING: ("string_val", lambda item: isinstance(item, str) or _is_base64(item)),
     types_pb2.DT_BOOL: ("bool_val", lambda item: isinstance(item, bool)),
     types_pb2.DT_FLOAT: ("float_val", _number),
@@ -147,7 +155,7 @@ _KINDS = {
 }
 
 
-def predictions(outputs, rows):
+def predictions(outputs: Mapping[str, tensor_pb2.TensorProto], rows: bool) -> str:
     """The body of an answer: `predictions` for rows, `outputs` for columns; a lone output has no name."""
     columns = {name: _lists(name, proto) for name, proto in sorted(outputs.items())}
     if not rows:
@@ -161,7 +169,7 @@ def predictions(outputs, rows):
     return json.dumps({"predictions": items})
 
 
-def _lists(name, proto):
+def _lists(name: str, proto: tensor_pb2.TensorProto) -> Any:
     array = tf.make_ndarray(proto)
     if proto.dtype == types_pb2.DT_STRING:
         if name.endswith("_bytes"):
@@ -173,16 +181,16 @@ def _lists(name, proto):
     return array.tolist()
 
 
-def _map(value, change):
+def _map(value: Any, change: Callable[[Any], Any]) -> Any:
     return [_map(item, change) for item in value] if isinstance(value, list) else change(value)
 
 
-def status(response):
+def status(response: get_model_status_pb2.GetModelStatusResponse) -> str:
     """The body for a `GetModelStatusResponse`."""
     return json_format.MessageToJson(response, including_default_value_fields=True)
 
 
-def metadata(response):
+def metadata(response: get_model_metadata_pb2.GetModelMetadataResponse) -> str:
     """The body for a `GetModelMetadataResponse`."""
     definitions = get_model_metadata_pb2.SignatureDefMap()
     response.metadata["signature_def"].Unpack(definitions)

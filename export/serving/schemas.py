@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _PACKAGE = "cman.serving.config"  # not theirs: their own definition may be loaded beside it
 
 
-def _build():
+def _build() -> list[Any]:
     file = descriptor_pb2.FileDescriptorProto(
         name="cman/serving_config.proto", package=_PACKAGE, syntax="proto3", dependency=[wrappers_pb2.DESCRIPTOR.name]
     )
@@ -32,7 +34,14 @@ def _build():
     ]
 
 
-def _add(message, name, number, kind, type_name=None, label=_FIELD.LABEL_OPTIONAL):
+def _add(
+    message: descriptor_pb2.DescriptorProto,
+    name: str,
+    number: int,
+    kind: Any,
+    type_name: str | None = None,
+    label: Any = _FIELD.LABEL_OPTIONAL,
+) -> None:
     message.field.add(name=name, number=number, type=kind, type_name=type_name, label=label)
 
 

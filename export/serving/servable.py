@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import importlib
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 import tensorflow as tf
@@ -12,6 +14,11 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from export.serving import tensors
 from export.serving.status import ServingError, invalid
+
+if TYPE_CHECKING:
+    import numpy as np
+    from tensorflow.core.protobuf import meta_graph_pb2
+    from tensorflow_serving.apis import predict_pb2
 
 WARMUP = Path("assets.extra", "tf_serving_warmup_requests")
 MAX_WARMUP_RECORDS = 1000  # TensorFlow Serving's limit
@@ -28,7 +35,7 @@ class Servable:
         tf.errors.OpError, OSError: the folder holds no SavedModel that this TensorFlow can load.
     """
 
-    def __init__(self, path, threads=None):
+    def __init__(self, path: str | Path, threads: int | None = None) -> None:
         self.path = Path(path)
         self.threads = threads
         try:
@@ -41,7 +48,7 @@ class Servable:
         self.signatures = dict(meta.signature_def)
         self._callable = functools.lru_cache(maxsize=None)(self._make_callable)
 
-    def _load(self):
+    def _load(self) -> tuple[tf.compat.v1.Session, meta_graph_pb2.MetaGraphDef]:
         config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=self.threads or 0)
         session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
         try:
@@ -51,14 +58,14 @@ class Servable:
             session.close()
             raise
 
-    def signature(self, name):
+    def signature(self, name: str) -> meta_graph_pb2.SignatureDef:
         """The `SignatureDef` called `name`, or of that name's default where it is empty."""
         name = name or "serving_default"
         if name not in self.signatures or not self.signatures[name].outputs:
             raise ServingError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
         return self.signatures[name]
 
-    def read(self, request):
+    def read(self, request: predict_pb2.PredictRequest) -> tuple[str, tuple[str, ...], dict[str, np.ndarray]]:
         """What a `PredictRequest` asks for.
 
         Returns:
@@ -86,12 +93,12 @@ class Servable:
         outputs = tuple(sorted(request.output_filter or signature.outputs))
         return request.model_spec.signature_name or "serving_default", outputs, feeds
 
-    def run(self, signature, feeds):
+    def run(self, signature: str, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Compute all outputs of `signature` for `feeds`; both are dicts of name to array."""
         names = sorted(self.signatures[signature].outputs)
         return dict(zip(names, self._callable(signature)(*(feeds[name] for name in sorted(feeds)))))
 
-    def _make_callable(self, signature):
+    def _make_callable(self, signature: str) -> Callable[..., list[np.ndarray]]:
         # All outputs, whatever a request wants of them: a session compiles the graph anew for each choice, and seconds
         # of that would come after the warm-up.
         definition, graph = self.signatures[signature], self._session.graph
@@ -100,7 +107,7 @@ class Servable:
             feed_list=[graph.get_tensor_by_name(definition.inputs[name].name) for name in sorted(definition.inputs)],
         )
 
-    def warm_up(self):
+    def warm_up(self) -> int:
         """Replay the recorded requests; the number of them.
 
         Raises:
@@ -120,12 +127,12 @@ class Servable:
             self.run(signature, feeds)
         return count
 
-    def close(self):
+    def close(self) -> None:
         self._callable.cache_clear()
         self._session.close()
 
 
-def _import(name):
+def _import(name: str) -> bool:
     try:
         importlib.import_module(name)
     except ImportError:
@@ -133,5 +140,5 @@ def _import(name):
     return True
 
 
-def _set(names):
+def _set(names: Iterable[str]) -> str:
     return "{" + ",".join(sorted(names)) + "}"

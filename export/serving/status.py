@@ -33,23 +33,23 @@ class ServingError(Exception):
         message: str. Sent to the client; never logged, for it may quote the client's text.
     """
 
-    def __init__(self, code, message):
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
 
 
-def invalid(message):
+def invalid(message: str) -> ServingError:
     """The `ServingError` of a malformed request."""
     return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
-def expired():
+def expired() -> ServingError:
     """The `ServingError` of a request whose deadline passed."""
     return ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, "The deadline passed before the answer was computed")
 
 
-def of(error):
+def of(error: BaseException) -> ServingError:
     """`error` as a `ServingError`: TensorFlow's errors keep their code, any other is INTERNAL."""
     if isinstance(error, ServingError):
         return error
@@ -57,6 +57,6 @@ def of(error):
     return ServingError(code, getattr(error, "message", None) or f"{type(error).__name__}: {error}")
 
 
-def http(code):
+def http(code: grpc.StatusCode) -> int:
     """The HTTP status for a `grpc.StatusCode`."""
     return _HTTP.get(code, 500)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from export.serving.status import invalid
+
+if TYPE_CHECKING:
+    from tensorflow.core.protobuf import meta_graph_pb2
 
 MAX_ELEMENTS = 1 << 24  # a shape is a few bytes on the wire and may claim any memory
 
@@ -28,7 +33,7 @@ _FIELDS = {
 }
 
 
-def read(name, proto, info):
+def read(name: str, proto: tensor_pb2.TensorProto, info: meta_graph_pb2.TensorInfo) -> np.ndarray:
     """The array of an input.
 
     Args:
@@ -54,9 +59,10 @@ def read(name, proto, info):
     return _values(name, proto, shape)
 
 
-def _values(name, proto, shape):
+def _values(name: str, proto: tensor_pb2.TensorProto, shape: Sequence[int]) -> np.ndarray:
     field = _FIELDS.get(proto.dtype)
-    values, elements = getattr(proto, field) if field else (), math.prod(shape)
+    values: Any = getattr(proto, field) if field else ()
+    elements = math.prod(shape)
     # One value may stand for all, as in TensorFlow; any other number is a defect of the client.
     if field and not proto.tensor_content and len(values) not in (elements, 1):
         raise invalid(f"Input {name} must hold {elements} values for shape {shape}. Received: {len(values)}")
@@ -72,7 +78,7 @@ def _values(name, proto, shape):
         raise invalid(f"Input {name} must hold the values of its shape. Received: {error}") from None
 
 
-def write(array):
+def write(array: np.ndarray) -> tensor_pb2.TensorProto:
     """The `TensorProto` of an array, its values in typed fields as TensorFlow Serving sends them."""
     dtype = types_pb2.DT_STRING if array.dtype == object else tf.as_dtype(array.dtype).as_datatype_enum
     if dtype not in _FIELDS:
@@ -84,7 +90,7 @@ def write(array):
     return proto
 
 
-def concatenate(arrays):
+def concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
     """Arrays joined along dimension 0, padded with zeros or empty strings where the others differ."""
     shape = tuple(max(sizes) for sizes in zip(*(array.shape[1:] for array in arrays)))
     if all(array.shape[1:] == shape for array in arrays):
@@ -98,7 +104,7 @@ def concatenate(arrays):
     return result
 
 
-def longest_row(array):
+def longest_row(array: np.ndarray) -> int:
     """Bytes of the longest row of strings, counting one for each string; 0 for numbers."""
     if array.dtype != object or not array.size:
         return 0
@@ -106,5 +112,5 @@ def longest_row(array):
     return max(sum(len(value) + 1 for value in row) for row in rows)
 
 
-def _type(dtype):
+def _type(dtype: int) -> str:
     return tf.as_dtype(dtype).name if dtype in types_pb2.DataType.values() and dtype else "no type"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
@@ -14,6 +16,9 @@ from export.serving import logs
 from export.serving import status as statuses
 from export.serving.servable import Servable
 from export.serving.status import ServingError, invalid
+
+if TYPE_CHECKING:
+    from tensorflow_serving.apis import model_pb2
 
 
 @dataclass
@@ -43,36 +48,44 @@ class Versions:
         changed: callable without arguments, called after a version became available or ceased to be.
     """
 
-    def __init__(self, model, folder, labels=None, poll_seconds=1.0, load=Servable, changed=lambda: None):
+    def __init__(
+        self,
+        model: str,
+        folder: str | Path,
+        labels: Mapping[str, int] | None = None,
+        poll_seconds: float = 1.0,
+        load: Callable[[Path], Servable] = Servable,
+        changed: Callable[[], object] = lambda: None,
+    ) -> None:
         self.model = model
         self.folder = Path(folder)
         self.labels = dict(labels or {})
         self.poll_seconds = poll_seconds
         self.load = load
         self.changed = changed
-        self._versions = {}
-        self._seen = {}
+        self._versions: dict[int, Version] = {}
+        self._seen: dict[int, tuple[Any, ...]] = {}
         self._lock = threading.Condition()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="versions", daemon=True)
 
-    def start(self):
+    def start(self) -> None:
         """Load what there is, then watch the folder."""
         self._seen = self._scan()
         self.poll()
         self._thread.start()
 
-    def stop(self):
+    def stop(self) -> None:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
 
-    def available(self):
+    def available(self) -> list[int]:
         """Numbers of the versions that answer, ascending."""
         with self._lock:
             return self._available()
 
-    def status(self, spec):
+    def status(self, spec: model_pb2.ModelSpec) -> list[ModelVersionStatus]:
         """`ModelVersionStatus` of each version of a `ModelSpec`: all, or the one it names."""
         if spec.name != self.model:
             raise ServingError(grpc.StatusCode.NOT_FOUND, f"Could not find any versions of model {spec.name}")
@@ -85,7 +98,7 @@ class Versions:
             return [_status(version) for version in chosen]
 
     @contextlib.contextmanager
-    def use(self, spec):
+    def use(self, spec: model_pb2.ModelSpec) -> Iterator[tuple[int, Servable]]:
         """Yield `(number, Servable)` for a `ModelSpec`; it stays loaded until the block ends."""
         if not spec.name:
             raise invalid("ModelSpec has no name specified.")
@@ -98,13 +111,13 @@ class Versions:
             version = self._versions[loaded[-1] if number is None else number]
             version.users += 1
         try:
-            yield version.number, version.servable
+            yield version.number, version.servable  # type: ignore[misc]  # one that answers has it
         finally:
             with self._lock:
                 version.users -= 1
                 self._lock.notify_all()
 
-    def _number(self, spec):
+    def _number(self, spec: model_pb2.ModelSpec) -> int | None:
         choice = spec.WhichOneof("version_choice")
         if choice == "version_label":
             if spec.version_label not in self.labels:
@@ -112,17 +125,17 @@ class Versions:
             return self.labels[spec.version_label]
         return spec.version.value if choice == "version" else None
 
-    def _available(self):
+    def _available(self) -> list[int]:
         return sorted(n for n, v in self._versions.items() if v.state == ModelVersionStatus.AVAILABLE)
 
-    def _watch(self):
+    def _watch(self) -> None:
         while not self._stop.wait(self.poll_seconds):
             try:
                 self.poll()
             except Exception as error:  # the watch must outlive any folder
                 logs.error("poll_failed", kind=type(error).__name__)
 
-    def poll(self):
+    def poll(self) -> None:
         """Look at the folder once: load what is new and wanted, then unload what is no longer."""
         found = self._scan()
         settled = {number for number in found if self._seen.get(number) == found[number]}
@@ -138,7 +151,7 @@ class Versions:
                 if self._versions[number].error is not None:
                     del self._versions[number]
 
-    def _scan(self):
+    def _scan(self) -> dict[int, tuple[Any, ...]]:
         """Fingerprints of the numbered folders, a dict of int to tuple."""
         found = {}
         with contextlib.suppress(OSError):
@@ -147,7 +160,7 @@ class Versions:
                     found[int(path.name)] = (str(path), _fingerprint(path))
         return found
 
-    def _ready(self, number, fingerprint, settled):
+    def _ready(self, number: int, fingerprint: tuple[Any, ...], settled: bool) -> bool:
         """Whether a version answers, after loading it if that is worth a try."""
         with self._lock:
             version = self._versions.get(number)
@@ -159,7 +172,7 @@ class Versions:
             version = self._versions[number] = Version(number, fingerprint, ModelVersionStatus.LOADING)
         return self._load(version)
 
-    def _load(self, version):
+    def _load(self, version: Version) -> bool:
         servable = None
         try:
             servable = self.load(Path(version.fingerprint[0]))
@@ -177,18 +190,18 @@ class Versions:
         self.changed()
         return True
 
-    def _unload(self, number):
+    def _unload(self, number: int) -> None:
         with self._lock:
             version = self._versions[number]
             version.state = ModelVersionStatus.UNLOADING
             self._lock.wait_for(lambda: version.users == 0)
             version.state, servable, version.servable = ModelVersionStatus.END, version.servable, None
-        servable.close()
+        servable.close()  # type: ignore[union-attr]
         logs.info("unloaded", version=number)
         self.changed()
 
 
-def _fingerprint(path):
+def _fingerprint(path: Path) -> tuple[Any, ...]:
     files = []
     with contextlib.suppress(OSError):  # a file may vanish between the two calls
         for file in sorted(path.rglob("*")):
@@ -197,7 +210,7 @@ def _fingerprint(path):
     return tuple(files)
 
 
-def _status(version):
+def _status(version: Version) -> ModelVersionStatus:
     result = ModelVersionStatus(version=version.number, state=version.state)
     if version.error is not None:
         result.status.error_code = version.error.code.value[0]

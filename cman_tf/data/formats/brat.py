@@ -19,11 +19,13 @@ import itertools
 import logging
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cman_tf.data import raw_text
 from cman_tf.data.choice import check_choice
-from cman_tf.data.document import Relation
+from cman_tf.data.document import Document, Relation
 from cman_tf.data.formats.reading import located, read_text, show, writable
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_folder
@@ -38,13 +40,13 @@ _ID = re.compile(r"(?P<name>[\w-][\w.-]*(?:/[\w-][\w.-]*)*)(?::(?P<line>[1-9]\d{
 _OTHERS = "sentences"
 
 
-def recognises(path):
+def recognises(path: str | Path) -> bool:
     """Whether this is a folder with annotation files in it, or in folders of it."""
     path = Path(path)
     return path.is_dir() and next(path.rglob("*.ann"), None) is not None
 
 
-def read(path, tokenize=None, sentences="lines"):
+def read(path: str | Path, tokenize: object = None, sentences: str = "lines") -> list[Document]:
     """Read a folder. Lines other than entities and relations (T and R) are ignored, with a warning that counts them.
 
     Args:
@@ -64,7 +66,8 @@ def read(path, tokenize=None, sentences="lines"):
     path = Path(path)
     if not path.is_dir():
         raise InputError(f"brat standoff must be a folder of .txt and .ann files. Received: {path}, which is no folder")
-    ignored, documents = Counter(), []
+    ignored: Counter[str] = Counter()
+    documents: list[Document] = []
     for file in sorted(path.rglob("*.ann")):
         if not file.with_suffix(".txt").is_file():
             raise InputError(f"A file of annotations must have its text beside it. Received: {file} without .txt")
@@ -86,7 +89,7 @@ def read(path, tokenize=None, sentences="lines"):
 class _Text:
     """One text with its annotations."""
 
-    def __init__(self, file, name, sentences):
+    def __init__(self, file: Path, name: str, sentences: str) -> None:
         self.file = file
         self.name = name
         self.text = _text(file.with_suffix(".txt"))
@@ -94,9 +97,10 @@ class _Text:
         self.parts = [self.text] if sentences == "text" else self.text.split("\n")
         self.starts = [0, *itertools.accumulate(len(part) + 1 for part in self.parts[:-1])]
 
-    def documents(self, ignored):
+    def documents(self, ignored: Counter[str]) -> list[Document]:
         spans, relations = self._annotations(ignored)
-        own, links = defaultdict(list), defaultdict(list)
+        own: defaultdict[int, list[Any]] = defaultdict(list)
+        links: defaultdict[int, list[Relation]] = defaultdict(list)
         number = {}
         for key, (row, *span) in spans.items():
             number[key] = len(own[row])
@@ -111,7 +115,7 @@ class _Text:
                 result.append(raw_text.annotated(document, own[row], links[row], id))
         return result
 
-    def _annotations(self, ignored):
+    def _annotations(self, ignored: Counter[str]) -> tuple[dict[str, list[Any]], list[tuple[str, str, str]]]:
         """`({key: (sentence, start, end, type)}, [(head key, tail key, type)])`, characters within the sentence."""
         spans, relations = {}, []
         # Not splitlines: an annotated text may hold U+2028 and its like.
@@ -131,7 +135,7 @@ class _Text:
                     relations.append(self._relation(line, spans))
         return spans, relations
 
-    def _entity(self, line):
+    def _entity(self, line: str) -> tuple[str, int, int, int, str]:
         if _DISCONTINUOUS.match(line):
             raise InputError(f"An entity must be one run of characters. Received: {show(line)}, a discontinuous one,")
         found = _ENTITY.fullmatch(line)
@@ -156,7 +160,7 @@ class _Text:
             )
         return key, row, start - self.starts[row], end - self.starts[row], kind
 
-    def _relation(self, line, spans):
+    def _relation(self, line: str, spans: Mapping[str, Sequence[Any]]) -> tuple[str, str, str]:
         found = _RELATION.fullmatch(line)
         if not found:
             raise InputError(f"A relation must be 'R1<tab>TYPE Arg1:T1 Arg2:T2'. Received: {show(line)}")
@@ -173,7 +177,7 @@ class _Text:
         return head, tail, kind
 
 
-def write(documents, path):
+def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write a new folder, whole or not at all.
 
     `read` gives the documents back without scores, without blank texts, and with other tokens where the package would
@@ -187,7 +191,7 @@ def write(documents, path):
         InputError: the folder has content or cannot be written, a text has a line end or a lone surrogate, or a type is
             empty or has blanks.
     """
-    texts = {}
+    texts: dict[str, list[Document | None]] = {}
     for number, document in enumerate(writable(documents), 1):
         with located(f"sentence {number}" + (f" (id {document.id!r})" if document.id else "")):
             _place(texts, document)
@@ -200,7 +204,7 @@ def write(documents, path):
             annotations.write_bytes(_annotations(rows).encode())
 
 
-def _place(texts, document):
+def _place(texts: dict[str, list[Document | None]], document: Document) -> None:
     if "\n" in document.text:
         raise InputError(f"brat standoff must have a sentence in a line. Received: {show(document.text)}")
     try:
@@ -215,7 +219,7 @@ def _place(texts, document):
     rows += [None] * (line - len(rows)) + [document]
 
 
-def _annotations(rows):
+def _annotations(rows: Sequence[Document | None]) -> str:
     lines, position, count, relations = [], 0, 0, 0
     for row in rows:
         if row:
@@ -230,7 +234,7 @@ def _annotations(rows):
     return "".join(lines)
 
 
-def _text(path):
+def _text(path: Path) -> str:
     """The content of a file, which may be empty."""
     with contextlib.suppress(OSError):
         data = path.read_bytes()

@@ -5,21 +5,28 @@ See `cman_tf.interop.frames` for their columns. Needs the extra `[frames]`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cman_tf.data.formats.reading import located, reason, writable
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_folder
 
+if TYPE_CHECKING:
+    import pandas
+
+    from cman_tf.data.document import Document
+
 _FILES = ("entities.csv", "relations.csv")
 
 
-def recognises(path):
+def recognises(path: str | Path) -> bool:
     """Whether this is a folder with a file `entities.csv`."""
     return (Path(path) / _FILES[0]).is_file()
 
 
-def read(path, tokenize=None):
+def read(path: str | Path, tokenize: object = None) -> list[Document]:
     """Read a folder.
 
     Args:
@@ -44,7 +51,7 @@ def read(path, tokenize=None):
     return documents
 
 
-def _read(path):
+def _read(path: Path) -> pandas.DataFrame:
     from cman_tf.interop.extras import optional
 
     pandas = optional("pandas", "frames")
@@ -56,7 +63,7 @@ def _read(path):
         raise InputError(f"A table must be readable CSV in UTF-8. Received: {path.name} ({why})") from None
 
 
-def write(documents, path):
+def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write a new folder, whole or not at all; `read` gives the documents back, with other tokens where the package
     would split the text in another way.
 

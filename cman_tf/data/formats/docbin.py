@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import contextlib
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cman_tf.data.formats.reading import located, reason, writable
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document
 
-def recognises(path):
+
+def recognises(path: str | Path) -> bool:
     """Whether the file is compressed MessagePack that begins as a DocBin does."""
     with contextlib.suppress(OSError, ValueError, zlib.error), open(path, "rb") as file:
         return zlib.decompressobj().decompress(file.read(1024), 64)[1:].startswith(b"\xa7version")
     return False
 
 
-def read(path, tokenize=None):
+def read(path: str | Path, tokenize: object = None) -> list[Document]:
     """Read a file.
 
     Args:
@@ -55,7 +60,7 @@ def read(path, tokenize=None):
     return documents
 
 
-def write(documents, path):
+def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write documents, whole or not at all, each as one `Doc`; `read` gives them back, entities in the order of the
     text.
 

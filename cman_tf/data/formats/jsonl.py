@@ -12,21 +12,24 @@ these three, for they follow from the rest.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from cman_tf.data.document import Document
+from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text, show, writable
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, show_keys, to_bytes, value
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
 
-def recognises(path):
+def recognises(path: str | Path) -> bool:
     """Whether the file begins with a brace: a broken line must be told as such, not taken for a sentence."""
     return first_line(path).startswith("{")
 
 
-def read(path, tokenize=None):
+def read(path: str | Path, tokenize: Callable[[list[str]], list[Document]] | None = None) -> list[Document]:
     """Read a file.
 
     Args:
@@ -40,7 +43,8 @@ def read(path, tokenize=None):
         InputError: no such file, no UTF-8, no sentence, or, with its line: no valid JSON, a sentence that breaks a
             rule of `Document`, or a raw one without `tokenize`.
     """
-    documents, raw, identifiers = [], [], Identifiers()
+    documents: list[Any] = []
+    raw, identifiers = [], Identifiers()
     # Not splitlines: a text may hold U+2028 and its like, which end no line of JSON lines.
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
@@ -55,13 +59,13 @@ def read(path, tokenize=None):
             else:
                 raw.append((len(documents), name, _raw_text(record, tokenize)))
                 documents.append(None)
-    if raw:
+    if raw and tokenize:
         for (position, name, _), document in zip(raw, tokenize([text for _, _, text in raw])):
             documents[position] = replace(document, id=name)
     return documents
 
 
-def write(documents, path):
+def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write documents, whole or not at all; `read` gives them back equal.
 
     Args:
@@ -76,7 +80,7 @@ def write(documents, path):
             file.write(to_bytes(record(document)) + b"\n")
 
 
-def record(document):
+def record(document: Document) -> dict[str, Any]:
     """The JSON object of a document: what `write` writes on a line.
 
     Args:
@@ -103,12 +107,12 @@ def record(document):
     }
 
 
-def _score(item):
+def _score(item: Entity | Relation) -> dict[str, float]:
     # float(): scores may come as numpy numbers, which json does not know.
     return {} if item.score is None else {"score": float(item.score)}
 
 
-def _document(record, name):
+def _document(record: Mapping[str, Any], name: str) -> Document:
     tokens = value(record, "tokens", "a list of strings")
     entities, relations = annotation(record)
     if "text" not in record:
@@ -121,7 +125,7 @@ def _document(record, name):
     return Document(tokens, entities, relations, text, offsets, name)
 
 
-def _find(tokens, text):
+def _find(tokens: Sequence[str], text: str) -> list[tuple[int, int]]:
     offsets, position = [], 0
     for token in tokens:
         start = text.find(token, position)
@@ -132,7 +136,7 @@ def _find(tokens, text):
     return offsets
 
 
-def _raw_text(record, tokenize):
+def _raw_text(record: Mapping[str, Any], tokenize: object) -> str:
     if "text" not in record:
         raise InputError(f"A line must have a key 'text' or 'tokens'. Received: {show_keys(record)}")
     if tokenize is None:

@@ -15,6 +15,9 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.formats.reading import Identifiers, first_line, is_name, located, read_text, show, writable
@@ -24,12 +27,12 @@ from cman_tf.files import atomic_write
 _NONE = "N"
 
 
-def recognises(path):
+def recognises(path: str | Path) -> bool:
     """Whether the file begins with `#doc`."""
     return first_line(path).startswith("#doc")
 
 
-def read(path, tokenize=None):
+def read(path: str | Path, tokenize: object = None) -> list[Document]:
     """Read a file.
 
     Args:
@@ -51,9 +54,9 @@ def read(path, tokenize=None):
     return documents
 
 
-def _sentences(path):
+def _sentences(path: str | Path) -> Iterator[tuple[int, str, list[tuple[int, str]]]]:
     """Yield `(line of #doc, id, [(line, row), ...])`."""
-    current = None
+    current: tuple[int, str, list[tuple[int, str]]] | None = None
     # Not splitlines: a token may be U+2028 or its like.
     for number, line in enumerate(read_text(path).split("\n"), 1):
         line = line.rstrip("\r")
@@ -67,17 +70,19 @@ def _sentences(path):
                     f"Multi-head text must begin with '#doc'. Received: {show(line)} in {path}, line {number}"
                 )
             current[2].append((number, line))
-    yield current
+    if current:
+        yield current
 
 
-def _document(path, lines, name):
-    tokens, tags, links = [], [], []
+def _document(path: str | Path, lines: Sequence[tuple[int, str]], name: str) -> Document:
+    tokens: list[str] = []
+    tags, links = [], []
     for number, line in lines:
         with located(f"{path}, line {number}"):
-            token, tag, relations = _row(line, len(tokens), len(lines))
+            token, tag, found = _row(line, len(tokens), len(lines))
             tokens.append(token)
             tags.append(tag)
-            links += [(number, len(tokens) - 1, head, relation) for relation, head in relations]
+            links += [(number, len(tokens) - 1, head, relation) for relation, head in found]
     entities = entities_of(tags)
     ending = {entity.end - 1: index for index, entity in enumerate(entities)}
     relations = []
@@ -97,8 +102,8 @@ def _document(path, lines, name):
     return Document(tokens, entities, relations, id=name)
 
 
-def _row(line, index, length):
-    columns = line.split("\t")
+def _row(line: str, index: int, length: int) -> tuple[str, str, list[tuple[str, int]]]:
+    columns: list[Any] = line.split("\t")
     if len(columns) != 5:
         raise InputError(
             "A row must have 5 columns between tabs: index, token, tag, relations, heads. Received: "
@@ -131,7 +136,7 @@ def _row(line, index, length):
 
 # Most rows hold one of few lists, and evaluating each anew is half the time of reading.
 @functools.lru_cache(maxsize=4096)
-def _list(text, cls, what):
+def _list(text: str, cls: type, what: str) -> tuple[Any, ...]:
     try:
         found = ast.literal_eval(text.strip())
     # What literal_eval raises of text that is no literal depends on the text and on the version of Python.
@@ -142,7 +147,7 @@ def _list(text, cls, what):
     return tuple(found)
 
 
-def entities_of(tags):
+def entities_of(tags: Sequence[str]) -> list[Entity]:
     """Entities of BIO tags, where an `I-` tag that nothing began starts one, as in conlleval.
 
     Args:
@@ -161,7 +166,7 @@ def entities_of(tags):
     return entities
 
 
-def write(documents, path):
+def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write documents, whole or not at all; `read` gives them back without scores, original text and offsets.
 
     Args:
@@ -178,9 +183,11 @@ def write(documents, path):
                 file.write(_text(document))
 
 
-def _text(document):
+def _text(document: Document) -> str:
     _check_writable(document)
-    tags, names, heads = ["O"] * len(document), {}, {}
+    tags = ["O"] * len(document)
+    names: dict[int, list[str]] = {}
+    heads: dict[int, list[int]] = {}
     for entity in document.entities:
         tags[entity.start : entity.end] = [f"I-{entity.type}"] * (entity.end - entity.start)
         tags[entity.start] = f"B-{entity.type}"
@@ -194,10 +201,10 @@ def _text(document):
     return "\n".join(rows) + "\n"
 
 
-def _check_writable(document):
+def _check_writable(document: Document) -> None:
     if document.overlapping():
         raise InputError("Multi-head text cannot hold entities that overlap. Received: two that do")
-    types = [item.type for item in document.entities + document.relations]
+    types = [item.type for item in document.entities] + [item.type for item in document.relations]
     for word in (*document.tokens, document.id, *types):
         if set(word) & set("\t\n\r"):
             raise InputError(f"Multi-head text cannot hold a tab or a line end in a word. Received: {word!r}")

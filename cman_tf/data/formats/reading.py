@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import reprlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cman_tf.errors import InputError
 
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document, Entity, Relation
 
-def read_text(path):
+
+def read_text(path: str | Path) -> str:
     """The content of a text file.
 
     Args:
@@ -38,7 +43,7 @@ def read_text(path):
     return text
 
 
-def first_line(path):
+def first_line(path: str | Path) -> str:
     """The first line that is not blank, cut to what tells formats apart; "" if there is none or it is no text."""
     with contextlib.suppress(OSError, ValueError), open(path, "rb") as file:
         # A limit, for a file of another kind may be one line of a gigabyte.
@@ -49,13 +54,13 @@ def first_line(path):
     return ""
 
 
-def reason(error):
+def reason(error: BaseException) -> str:
     """Why the operating system refused, in its own words."""
     return getattr(error, "strerror", None) or str(error)
 
 
 @contextlib.contextmanager
-def located(place):
+def located(place: str | Path) -> Iterator[None]:
     """Let every `InputError` of the block say where: `place`, e.g. `train.json, sentence 3`."""
     try:
         yield
@@ -67,7 +72,7 @@ _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 60
 
 
-def show(value):
+def show(value: object) -> str:
     """A value of a JSON file, short enough for an error message and named as JSON names it."""
     for name, constant in (("null", None), ("true", True), ("false", False)):
         if value is constant:
@@ -75,7 +80,7 @@ def show(value):
     return _REPR.repr(value)
 
 
-def is_name(found):
+def is_name(found: object) -> bool:
     """Whether a value can be the name of a type: a non-empty string without blanks that UTF-8 can hold."""
     return (
         isinstance(found, str)
@@ -84,7 +89,7 @@ def is_name(found):
     )
 
 
-def writable(documents):
+def writable(documents: Iterable[Document]) -> Iterator[Document]:
     """Yield each document once its types are known to be such as the readers take.
 
     Raises:
@@ -92,7 +97,8 @@ def writable(documents):
     """
     for number, document in enumerate(documents, 1):
         with located(f"sentence {number}" + (f" (id {document.id!r})" if document.id else "")):
-            for item in document.entities + document.relations:
+            items: list[Entity | Relation] = [*document.entities, *document.relations]
+            for item in items:
                 if not is_name(item.type):
                     raise InputError(f"A type must be a non-empty string without blanks. Received: {show(item.type)}")
         yield document
@@ -105,10 +111,10 @@ class Identifiers:
     that does not identify. Sentences without an id, `""`, may be many.
     """
 
-    def __init__(self):
-        self._places = {}
+    def __init__(self) -> None:
+        self._places: dict[str, str] = {}
 
-    def add(self, identifier, place):
+    def add(self, identifier: str, place: str) -> None:
         """Remember an id.
 
         Args:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from cman_tf.data.document import Entity, Relation
 from cman_tf.data.formats.reading import is_name, show
 from cman_tf.errors import InputError
 
 
-def parse_json(text, path, line=1):
+def parse_json(text: str, path: str | Path, line: int = 1) -> Any:
     """Decode JSON.
 
     Args:
@@ -36,7 +39,7 @@ def parse_json(text, path, line=1):
         ) from None
 
 
-def value(record, key, kind, default=None):
+def value(record: Mapping[str, Any], key: str, kind: str, default: Any = None) -> Any:
     """A checked value of a JSON object.
 
     Args:
@@ -58,18 +61,18 @@ def value(record, key, kind, default=None):
     return found
 
 
-def check_object(found, what):
+def check_object(found: object, what: str) -> None:
     """Raise `InputError` unless `found` is a JSON object."""
     if not isinstance(found, dict):
         raise InputError(f"{what} must be a JSON object. Received: {show(found)}")
 
 
-def identifier(record, key):
+def identifier(record: Mapping[str, Any], key: str) -> str:
     """The id of a sentence as str; "" if there is none."""
     return str(value(record, key, "a string or a whole number", ""))
 
 
-def annotation(record):
+def annotation(record: Mapping[str, Any]) -> tuple[list[Entity], list[Relation]]:
     """Entities and relations of a sentence.
 
     Args:
@@ -87,7 +90,7 @@ def annotation(record):
     return entities, relations
 
 
-def _items(record, key, what, cls, *indices):
+def _items(record: Mapping[str, Any], key: str, what: str, cls: type, *indices: str) -> list[Any]:
     items = []
     for item in value(record, key, "a list", []):
         check_object(item, what)
@@ -98,21 +101,21 @@ def _items(record, key, what, cls, *indices):
     return items
 
 
-def _owner(record):
+def _owner(record: Mapping[str, Any]) -> str:
     return "entity" if "start" in record or "end" in record else "relation" if "head" in record else "sentence"
 
 
-def show_keys(record):
+def show_keys(record: Mapping[str, Any]) -> str:
     """The keys of a JSON object for an error message."""
     return "keys " + ", ".join(show(key) for key in list(record)[:8]) if record else "no key"
 
 
-def _is_whole(found):
+def _is_whole(found: object) -> bool:
     # True and False are whole numbers to Python, and mistakes in a file.
     return isinstance(found, int) and not isinstance(found, bool)
 
 
-_KINDS = {
+_KINDS: dict[str, Callable[[Any], bool]] = {
     "a list": lambda found: isinstance(found, list),
     "a list of strings": lambda found: isinstance(found, list) and all(isinstance(item, str) for item in found),
     "a list of pairs of whole numbers": lambda found: (
@@ -128,7 +131,7 @@ _KINDS = {
 }
 
 
-def to_bytes(record):
+def to_bytes(record: object) -> bytes:
     """A JSON object as UTF-8 on one line.
 
     Lone surrogates, which Python's strings may hold and UTF-8 may not, are written as JSON's own escapes.

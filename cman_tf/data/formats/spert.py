@@ -10,6 +10,9 @@ no place in it; JSON lines hold them.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from cman_tf.data.document import Document
 from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text, show, writable
@@ -18,12 +21,12 @@ from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
 
-def recognises(path):
+def recognises(path: str | Path) -> bool:
     """Whether the file begins as a JSON list of objects, and not as a sentence with a bracket."""
     return re.match(r"\[\s*([{\]]|$)", first_line(path)) is not None
 
 
-def read(path, tokenize=None):
+def read(path: str | Path, tokenize: object = None) -> list[Document]:
     """Read a file.
 
     Args:
@@ -57,7 +60,7 @@ def read(path, tokenize=None):
     return documents
 
 
-def write(documents, path):
+def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write documents, whole or not at all; `read` gives them back without scores, original text and offsets.
 
     Args:
@@ -71,8 +74,8 @@ def write(documents, path):
         file.write(to_bytes([_record(document) for document in writable(documents)]))
 
 
-def _record(document):
-    record = {
+def _record(document: Document) -> dict[str, Any]:
+    record: dict[str, Any] = {
         "tokens": document.tokens,
         "entities": [{"type": e.type, "start": e.start, "end": e.end} for e in document.entities],
         "relations": [{"type": r.type, "head": r.head, "tail": r.tail} for r in document.relations],
