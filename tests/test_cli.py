@@ -120,11 +120,23 @@ def test_help_of_fit_shows_every_field_with_its_default(capsys):
     with pytest.raises(SystemExit):
         fit.command(["--help"])
     text = " ".join(capsys.readouterr().out.split())
-    for name, kind, default, help in configs.fields():
+    for name, _, default, help in configs.fields():
         assert f"--{name} " in text
-        if "." in name:
-            shown = "none" if default in (None, ()) else str(default).lower() if kind is bool else default
-            assert f"{' '.join(help.split())} (default: {shown})" in text
+        shown = str(default).lower() if isinstance(default, bool) else default
+        notes = text.partition(f" {' '.join(help.split())} (")[2].partition(")")[0].split("; ")
+        assert notes[-1] == f"default: {'none' if default in (None, ()) else shown}", name
+
+
+def test_help_shows_ranges(capsys):
+    with pytest.raises(SystemExit):
+        fit.command(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "passes over the training sentences (paper, 4.1) (at least 1; default: 180)" in text
+    assert "fold of ADE (at least 0, at most 9; default: 0)" in text
+    with pytest.raises(SystemExit):
+        predict.command(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "a relation counts above this probability; not in the paper (above 0, below 1) --" in text
 
 
 def test_help_does_not_wait_for_tensorflow():

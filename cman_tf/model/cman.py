@@ -89,8 +89,8 @@ class Cman(tf.keras.Model):
             adversarial_alpha: float. Size of the perturbation, 0 for training without it.
             clip_norm: float. Largest global norm of the gradient, 0 for no limit.
             micro_batch: int. Sentences whose gradient is computed at once, 0 for the whole batch.
-            relation_negatives: float. Chance of a token that ends no entity to have its pairs in the relation loss; 1 is
-                eq. 12, all pairs. See `sample_tokens`.
+            relation_negatives: float. Chance of a token that ends no entity to have its pairs in the relation loss; 1
+                is eq. 12, all pairs. See `sample_tokens`.
             fine_tuning: `FineTuning` or None. Encoders whose weights are trained too; features must hold `tokens`.
             seed: int. Of the choice of tokens.
         """
