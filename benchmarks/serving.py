@@ -242,7 +242,7 @@ def command(argv):
     parser.add_argument("--json", metavar="FILE", help="write all figures there too")
     parser.add_argument("--data-dir", help="folder with a copy of CoNLL04 (default: CMAN_TF_DATA or ../shared/data)")
     parser.add_argument("--rounds", type=int, default=3, help="how often latencies are taken (default: 3)")
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each throughput (default: 8)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="seconds of each throughput (default: 8)")
     args = cli.parse(parser, argv)
 
     from benchmarks.corpus import conll04
