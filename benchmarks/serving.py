@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks.environment import environment
 from cman_tf import cli
 from cman_tf.files import atomic_write
+from export.serving.timing import milliseconds
 
 CLIENTS = (1, 8, 32, 64)
 
@@ -84,13 +85,6 @@ def client(address):
             return stub.Predict(request, timeout=120)
 
         yield ask
-
-
-def milliseconds(call, *arguments):
-    """How long a call takes."""
-    start = time.perf_counter()
-    call(*arguments)
-    return 1000 * (time.perf_counter() - start)
 
 
 def overhead(predictor, address, texts, rounds):
