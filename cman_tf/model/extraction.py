@@ -25,11 +25,11 @@ class Extractor(tf.Module):
             float32, `entity_mask` bool `(batch, entities)`; `relation_head`, `relation_tail` (indices of entities),
             `relation_type` int32, `relation_score` float32, `relation_mask` bool `(batch, relations)`.
         from_features: the same from the featuriser's output and contextual vectors.
-
-        Both take, after their input, what else decoding depends on: `given_tags` int32 `(batch, tokens)`, fed to the
-        BLA units where they are 0 or more, by default nowhere; `threshold` float32 and `allowed` bool, see
-        `decode_relations`, by default those of `decoding`.
         split: string `(batch,)` -> `tokens` string, `token_start`, `token_end` int32 (code points) `(batch, tokens)`.
+
+    `from_tokens` and `from_features` take, after their input, what else decoding depends on: `given_tags` int32
+    `(batch, tokens)`, fed to the BLA units where they are 0 or more, by default nowhere; `threshold` float32 and
+    `allowed` bool, see `decode_relations`, by default those of `decoding`.
     """
 
     def __init__(self, model, featurizer, schema, decoding, encoders=None):
