@@ -1,4 +1,4 @@
-"""The linear-chain CRF. This is the one module that imports tensorflow-addons."""
+"""The linear-chain CRF. No other module of the packages imports tensorflow-addons."""
 
 import warnings
 
