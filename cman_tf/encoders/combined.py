@@ -35,6 +35,7 @@ class Encoders(tf.Module):
 
     @property
     def trainable_variables(self):
+        """The weights of all encoders in their order, tuple of `tf.Variable`."""
         return tuple(variable for encoder in self.encoders for variable in encoder.trainable_variables)
 
     @property

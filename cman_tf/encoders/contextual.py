@@ -56,6 +56,7 @@ class ContextualEncoder(tf.Module):
 
     @property
     def trainable_variables(self):
+        """The encoder's own weights, tuple of `tf.Variable`; see the class for their names."""
         return tuple(self.module.trainable_variables)
 
     name = property(lambda self: self._card.name)

@@ -52,9 +52,11 @@ class CRF(tf.keras.layers.Layer):
         return tf.matmul(inputs, self.kernel) + self.bias
 
     def log_likelihood(self, emissions, tags, lengths):
+        """`log Pr(Y|X)` of the given tags, int32 `(batch, tokens)`: float32 `(batch,)`."""
         return crf_log_likelihood(emissions, tags, lengths, self.transitions)[0]
 
     def decode(self, emissions, lengths):
+        """The best tags of emissions `(batch, tokens, num_tags)`: int32 `(batch, tokens)`; `forbidden` is heeded."""
         start, between = self._penalties()
         emissions = tf.concat([emissions[:, :1] + start, emissions[:, 1:]], axis=1)
         tags, _ = crf_decode(emissions, self.transitions + between, lengths)

@@ -42,10 +42,12 @@ class Extractor(tf.Module):
         self.allowed = allowed if decoding.type_constrained else tf.ones_like(allowed)
 
     def split(self, text):
+        """Tokens of raw text, string `(batch,)`, and their places in it: a dict of `(batch, tokens)`."""
         tokens, starts, ends = tokenize(text)
         return {"tokens": tokens.to_tensor(""), "token_start": starts.to_tensor(0), "token_end": ends.to_tensor(0)}
 
     def from_tokens(self, tokens, given_tags=NO_TAGS, threshold=None, allowed=None):
+        """What is found in string `(batch, tokens)`: the dict that the class describes."""
         # One column at least: the CRF has no answer for a batch in which every sentence is empty.
         tokens, given_tags = one_column_at_least(tokens, ""), one_column_at_least(given_tags, 0)
         return self.from_features(self.features(tokens), given_tags, threshold, allowed)
@@ -55,6 +57,7 @@ class Extractor(tf.Module):
         return {**self.featurizer(tokens), **(self.encoders(tokens) if self.encoders else {})}
 
     def from_features(self, features, given_tags=NO_TAGS, threshold=None, allowed=None):
+        """What is found, from the ids and vectors that `features` returns: the same dict."""
         lengths = features["lengths"]
         embedding = self.model.token_embedding
         embeddings = embedding({name: features[name] for name in embedding.input_names}, training=False)

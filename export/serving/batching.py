@@ -43,6 +43,7 @@ class BatchingOptions:
 
     @property
     def capacity(self):
+        """Rows that fit into the queue, int."""
         return self.max_batch_size * self.max_enqueued_batches
 
 

@@ -28,12 +28,15 @@ def start(level):
 
 
 def info(event, **fields):
+    """A line of level info: what happened, and `fields` of JSON values."""
     _logger.info(event, extra={"fields": fields})
 
 
 def warning(event, **fields):
+    """The same of level warning."""
     _logger.warning(event, extra={"fields": fields})
 
 
 def error(event, **fields):
+    """The same of level error."""
     _logger.error(event, extra={"fields": fields})

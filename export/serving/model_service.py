@@ -26,4 +26,5 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         self.versions = versions
 
     def GetModelStatus(self, request, context):
+        """`GetModelStatusResponse`, or the RPC ends with the status of what is wrong."""
         return answer(context, lambda: model_status(self.versions, request))

@@ -150,10 +150,13 @@ class PredictService(prediction_service_pb2_grpc.PredictionServiceServicer):
         self.predictor = predictor
 
     def Predict(self, request, context):
+        """`PredictResponse`, or the RPC ends with the status of what is wrong."""
+
         def compute():
             return self.predictor.predict(request, context.time_remaining(), "GRPC", context.add_callback)
 
         return answer(context, compute)
 
     def GetModelMetadata(self, request, context):
+        """`GetModelMetadataResponse` with the signatures of a version, or a status likewise."""
         return answer(context, lambda: metadata(self.predictor.versions, request))

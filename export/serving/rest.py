@@ -57,12 +57,14 @@ class RestServer(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def process_request(self, request, client_address):
+        """Give a connection a thread; hang up at once if `MAX_CONNECTIONS` have one."""
         if not self._room.acquire(blocking=False):
             self.shutdown_request(request)
             return
         super().process_request(request, client_address)
 
     def process_request_thread(self, request, client_address):
+        """Shake hands where TLS is spoken, and answer until the connection ends."""
         try:
             if self._tls is not None:
                 # Here and not where connections are accepted, or a client that says nothing would stop them all.
@@ -77,9 +79,10 @@ class RestServer(ThreadingHTTPServer):
             self._room.release()
 
     def handle_error(self, request, client_address):
-        pass  # a client that went away; the standard library would print a traceback
+        """Nothing is told of a client that went away; the standard library would print a traceback."""
 
     def start(self):
+        """Answer from now on, on a thread of its own."""
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="rest", daemon=True).start()
 
     def stop(self):

@@ -121,6 +121,7 @@ class Servable:
         return count
 
     def close(self):
+        """Give its memory back; it cannot be asked again."""
         self._callable.cache_clear()
         self._session.close()
 
