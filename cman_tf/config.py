@@ -71,7 +71,9 @@ class EncoderConfig:
     """Pretrained contextual encoders beside words and characters (the paper: ELMo, frozen)."""
 
     modules: tuple[str, ...] = _field(
-        (), "addresses, folders or names of encoder modules, with commas between; their vectors stand side by side"
+        (),
+        "addresses, folders or names of encoder modules, with commas between; their vectors stand side by side; the "
+        "paper's is ELMo, the default none; not in the paper",
     )
     projection: int = _field(
         0, "width that the contextual vectors are projected to, 0 = as they are, the paper's form", ge=0

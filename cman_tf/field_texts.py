@@ -56,8 +56,7 @@ def default(value: Any) -> str:
 def option_help(name: str, with_default: bool = True) -> str:
     """The help of a field's option: what it is, its limits, and its default unless that is a run's."""
     _, _, value, text = next(field for field in configs.fields() if field[0] == name)
-    notes = [limits(name), f"default: {default(value)}" if with_default else ""]
-    notes = "; ".join(filter(None, notes))
+    notes = "; ".join(filter(None, [limits(name), f"default: {default(value)}" if with_default else ""]))
     return f"{text} ({notes})" if notes else text
 
 
@@ -66,4 +65,4 @@ def source(text: str) -> tuple[str, str]:
     if "not in the paper" in text:
         return re.sub(r"[;,]? ?not in the paper", "", text), "not in the paper"
     found = re.search(_SOURCE, text)
-    return text, found[0].strip("()") if found else ""
+    return text, re.sub(r"^\((.*)\)$", r"\1", found[0]) if found else ""

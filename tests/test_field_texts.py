@@ -8,8 +8,8 @@ from cman_tf import config as configs
 from cman_tf import field_texts
 
 # Files and memory, which no paper would settle. All other fields of these sections are choices of somebody's.
-WITHOUT_SOURCE = {"training.micro_batch"}
-SECTIONS = ("words", "characters", "model", "training", "decoding", "seed", "protocol")
+WITHOUT_SOURCE = {"encoder.store", "encoder.store_gb", "training.micro_batch"}
+SECTIONS = ("words", "characters", "encoder", "model", "training", "decoding", "seed", "protocol")
 
 
 @pytest.mark.parametrize("name", [name for name, *_ in configs.fields() if name.split(".")[0] in SECTIONS])
@@ -26,6 +26,7 @@ def test_a_choice_says_where_its_default_comes_from(name):
         ("passes (paper, 4.1)", "passes (paper, 4.1)", "paper, 4.1"),
         ("trained (paper: frozen)", "trained (paper: frozen)", "paper: frozen"),
         ("units; false: Table 4, row 2", "units; false: Table 4, row 2", "Table 4, row 2"),
+        ("as of Bekoulis et al. (2018)", "as of Bekoulis et al. (2018)", "Bekoulis et al. (2018)"),
         ("folder with copies", "folder with copies", ""),
     ],
 )
