@@ -12,7 +12,7 @@ fit: $(VENV)/installed
 test: $(VENV)/installed-dev lint
 	$(PY) -m pytest -n 2 --dist loadgroup
 
-test-slow: $(VENV)/installed-dev
+test-slow: $(VENV)/installed-slow
 	$(PY) -m pytest -m slow
 
 lint: $(VENV)/installed-dev
@@ -33,6 +33,11 @@ $(VENV)/installed: $(PY) setup.py
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(PY) -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+# With what the notebooks and the site need, which would be skipped otherwise.
+$(VENV)/installed-slow: $(VENV)/installed
+	$(PY) -m pip install --quiet --editable ".[dev,notebooks,docs]"
 	touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed

@@ -101,7 +101,10 @@ def _transformer(folder, kind):
     try:
         import transformers
     except ImportError:
-        raise InputError("This needs the extra packages of cman-tf[parity]. Received: no transformers") from None
+        raise InputError(
+            'This needs transformers: pip install -e ".[parity]" in the checkout. Received: an environment '
+            "without transformers"
+        ) from None
     import tensorflow as tf
 
     model = getattr(transformers, kind).from_pretrained(folder)

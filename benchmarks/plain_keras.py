@@ -71,6 +71,7 @@ class PlainCman(tf.keras.Model):
         return tf.reduce_mean(tf.reduce_sum(cells, axis=[1, 2, 3]) - likelihood)
 
     def train_step(self, data):
+        """One step on `plain_inputs`, both passes on one tape; returns the loss, a dict."""
         features, targets = data
         lengths = features["lengths"]
         with tf.GradientTape(persistent=bool(self.alpha)) as tape:

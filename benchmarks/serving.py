@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks.environment import environment
 from cman_tf import cli
 from cman_tf.files import atomic_write
+from export.serving.timing import milliseconds
 
 CLIENTS = (1, 8, 32, 64)
 
@@ -84,13 +85,6 @@ def client(address):
             return stub.Predict(request, timeout=120)
 
         yield ask
-
-
-def milliseconds(call, *arguments):
-    """How long a call takes."""
-    start = time.perf_counter()
-    call(*arguments)
-    return 1000 * (time.perf_counter() - start)
 
 
 def overhead(predictor, address, texts, rounds):
@@ -242,7 +236,7 @@ def command(argv):
     parser.add_argument("--json", metavar="FILE", help="write all figures there too")
     parser.add_argument("--data-dir", help="folder with a copy of CoNLL04 (default: CMAN_TF_DATA or ../shared/data)")
     parser.add_argument("--rounds", type=int, default=3, help="how often latencies are taken (default: 3)")
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each throughput (default: 8)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="seconds of each throughput (default: 8)")
     args = cli.parse(parser, argv)
 
     from benchmarks.corpus import conll04

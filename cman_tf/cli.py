@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import yaml
 
 from cman_tf import config as configs
+from cman_tf import field_texts
 from cman_tf.errors import InputError
 
 INPUT_ERROR = 2
@@ -110,12 +111,11 @@ def add_config_options(parser: argparse.ArgumentParser, sections: Sequence[str] 
     """
     source = "the run's" if sections else "for what the file does not say"
     group = parser.add_argument_group("config fields", f"named as in a configuration file; the defaults are {source}")
-    for name, kind, default, help in configs.fields():
+    for name, kind, *_ in configs.fields():
         section = name.split(".")[0]
         if (sections is None or section in sections) and "." in name:
-            shown = "none" if default in (None, ()) else str(default).lower() if kind is bool else default
-            text = help if sections else f"{help} (default: {shown})"
-            group.add_argument(f"--{name}", metavar=_metavar(kind), dest=name, help=text.replace("%", "%%"))
+            text = field_texts.option_help(name, with_default=not sections)
+            group.add_argument(f"--{name}", metavar=field_texts.metavar(kind), dest=name, help=text.replace("%", "%%"))
 
 
 def overrides(args: argparse.Namespace) -> dict[str, Any]:
@@ -134,15 +134,6 @@ def _value(text: str, kind: Any) -> Any:
         return configs.parse_yaml(text)
     except yaml.YAMLError:
         return text
-
-
-def _metavar(kind: Any) -> str:
-    if "tuple" in str(kind):
-        return "TEXT,..."
-    choices = getattr(kind, "__args__", ())
-    if choices and all(isinstance(choice, str) for choice in choices):
-        return "|".join(choices)
-    return {int: "N", float: "X", bool: "true|false"}.get(kind, "TEXT")
 
 
 def _unknown_option(parser: argparse.ArgumentParser, option: str) -> str:

@@ -36,8 +36,8 @@ class CorpusConfig:
     """Which sentences are read."""
 
     name: str = _field("sample", "sample, conll04, ade, or a folder with train, dev and test files")
-    variant: Literal["spert", "multihead"] = _field("spert", "which public split of CoNLL04")
-    fold: int = _field(0, "fold of ADE, 0 to 9", ge=0, le=9)
+    variant: Literal["spert", "multihead"] = _field("spert", "which public split of CoNLL04; not in the paper")
+    fold: int = _field(0, "fold of ADE", ge=0, le=9)
     overlap: Literal["error", "drop_sentences", "keep_outer"] = _field(
         "error", "what is done with overlapping entities, which BIO tags cannot hold; not in the paper"
     )
@@ -49,7 +49,9 @@ class WordsConfig:
     """Word embeddings (paper, 3.1)."""
 
     size: int = _field(50, "width of the vectors; a vector file sets it; not in the paper", ge=1)
-    vectors: Optional[str] = _field(None, "GloVe or word2vec text file; without one, vectors start at random")
+    vectors: Optional[str] = _field(
+        None, "GloVe or word2vec text file; without one, vectors start at random; not in the paper"
+    )
     trainable: bool = _field(True, "whether the vectors of training words are trained; not in the paper")
     lowercase: bool = _field(True, "whether words are looked up in lower case; not in the paper")
     min_count: int = _field(2, "a word seen less often and without a vector is unknown; not in the paper", ge=1)
@@ -69,16 +71,20 @@ class EncoderConfig:
     """Pretrained contextual encoders beside words and characters (the paper: ELMo, frozen)."""
 
     modules: tuple[str, ...] = _field(
-        (), "addresses, folders or names of encoder modules, with commas between; their vectors stand side by side"
+        (),
+        "addresses, folders or names of encoder modules, with commas between; their vectors stand side by side; the "
+        "paper's is ELMo, the default none; not in the paper",
     )
     projection: int = _field(
         0, "width that the contextual vectors are projected to, 0 = as they are, the paper's form", ge=0
     )
     trainable: bool = _field(False, "whether the encoders' own weights are trained (paper: frozen)")
-    learning_rate: float = _field(3e-5, "of the encoders' own weights, where they are trained; not in the paper", gt=0)
+    learning_rate: float = _field(
+        3e-5, "learning rate of the encoders' own weights, where they are trained; not in the paper", gt=0
+    )
     layer_decay: float = _field(0.9, "factor on that rate for each layer below the last; not in the paper", gt=0, le=1)
     store: Optional[str] = _field(
-        None, "folder for the vectors of frozen encoders (default: CMAN_TF_STORE, or the user's cache folder)"
+        None, "folder for the vectors of frozen encoders; without one, CMAN_TF_STORE or the user's cache folder"
     )
     store_gb: float = _field(32.0, "largest size of the stored vectors of an encoder, in gigabytes", gt=0)
 
@@ -127,17 +133,20 @@ class TrainingConfig:
     micro_batch: int = _field(
         0, "sentences whose gradient is computed at once, less memory for the same step; 0 = the whole batch", ge=0
     )
-    learning_rate: float = _field(5e-4, "of Adam (paper, 4.1)", gt=0)
+    learning_rate: float = _field(5e-4, "learning rate of Adam (paper, 4.1)", gt=0)
     schedule: Literal["constant", "linear"] = _field("constant", "constant, or linear decay to 0; not in the paper")
     warmup_epochs: float = _field(0.0, "epochs over which the rate rises from 0; not in the paper", ge=0)
     clip_norm: float = _field(5.0, "largest global norm of a gradient, 0 = no limit; not in the paper", ge=0)
     adversarial_alpha: float = _field(
-        0.01, "size of the perturbation (eq. 14), 0 = off; value of Bekoulis et al. (2018)", ge=0
+        0.01,
+        "alpha: size of the adversarial perturbation in units of the square root of the embedding's width, 0 = off; "
+        "value of Bekoulis et al. (2018)",
+        ge=0,
     )
     relation_negatives: float = _field(
         1.0,
-        "chance of a token that ends no entity to have its pairs in the relation loss; 1 = all pairs, eq. 12; not in "
-        "the paper",
+        "chance of a token that ends no entity to have its pairs in the relation loss; 1 = all pairs, eq. 12; "
+        "not in the paper",
         ge=0,
         le=1,
     )
@@ -153,9 +162,11 @@ class TrainingConfig:
 class DecodingConfig:
     """From scores to entities and relations."""
 
-    threshold: float = _field(0.5, "a relation counts above this probability", gt=0, lt=1)
+    threshold: float = _field(0.5, "a relation counts above this probability; not in the paper", gt=0, lt=1)
     bio_constrained: bool = _field(False, "whether an I- tag must follow its B- or I-; not in the paper")
-    type_constrained: bool = _field(False, "whether relations keep to the type signatures of the training data")
+    type_constrained: bool = _field(
+        False, "whether relations keep to the type signatures of the training data; not in the paper"
+    )
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -169,9 +180,10 @@ class Config:
     model: ModelConfig = Field(default_factory=ModelConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     decoding: DecodingConfig = Field(default_factory=DecodingConfig)
-    seed: int = _field(1, "of weights, order and dropout", ge=0, le=2**32 - 1)
+    seed: int = _field(1, "seed of weights, order and dropout; not in the paper", ge=0, le=2**32 - 1)
     protocol: Literal["train", "train+dev"] = _field(
-        "train", "train: dev chooses the epoch; train+dev: both are trained on, the last epoch is kept"
+        "train",
+        "train: dev chooses the epoch; train+dev: both are trained on, the last epoch is kept; not in the paper",
     )
 
     def __post_init__(self) -> None:

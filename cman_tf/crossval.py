@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cman_tf import cli
+from cman_tf import cli, field_texts
 from cman_tf import config as configs
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
@@ -37,12 +37,8 @@ def command(argv: list[str]) -> None:
         dest="corpus.data_dir",
         help="copies of the public corpora (default: CMAN_TF_DATA, or a download)",
     )
-    parser.add_argument("--seed", metavar="N", help="of weights, order and dropout (default: 1)")
-    parser.add_argument(
-        "--protocol",
-        metavar="train|train+dev",
-        help="train: dev chooses the epoch; train+dev: both are trained on (default: train)",
-    )
+    parser.add_argument("--seed", metavar="N", help=field_texts.option_help("seed"))
+    parser.add_argument("--protocol", metavar="train|train+dev", help=field_texts.option_help("protocol"))
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="folds at a time (default: 1)")
     cli.add_config_options(parser)
     args = cli.parse(parser, argv)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cman_tf import cli
+from cman_tf import cli, field_texts
 from cman_tf import config as configs
 from cman_tf.errors import InputError
 from cman_tf.files import free_folder
@@ -45,12 +45,8 @@ def command(argv: list[str]) -> None:
     parser.add_argument(
         "--run-dir", metavar="FOLDER", help="new folder for the run (default: runs/CONFIG, runs/CONFIG-2, ...)"
     )
-    parser.add_argument("--seed", metavar="N", help="of weights, order and dropout (default: 1)")
-    parser.add_argument(
-        "--protocol",
-        metavar="train|train+dev",
-        help="train: dev chooses the epoch; train+dev: both are trained on (default: train)",
-    )
+    parser.add_argument("--seed", metavar="N", help=field_texts.option_help("seed"))
+    parser.add_argument("--protocol", metavar="train|train+dev", help=field_texts.option_help("protocol"))
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run in --run-dir")
     parser.add_argument(
         "--strategy",

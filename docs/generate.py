@@ -105,9 +105,6 @@ option of `cman_tf.fit` and `cman_tf.crossval`: `--model.hidden_size 64`. A run 
 *Source* says where the default comes from: *paper* is Zhao et al. (2020) with the section, *not in the paper* is a
 choice of this project. A dash is a matter of files, memory or output, which no paper would settle."""
 
-# Where a description says that its default comes from.
-_SOURCE = r"paper, [\d.]+|eq\. \d+|Table \d+, row \d+|the paper's form|\(paper: [^)]*\)|Bekoulis et al\. \(2018\)"
-
 # -- configuration ----------------------------------------------------------------------------------------------------
 
 
@@ -137,39 +134,14 @@ def configuration():
 
 
 def _table(fields):
+    from cman_tf import field_texts
+
     yield "| Field | Values | Default | What it is | Source |"
     yield "|---|---|---|---|---|"
     for name, kind, default, help in fields:
-        what, source = _source(help)
-        shown = "none" if default in (None, ()) else str(default).lower() if kind is bool else str(default)
-        yield f"| `{name}` | {_values(name, kind)} | `{shown}` | {what} | {source} |".replace("\n", " ")
-
-
-def _source(help):
-    """The description of a field, without and with its source."""
-    if "not in the paper" in help:
-        return re.sub(r"[;,]? ?not in the paper", "", help), "not in the paper"
-    found = re.search(_SOURCE, help)
-    return help, found[0].strip("()") if found else "–"
-
-
-def _values(name, kind):
-    from cman_tf.cli import _metavar
-    from cman_tf.config import Config
-
-    info = Config
-    for part in name.split("."):
-        info = (info if info is Config else info.annotation).__pydantic_fields__[part]
-    words = {"N": "integer", "X": "number", "TEXT": "text", "TEXT,...": "texts", "true|false": "true or false"}
-    text = words.get(_metavar(kind)) or " or ".join(f"`{choice}`" for choice in _metavar(kind).split("|"))
-    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    limits = [
-        f"{sign} {getattr(limit, name):g}"
-        for limit in info.metadata
-        for name, sign in signs.items()
-        if hasattr(limit, name)
-    ]
-    return ", ".join([text, *limits])
+        what, source = field_texts.source(help)
+        values, shown = field_texts.values(name, kind), field_texts.default(default)
+        yield f"| `{name}` | {values} | `{shown}` | {what} | {source or '–'} |".replace("\n", " ")
 
 
 # -- commands ---------------------------------------------------------------------------------------------------------

@@ -28,26 +28,28 @@ def command(argv: list[str]) -> None:
         "cman-batch",
         "Find entities and relations in files of sentences with an exported model, on this machine or a cluster.",
         "python -m export.batch --model models/cman --input 'news/*.txt' --output found/news",
+        usage="--model MODEL_DIR --input GLOB --output PREFIX [options]",
     )
     add = parser.add_argument
-    add("--model", metavar="MODEL_DIR", required=True, help="folder of versions, or one version's folder")
+    add("--model", metavar="MODEL_DIR", required=True, help="folder of versions, or one version's folder (required)")
     add("--version", metavar="N", type=whole, help="version of the model (default: the newest)")
     add(
         "--input",
         metavar="GLOB",
         required=True,
-        help='files of a sentence a line, or of JSON lines with "text" or "tokens" and perhaps "id"; .gz too',
+        help='files of a sentence a line, or of JSON lines with "text" or "tokens" and perhaps "id"; '
+        ".gz too (required)",
     )
     add(
         "--output",
         metavar="PREFIX",
         required=True,
-        help="writes PREFIX-00000-of-00001.jsonl and so on, bad lines to PREFIX-errors-...",
+        help="writes PREFIX-00000-of-00001.jsonl and so on, bad lines to PREFIX-errors-... (required)",
     )
     add("--overwrite", action="store_true", help="first remove all files of an earlier output")
     add("--shards", metavar="N", type=whole, default=0, help="output files (default: 0, the runner decides)")
     add("--batch-size", metavar="N", type=positive(int), default=32, help="sentences computed together (default: 32)")
-    add("--threads", metavar="N", type=positive(int), help="of one operation (default: all processors)")
+    add("--threads", metavar="N", type=positive(int), help="threads of one operation (default: all processors)")
     add("--runner", choices=RUNNERS, default="DirectRunner", help="what computes (default: DirectRunner, this machine)")
     add(
         "--beam-option",

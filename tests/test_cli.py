@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from cman_tf.training import workflow
 from cman_tf.training.run import Run
 from cman_tf.training.trainer import Trainer
 from tests.conftest import TINY_WITHOUT_BILSTM, sentence
+from tests.docs.blocks import ROOT, table_rows
 
 NAMES = [name for name, *_ in configs.fields()]
 COMMANDS = {"cman-fit": fit, "cman-evaluate": evaluate, "cman-predict": predict}
@@ -120,11 +122,23 @@ def test_help_of_fit_shows_every_field_with_its_default(capsys):
     with pytest.raises(SystemExit):
         fit.command(["--help"])
     text = " ".join(capsys.readouterr().out.split())
-    for name, kind, default, help in configs.fields():
+    for name, _, default, help in configs.fields():
         assert f"--{name} " in text
-        if "." in name:
-            shown = "none" if default in (None, ()) else str(default).lower() if kind is bool else default
-            assert f"{' '.join(help.split())} (default: {shown})" in text
+        shown = str(default).lower() if isinstance(default, bool) else default
+        notes = text.partition(f" {' '.join(help.split())} (")[2].partition(")")[0].split("; ")
+        assert notes[-1] == f"default: {'none' if default in (None, ()) else shown}", name
+
+
+def test_help_shows_ranges(capsys):
+    with pytest.raises(SystemExit):
+        fit.command(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "passes over the training sentences (paper, 4.1) (at least 1; default: 180)" in text
+    assert "fold of ADE (at least 0, at most 9; default: 0)" in text
+    with pytest.raises(SystemExit):
+        predict.command(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "a relation counts above this probability; not in the paper (above 0, below 1) --" in text
 
 
 def test_help_does_not_wait_for_tensorflow():
@@ -251,6 +265,21 @@ def test_fit_leaves_a_whole_run(trained):
     for name in ("metrics.json", "report.html", "predictions/test.jsonl", "history.csv", "weights.h5"):
         assert (trained / name).stat().st_size
     assert json.loads((trained / "metrics.json").read_text())["split"] == "test"
+
+
+def test_what_fit_leaves_is_what_the_reference_says(trained):
+    page = (ROOT / "docs/reference/run_folder.md").read_text(encoding="utf-8")
+    of_folder, of_metrics = page.split("## metrics.json")
+    rows = {row[0].strip("`"): row[1] for row in table_rows(of_folder)}
+    # What has an "only" is made where it says so.
+    assert {name for name, text in rows.items() if "; only" in text} == {"encoders.json", "checkpoints/"}
+    for name, text in rows.items():
+        assert (trained / name).exists() == ("; only" not in text), name
+    kept = [path for path in files(trained) if (trained / path).is_file()]
+    assert [path for path in kept if path not in rows and f"{path.split('/')[0]}/" not in rows] == []
+    rows = [(re.findall(r"`(\w+)`", row[0]), row[1]) for row in table_rows(of_metrics)]
+    keys = {name for names, text in rows for name in names if "only if one was chosen" not in text}
+    assert keys == set(json.loads((trained / "metrics.json").read_text()))
 
 
 def test_resuming_a_finished_run_trains_nothing(copy, quick, monkeypatch, answered):

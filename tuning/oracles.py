@@ -35,6 +35,7 @@ class Durable:
     _get_trial_dir: Callable[[str], str]
 
     def save(self) -> None:
+        """Write the state of the search, in one move."""
         with atomic_write(self._get_oracle_fname()) as file:
             json.dump(self.get_state(), file)
 
@@ -44,6 +45,7 @@ class Durable:
 
     @synchronized
     def create_trial(self, tuner_id: str) -> keras_tuner.engine.trial.Trial:
+        """A worker's next trial; one with status IDLE tells it to wait, STOPPED to leave."""
         late = self.deadline is not None and time.monotonic() > self.deadline
         if late and tuner_id not in self.ongoing_trials:
             self.max_trials = len(self.trials)
@@ -74,6 +76,7 @@ class DurableGrid(Durable, keras_tuner.oracles.GridSearchOracle):
     """Grid search that knows, read again, which combinations were tried; Keras Tuner's own begins anew."""
 
     def reload(self) -> None:
+        """Read the state of a search, and put its combinations into their order again."""
         super().reload()
 
         def compare(one: str, other: str) -> int:

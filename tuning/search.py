@@ -33,12 +33,18 @@ def command(argv: list[str]) -> None:
     parser.add_argument(
         "--config", metavar="NAME|FILE", default="sample", help="what is searched from (default: sample)"
     )
-    parser.add_argument("--tuner", choices=TUNERS, default="hyperband", help="(default: hyperband)")
+    parser.add_argument(
+        "--tuner",
+        choices=TUNERS,
+        default="hyperband",
+        help="Keras Tuner's algorithm that chooses the trials (default: hyperband)",
+    )
     parser.add_argument(
         "--objective",
         choices=OBJECTIVES,
         default="val_f1",
-        help="strict micro F1 on dev: of relations, of entities, or the mean of both (default: val_f1)",
+        help="strict micro F1 on dev: the mean of entities and relations, of relations alone, or of entities alone "
+        "(default: val_f1)",
     )
     parser.add_argument("--max-trials", metavar="N", type=int, default=30, help="trials (default: 30)")
     parser.add_argument("--budget-hours", metavar="H", type=float, help="no new trial after that (default: no limit)")
@@ -54,7 +60,9 @@ def command(argv: list[str]) -> None:
     parser.add_argument(
         "--max-parameters", metavar="N", type=int, help="larger networks count as failed trials (default: no limit)"
     )
-    parser.add_argument("--directory", metavar="FOLDER", default="search", help="(default: search)")
+    parser.add_argument(
+        "--directory", metavar="FOLDER", default="search", help="folder of the search, made if needed (default: search)"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the search in --directory")
     parser.add_argument("--overwrite", action="store_true", help="throw away the search in --directory")
     parser.add_argument(
@@ -67,8 +75,13 @@ def command(argv: list[str]) -> None:
         default=60,
         help="seconds without a sign after which a worker's trial goes to another (default: 60)",
     )
-    parser.add_argument("--seed", metavar="N", help="of the trials' trainings and of the tuner (default: 1)")
-    parser.add_argument("--data-dir", metavar="FOLDER", dest="corpus.data_dir", help="copies of the public corpora")
+    parser.add_argument("--seed", metavar="N", help="seed of the trials' trainings and of the tuner (default: 1)")
+    parser.add_argument(
+        "--data-dir",
+        metavar="FOLDER",
+        dest="corpus.data_dir",
+        help="copies of the public corpora (default: CMAN_TF_DATA, or a download)",
+    )
     cli.add_config_options(parser)
     args = cli.parse(parser, argv)
     for name in ("max_trials", "finalists", "executions"):

@@ -49,14 +49,17 @@ class CmanTuner(keras_tuner.Tuner):
         super().__init__(oracle=oracle, hypermodel=hypermodel, **options)
 
     def pre_create_trial(self) -> None:
+        """Wait a moment: called before the oracle is asked for a trial."""
         # An oracle that has to wait for others is asked again at once.
         time.sleep(0.1)
 
     def run_trial(self, trial: keras_tuner.engine.trial.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Train a trial in its folder; returns its scores as `CmanHyperModel.fit` does."""
         model = self._try_build(trial.hyperparameters)
         return self.hypermodel.fit(trial.hyperparameters, model, folder=self.get_trial_dir(trial.trial_id))
 
     def on_trial_begin(self, trial: keras_tuner.engine.trial.Trial) -> None:
+        """Say which trial begins, and look at the clock."""
         # From the end of the trial before, so that what is between trials counts.
         self.start = self.end or time.perf_counter()
         self.hypermodel.training_seconds = 0.0
@@ -64,6 +67,7 @@ class CmanTuner(keras_tuner.Tuner):
         self.tell(f"trial {trial.trial_id}: {epochs} epochs")
 
     def on_trial_end(self, trial: keras_tuner.engine.trial.Trial) -> None:
+        """Write what the trial cost, and say what it scored and how long the rest will take."""
         super().on_trial_end(trial)
         self.end = time.perf_counter()
         seconds = self.end - self.start

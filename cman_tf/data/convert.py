@@ -22,7 +22,7 @@ def command(argv: list[str]) -> None:
     parser.add_argument(
         "--format",
         choices=tuple(formats.FORMATS),
-        help="of OUT (default: by suffix, .json spert, .txt multihead, .jsonl, .spacy docbin)",
+        help="format of OUT (default: by suffix, .json spert, .txt multihead, .jsonl, .spacy docbin)",
     )
     parser.add_argument(
         "--sentences",

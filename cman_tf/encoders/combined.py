@@ -39,10 +39,12 @@ class Encoders(tf.Module):
 
     @property
     def trainable_variables(self) -> tuple[tf.Variable, ...]:
+        """The weights of all encoders in their order, tuple of `tf.Variable`."""
         return tuple(variable for encoder in self.encoders for variable in encoder.trainable_variables)
 
     @property
     def random_state(self) -> tuple[tf.Variable, ...]:
+        """What the dropout of all encoders draws from, tuple of `tf.Variable`."""
         return tuple(variable for encoder in self.encoders for variable in encoder.random_state)
 
     @property

@@ -62,10 +62,12 @@ class ContextualEncoder(tf.Module):
 
     @property
     def trainable_variables(self) -> tuple[tf.Variable, ...]:
+        """The encoder's own weights, tuple of `tf.Variable`; see the class for their names."""
         return tuple(self.module.trainable_variables)
 
     @property
     def random_state(self) -> tuple[tf.Variable, ...]:
+        """What its dropout draws from, tuple of `tf.Variable`; see the class."""
         return tuple(getattr(self.module, "random_state", ()))
 
     name = property(lambda self: self._card.name)

@@ -160,7 +160,8 @@ def read_tensors(folder: str | Path) -> dict[str, np.ndarray]:
         from safetensors.numpy import load_file
     except ImportError:
         raise InputError(
-            "Converting needs the extra packages of cman-tf[convert]. Received: an installation without safetensors"
+            'This needs safetensors: pip install -e ".[convert]" in the checkout. Received: an environment without '
+            "safetensors"
         ) from None
     files = sorted(Path(folder).glob("*.safetensors"))
     if not files:

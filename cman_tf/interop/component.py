@@ -45,6 +45,7 @@ class CmanComponent:
         return self._annotated([doc])[0]
 
     def pipe(self, stream: Iterable[Doc], batch_size: Optional[int] = None) -> Iterator[Doc]:
+        """Yield the docs of a stream, annotated, in their order: what `nlp.pipe` calls."""
         for docs in minibatch(stream, batch_size or self.batch_size):
             yield from self._annotated(list(docs))
 

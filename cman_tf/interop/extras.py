@@ -25,5 +25,6 @@ def optional(library: str, extra: str) -> Any:
         return importlib.import_module(library)
     except ModuleNotFoundError as error:
         raise InputError(
-            f"This needs {library}: pip install 'cman-tf[{extra}]'. Received: an environment without {error.name}"
+            f'This needs {library}: pip install -e ".[{extra}]" in the checkout. Received: an environment without '
+            f"{error.name}"
         ) from None

@@ -61,11 +61,13 @@ class AttentionUnit(tf.keras.layers.Layer):
         self.normalization = tf.keras.layers.LayerNormalization(epsilon=1e-6, name="normalization")
 
     def encode(self, inputs: tf.Tensor, mask: tf.Tensor | None, training: bool | None) -> tf.Tensor:
+        """`H` of eq. 1 with dropout: `(batch, tokens, features)` -> `(batch, tokens, 2 * hidden_size)`."""
         return self.encoder_dropout(self.sequence_encoder(inputs, mask=mask, training=training), training=training)
 
     def attend(
         self, query: tf.Tensor, memory: tf.Tensor, mask: tf.Tensor | None, return_attention_scores: bool = False
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+        """`LayerNorm(query + T)` in the query's shape; on request `(output, attention)`, as the units say."""
         attended, scores = self.attention(query, memory, mask=mask)
         output = self.normalization(query + attended)
         return (output, scores) if return_attention_scores else output

@@ -1,4 +1,4 @@
-"""The linear-chain CRF. This is the one module that imports tensorflow-addons."""
+"""The linear-chain CRF. No other module of the packages imports tensorflow-addons."""
 
 from __future__ import annotations
 
@@ -56,9 +56,11 @@ class CRF(tf.keras.layers.Layer):
         return tf.matmul(inputs, self.kernel) + self.bias
 
     def log_likelihood(self, emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """`log Pr(Y|X)` of the given tags, int32 `(batch, tokens)`: float32 `(batch,)`."""
         return crf_log_likelihood(emissions, tags, lengths, self.transitions)[0]
 
     def decode(self, emissions: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """The best tags of emissions `(batch, tokens, num_tags)`: int32 `(batch, tokens)`; `forbidden` is heeded."""
         start, between = self._penalties()
         emissions = tf.concat([emissions[:, :1] + start, emissions[:, 1:]], axis=1)
         tags, _ = crf_decode(emissions, self.transitions + between, lengths)

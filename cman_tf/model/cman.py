@@ -51,22 +51,27 @@ class Cman(tf.keras.Model):
     # Looked up, not kept: an attribute would make Keras serialise the layer a second time.
     @property
     def token_embedding(self) -> tf.keras.Model:
+        """Functional model: ids and contextual vectors -> `(batch, tokens, width)`."""
         return self.get_layer("token_embedding")
 
     @property
     def entity_network(self) -> tf.keras.Model:
+        """Functional model: embeddings -> tokens `X^m` `(batch, tokens, 2d)` and emissions `(batch, tokens, tags)`."""
         return self.get_layer("entity_network")
 
     @property
     def relation_network(self) -> tf.keras.Model:
+        """Functional model: tokens and tags -> tokens `(batch, tokens, 2d)` and scores of all their pairs."""
         return self.get_layer("relation_network")
 
     @property
     def crf(self) -> CRF:
+        """The `CRF` layer of the entity network."""
         return self.entity_network.get_layer("crf")
 
     @property
     def head_selection(self) -> HeadSelection:
+        """The `HeadSelection` layer of the relation network."""
         return self.relation_network.get_layer("head_selection")
 
     def score_pairs(self, tokens: tf.Tensor, positions: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
@@ -122,6 +127,7 @@ class Cman(tf.keras.Model):
 
     @property
     def metrics(self) -> list[tf.keras.metrics.Metric]:
+        """Means of `loss`, `ner_loss` and `re_loss` over an epoch; Keras resets what is listed here."""
         return list(self.trackers.values())
 
     def joint_loss(
@@ -172,6 +178,7 @@ class Cman(tf.keras.Model):
         return self.entity_network.trainable_weights + self.relation_network.trainable_weights
 
     def make_train_function(self, force: bool = False) -> Callable[..., Any]:
+        """As Keras does, once the optimizer has its variables."""
         # An optimizer that makes its variables while the step is traced makes TensorFlow trace it twice.
         create = getattr(self.optimizer, "build", None) or self.optimizer._create_all_weights
         create(self.trainable_weights)
@@ -180,6 +187,7 @@ class Cman(tf.keras.Model):
     # AutoGraph would take longer to look for loops and conditions in Python than the rest of the tracing.
     @tf.autograph.experimental.do_not_convert
     def train_step(self, data: tuple[Mapping[str, tf.Tensor], Mapping[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
+        """One step of the optimizer on `(features, targets)`; returns the means of the losses so far, a dict."""
         features, targets = data
         if self._joint is None:
             self._joint = self._joint_gradients()

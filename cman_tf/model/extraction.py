@@ -37,11 +37,11 @@ class Extractor(tf.Module):
             float32, `entity_mask` bool `(batch, entities)`; `relation_head`, `relation_tail` (indices of entities),
             `relation_type` int32, `relation_score` float32, `relation_mask` bool `(batch, relations)`.
         from_features: the same from the featuriser's output and contextual vectors.
-
-        Both take, after their input, what else decoding depends on: `given_tags` int32 `(batch, tokens)`, fed to the
-        BLA units where they are 0 or more, by default nowhere; `threshold` float32 and `allowed` bool, see
-        `decode_relations`, by default those of `decoding`.
         split: string `(batch,)` -> `tokens` string, `token_start`, `token_end` int32 (code points) `(batch, tokens)`.
+
+    `from_tokens` and `from_features` take, after their input, what else decoding depends on: `given_tags` int32
+    `(batch, tokens)`, fed to the BLA units where they are 0 or more, by default nowhere; `threshold` float32 and
+    `allowed` bool, see `decode_relations`, by default those of `decoding`.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Extractor(tf.Module):
         self.allowed = allowed if decoding.type_constrained else tf.ones_like(allowed)
 
     def split(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Tokens of raw text, string `(batch,)`, and their places in it: a dict of `(batch, tokens)`."""
         tokens, starts, ends = tokenize(text)
         return {"tokens": tokens.to_tensor(""), "token_start": starts.to_tensor(0), "token_end": ends.to_tensor(0)}
 
@@ -71,6 +72,7 @@ class Extractor(tf.Module):
         threshold: float | tf.Tensor | None = None,
         allowed: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
+        """What is found in string `(batch, tokens)`: the dict that the class describes."""
         # One column at least: the CRF has no answer for a batch in which every sentence is empty.
         tokens, given_tags = one_column_at_least(tokens, ""), one_column_at_least(given_tags, 0)
         return self.from_features(self.features(tokens), given_tags, threshold, allowed)
@@ -86,6 +88,7 @@ class Extractor(tf.Module):
         threshold: float | tf.Tensor | None = None,
         allowed: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
+        """What is found, from the ids and vectors that `features` returns: the same dict."""
         lengths = features["lengths"]
         embedding = self.model.token_embedding
         embeddings = embedding({name: features[name] for name in embedding.input_names}, training=False)

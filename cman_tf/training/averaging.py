@@ -25,6 +25,7 @@ class WeightAverage(tf.Module):
 
     @tf.function(autograph=False)
     def update(self) -> None:
+        """Move the average towards the weights, once for each step of the training."""
         self.updates.assign_add(1.0)
         rate = 1 - tf.minimum(self.decay, (1 + self.updates) / (10 + self.updates))
         for average, weight in zip(self.average, self.weights):

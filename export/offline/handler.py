@@ -37,11 +37,13 @@ class ExtractionHandler(ModelHandler):
         self.path, self.batch_size, self.threads = str(path), batch_size, threads
 
     def load_model(self) -> Servable:
+        """The version's `Servable`: what Beam calls once in each process."""
         from export.serving.servable import Servable
 
         return Servable(self.path, self.threads)
 
     def get_metrics_namespace(self) -> str:
+        """Where Beam puts its own counts of batches and times."""
         return "cman"
 
     def run_inference(

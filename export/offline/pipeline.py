@@ -34,6 +34,7 @@ class ReadLines(beam.DoFn):
         self.bad_lines = _counter("bad lines")
 
     def process(self, file: fileio.ReadableFile) -> Iterator[Any]:
+        """Yield the document of each line, or to the side output what is wrong with it."""
         path = file.metadata.path
         with file.open() as opened:
             for number, line, found in read_lines(opened, path):
@@ -53,6 +54,7 @@ class WriteRecords(beam.DoFn):
         self.counters = [_counter(name) for name in COUNTERS[:4]]
 
     def process(self, item: tuple[Document, int]) -> Iterator[bytes]:
+        """Yield the line of one document, once its entities and relations are counted."""
         document, left_out = item
         for counter, number in zip(self.counters, (1, len(document.entities), len(document.relations), left_out)):
             counter.inc(number)

@@ -48,6 +48,7 @@ class BatchingOptions:
 
     @property
     def capacity(self) -> int:
+        """Rows that fit into the queue, int."""
         return self.max_batch_size * self.max_enqueued_batches
 
 

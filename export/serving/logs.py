@@ -29,12 +29,15 @@ def start(level: str) -> None:
 
 
 def info(event: str, **fields: Any) -> None:
+    """A line of level info: what happened, and `fields` of JSON values."""
     _logger.info(event, extra={"fields": fields})
 
 
 def warning(event: str, **fields: Any) -> None:
+    """The same of level warning."""
     _logger.warning(event, extra={"fields": fields})
 
 
 def error(event: str, **fields: Any) -> None:
+    """The same of level error."""
     _logger.error(event, extra={"fields": fields})

@@ -37,4 +37,5 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     def GetModelStatus(
         self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext
     ) -> get_model_status_pb2.GetModelStatusResponse:
+        """`GetModelStatusResponse`, or the RPC ends with the status of what is wrong."""
         return answer(context, lambda: model_status(self.versions, request))

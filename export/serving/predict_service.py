@@ -175,6 +175,8 @@ class PredictService(prediction_service_pb2_grpc.PredictionServiceServicer):
     def Predict(
         self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
     ) -> predict_pb2.PredictResponse:
+        """`PredictResponse`, or the RPC ends with the status of what is wrong."""
+
         def compute() -> predict_pb2.PredictResponse:
             return self.predictor.predict(request, context.time_remaining(), "GRPC", context.add_callback)
 
@@ -183,4 +185,5 @@ class PredictService(prediction_service_pb2_grpc.PredictionServiceServicer):
     def GetModelMetadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.ServicerContext
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        """`GetModelMetadataResponse` with the signatures of a version, or a status likewise."""
         return answer(context, lambda: metadata(self.predictor.versions, request))

@@ -63,11 +63,11 @@ def protoset() -> descriptor_pb2.FileDescriptorSet:
 def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman-protoset",
-        "Write the server's protos as a FileDescriptorSet.",
+        "Write the server's protos to one file, for grpcurl and other languages.",
         "python -m export.serving.protoset serving.protoset",
         usage="FILE",
     )
-    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("file", metavar="FILE", help="file to write, a FileDescriptorSet")
     args = cli.parse(parser, argv)
     Path(args.file).write_bytes(protoset().SerializeToString())
 

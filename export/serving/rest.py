@@ -72,12 +72,14 @@ class RestServer(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        """Give a connection a thread; hang up at once if `MAX_CONNECTIONS` have one."""
         if not self._room.acquire(blocking=False):
             self.shutdown_request(request)
             return
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Shake hands where TLS is spoken, and answer until the connection ends."""
         try:
             if self._tls is not None:
                 # Here and not where connections are accepted, or a client that says nothing would stop them all.
@@ -92,9 +94,10 @@ class RestServer(ThreadingHTTPServer):
             self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        pass  # a client that went away; the standard library would print a traceback
+        """Nothing is told of a client that went away; the standard library would print a traceback."""
 
     def start(self) -> None:
+        """Answer from now on, on a thread of its own."""
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="rest", daemon=True).start()
 
     def stop(self) -> None:

@@ -128,6 +128,7 @@ class Servable:
         return count
 
     def close(self) -> None:
+        """Give its memory back; it cannot be asked again."""
         self._callable.cache_clear()
         self._session.close()
 

@@ -76,6 +76,7 @@ class Versions:
         self._thread.start()
 
     def stop(self) -> None:
+        """Watch the folder no longer; what is loaded goes on answering."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()

@@ -53,6 +53,13 @@ def blocks(page):
     ]
 
 
+def table_rows(text):
+    """Cells of the tables in a text, a list for each row, heads left out."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    heads = [number - 1 for number, row in enumerate(rows) if set(row[0]) <= set(":-")]
+    return [row for number, row in enumerate(rows) if number not in heads and number - 1 not in heads]
+
+
 def run_blocks(page):
     """Those that a test runs."""
     return [block for block in blocks(page) if block.language in RUN and block.reason is None]

@@ -10,6 +10,7 @@ from tests.docs.blocks import ROOT
 
 # Those of setup.py, which are all that a person meets: `cman-fit` and the module behind it.
 COMMANDS = dict(re.findall(r'"(cman-[\w-]+)=([\w.]+):main"', (ROOT / "setup.py").read_text(encoding="utf-8")))
+PROTOSET = "export.serving.protoset"  # makes a file for grpcurl, once
 
 
 @pytest.fixture
@@ -34,11 +35,11 @@ def test_every_command_is_installed():
     commands = [file for file in files if re.search(r"^def command\(", file.read_text(encoding="utf-8"), re.MULTILINE)]
     assert {".".join(file.relative_to(ROOT).with_suffix("").parts) for file in commands} == {
         *COMMANDS.values(),
-        "export.serving.protoset",  # a file for grpcurl, once
+        PROTOSET,
     }
 
 
-@pytest.mark.parametrize(("program", "module"), [item for item in COMMANDS.items() if item[1] != "tuning.search"])
+@pytest.mark.parametrize(("program", "module"), [*COMMANDS.items(), ("cman-protoset", PROTOSET)])
 def test_help_says_what_a_person_needs(parser_of, program, module):
     parser = parser_of(module)
     assert parser.prog == program
@@ -46,7 +47,9 @@ def test_help_says_what_a_person_needs(parser_of, program, module):
     for action in parser._actions:
         name = "/".join(action.option_strings) or action.dest
         assert action.help, name
-        assert action.choices or not action.help.startswith("(default"), f"{name} does not say what it is"
+        assert not action.help.startswith("(default"), f"{name} does not say what it is"
         # A switch is off by default; a field of the configuration is the run's where its section says so.
-        if action.option_strings and action.nargs != 0 and not action.required and "." not in name:
-            assert "default" in action.help, name
+        if action.option_strings and action.nargs != 0 and "." not in name:
+            said = "(required)" if action.required else "default"
+            assert said in action.help, name
+        assert action.help.count("default:") < 2, name

@@ -175,4 +175,4 @@ def test_a_model_that_cannot_be_loaded_is_one_sentence_and_no_output(run, tmp_pa
 def test_without_beam_the_command_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(__import__("sys").modules, "apache_beam", None)
     assert cli.run("cman-batch", batch.command, ["--model", "m", "--input", "i", "--output", "o"]) == 2
-    assert "pip install 'cman-tf[beam]'" in capsys.readouterr().err
+    assert 'pip install -e ".[beam]"' in capsys.readouterr().err

@@ -1,0 +1,32 @@
+"""What another threshold would have given, from one network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cman_tf.data.document import Document
+from cman_tf.evaluation.scorer import score
+
+if TYPE_CHECKING:
+    from cman_tf.predictor import Predictor
+
+
+def threshold_curve(
+    predictor: Predictor, documents: Sequence[Document], thresholds: Sequence[float] = (0.3, 0.4, 0.5, 0.6, 0.7)
+) -> dict[float, dict[str, float]]:
+    """Scores of the relations when they count above another probability; nothing is trained.
+
+    Args:
+        predictor: `Predictor`.
+        documents: sequence of `Document`, annotated. Those of dev, for a threshold that is chosen.
+        thresholds: sequence of float, above 0 and below 1. Default `(0.3, 0.4, 0.5, 0.6, 0.7)`.
+
+    Returns:
+        dict of each threshold to `{"precision", "recall", "f1"}`, strict micro, fractions from 0 to 1.
+
+    Raises:
+        InputError: a threshold is out of range.
+    """
+    found = {value: predictor.with_decoding(threshold=value).extract(documents) for value in thresholds}
+    return {value: score(documents, items)["strict"]["micro"]["relations"] for value, items in found.items()}
