@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def milliseconds(call, *arguments, **options):
+def milliseconds(call: Callable[..., object], *arguments: object, **options: object) -> float:
     """How long one call takes.
 
     Args:
