@@ -39,7 +39,7 @@ TEXT = """\
 This page is made by `python docs/model_page.py RUN` from `results/conll04/best_frozen/`.
 
 The Cross-Modal Attention Network over word vectors, characters and frozen contextual encoders, trained on CoNLL04. The
-project commits its configuration and its figures, not its weights, which take a quarter of an hour on two processors:
+project commits its configuration and its figures, not its weights. They are made by
 
 <!-- not run: needs the encoders and word vectors -->
 ```bash

@@ -10,6 +10,7 @@ from cman_tf.data.corpora import repeated_in
 from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length, score_sentences
+from cman_tf.evaluation.errors import count_kinds
 from cman_tf.evaluation.report import write_report
 from cman_tf.evaluation.scorer import score
 from cman_tf.evaluation.significance import paired_bootstrap
@@ -41,7 +42,7 @@ def evaluate(
 
     Returns:
         `(metrics, predictions)`: what `score` returns, and `by_sentence_length` (Figure 5), `by_entity_distance`
-        (Figure 4), `without_repeated`, `without_types`, `gold_labels`, `type_constrained`, each where asked for; and
+        (Figure 4), `error_kinds` (see `compare`), `without_repeated`, `without_types`, `gold_labels`, `type_constrained`, each where asked for; and
         the documents with what was found.
 
     Raises:
@@ -59,6 +60,7 @@ def evaluate(
     metrics = score(documents, predictions)
     metrics["by_sentence_length"] = by_sentence_length(documents, predictions)
     metrics["by_entity_distance"] = by_entity_distance(documents, predictions)
+    metrics["error_kinds"] = count_kinds(documents, predictions)
     if train:
         repeated = repeated_in(train, documents)
         kept = [index for index in range(len(documents)) if index not in repeated]

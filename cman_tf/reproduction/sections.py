@@ -91,7 +91,19 @@ def experiment(folder: Path, results: Path) -> str:
                 for item in ("entities", "relations")
             ]
             lines.append(f"| {group} | {cells[0]} | {cells[1]} |")
+    lines += _error_kinds([metrics["error_kinds"] for _, metrics, _ in runs if "error_kinds" in metrics])
     return "\n".join(lines) + "\n"
+
+
+def _error_kinds(found: Sequence[Mapping[str, Mapping[str, int]]]) -> list[str]:
+    """Lines of a table for entities and one for relations: how often each kind occurs, means of runs."""
+    lines = []
+    for item in found[0] if found else ():
+        kinds = list(found[0][item])
+        cells = [f"{statistics.mean(run[item][kind] for run in found):.1f}" for kind in kinds]
+        lines += ["", f"| {item.capitalize()} | {' | '.join(kinds)} |", f"|---|{'---:|' * len(kinds)}"]
+        lines.append(f"| number, mean of runs | {' | '.join(cells)} |")
+    return lines
 
 
 ROWS = {

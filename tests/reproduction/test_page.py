@@ -5,6 +5,7 @@ import pytest
 
 from cman_tf import config as configs
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length
+from cman_tf.evaluation.errors import count_kinds
 from cman_tf.evaluation.scorer import score
 from cman_tf.reproduction.page import write_page
 from cman_tf.reproduction.plan import Experiment
@@ -71,6 +72,19 @@ def test_a_table_for_each_experiment_with_mean_and_deviation(page, tmp_path, doc
     assert len(rows) == 8
     chosen = [row for row in rows if (row["run"], row["average"], row["mode"]) == ("seed2", "micro", "strict")]
     assert [row["entities f1"] for row in chosen] == ["53.33"]
+
+
+def test_kinds_of_error_are_counted(page, tmp_path, documents, fewer, config):
+    for seed, predicted in ((1, documents), (2, fewer)):
+        kinds = count_kinds(documents, predicted)
+        write_run(
+            tmp_path / "results" / "conll04" / "words" / f"seed{seed}", config, documents, predicted, error_kinds=kinds
+        )
+    text = page()
+    # Eleven entities, of which the second seed misses seven; six relations, of which it misses all.
+    assert "| Entities | right | wrong type | wrong boundary | missed | spurious |" in text
+    assert "| number, mean of runs | 7.5 | 0.0 | 0.0 | 3.5 | 0.0 |" in text
+    assert "| number, mean of runs | 3.0 | 0.0 | 0.0 | 0.0 | 3.0 | 0.0 |" in text
 
 
 def test_what_is_missing_is_named_with_its_command(page, tmp_path, documents, config):
