@@ -42,8 +42,8 @@ def evaluate(
 
     Returns:
         `(metrics, predictions)`: what `score` returns, and `by_sentence_length` (Figure 5), `by_entity_distance`
-        (Figure 4), `error_kinds` (see `compare`), `without_repeated`, `without_types`, `gold_labels`, `type_constrained`, each where asked for; and
-        the documents with what was found.
+        (Figure 4), `error_kinds` (see `compare`), `without_repeated`, `without_types`, `gold_labels`,
+        `type_constrained`, each where asked for; and the documents with what was found.
 
     Raises:
         InputError: a type that the model does not know.
