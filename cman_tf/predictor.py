@@ -150,7 +150,8 @@ class Predictor:
             if label_source == "gold":
                 tags = pad([np.array(self.schema.tag_ids(documents[row]), np.int32) for row in rows], 0)
             decoding = (tags, self.extractor.threshold, self.extractor.allowed)
-            if contextual:
+            # Vectors of empty sentences alone, the longest of which is last, would make a batch without a column.
+            if contextual and len(documents[rows[-1]]):
                 vectors = {name: tf.constant(pad([values[r] for r in rows], 0)) for name, values in contextual.items()}
                 found = self._from_vectors(tokens, vectors, *decoding)
             else:

@@ -19,9 +19,13 @@ import lmdb
 import numpy as np
 import platformdirs
 
+from cman_tf.encoders.places import input_names
 from cman_tf.errors import InputError
 
 if TYPE_CHECKING:
+    from cman_tf.config import EncoderConfig
+    from cman_tf.data.document import Document
+    from cman_tf.encoders.combined import Encoders
     from cman_tf.encoders.contextual import ContextualEncoder
 
 STORE_VARIABLE = "CMAN_TF_STORE"
@@ -157,6 +161,33 @@ class StoredVectors:
         if self.shapes[row][0] == 0:
             return np.zeros(self.shapes[row], np.float16)
         return np.frombuffer(self._transaction.get(self.keys[row]), np.float16).reshape(self.shapes[row])
+
+
+def stored_vectors(
+    encoders: Encoders | None, options: EncoderConfig, documents: Sequence[Document]
+) -> dict[str, StoredVectors] | None:
+    """The stored vectors of documents, which training and scoring read; those that are missing are computed and kept.
+
+    Args:
+        encoders: `Encoders` or None.
+        options: `EncoderConfig`.
+        documents: sequence of `Document`.
+
+    Returns:
+        dict of the network's input names to `StoredVectors`; None without encoders or documents, and where encoders are
+        trained, for theirs are other vectors after every step.
+
+    Raises:
+        InputError: as `FeatureStore`.
+    """
+    if not encoders or options.trainable or not documents:
+        return None
+    sentences = [document.tokens for document in documents]
+    stores = [FeatureStore(encoder, options.store, options.store_gb) for encoder in encoders.encoders]
+    return {
+        name: store.vectors(sentences, console_progress(store.encoder.name))
+        for name, store in zip(input_names(stores), stores)
+    }
 
 
 def stores(folder: str | Path | None = None) -> list[dict[str, Any]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.data import formats
 from cman_tf.data.corpora import repeated_in
 from cman_tf.data.document import Document
+from cman_tf.encoders.feature_store import stored_vectors
 from cman_tf.errors import InputError
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length, score_sentences
 from cman_tf.evaluation.errors import count_kinds
@@ -56,7 +58,8 @@ def evaluate(
             raise InputError(
                 f"`exclude_types` must be entity types of the model: {', '.join(schema.entity_types)}. Received: {name}"
             )
-    predictions = predictor.extract(documents, progress=progress)
+    contextual = contextual_vectors(predictor, documents)
+    predictions = predictor.extract(documents, progress=progress, contextual=contextual)
     metrics = score(documents, predictions)
     metrics["by_sentence_length"] = by_sentence_length(documents, predictions)
     metrics["by_entity_distance"] = by_entity_distance(documents, predictions)
@@ -68,10 +71,24 @@ def evaluate(
     if exclude_types:
         metrics["without_types"] = score(documents, predictions, exclude_types=exclude_types)
     if variants:
-        metrics["gold_labels"] = _figures(documents, predictor.extract(documents, label_source="gold"))
-        constrained = predictor.with_decoding(type_constrained=True)
-        metrics["type_constrained"] = _figures(documents, constrained.extract(documents))
+        gold_fed = predictor.extract(documents, label_source="gold", contextual=contextual)
+        metrics["gold_labels"] = _figures(documents, gold_fed)
+        constrained = predictor.with_decoding(type_constrained=True).extract(documents, contextual=contextual)
+        metrics["type_constrained"] = _figures(documents, constrained)
     return metrics, predictions
+
+
+def contextual_vectors(predictor: Predictor, documents: Sequence[Document]) -> dict[str, Any] | None:
+    """What `stored_vectors` gives for a predictor's encoders, for `Predictor.extract`.
+
+    Also None, and said on standard error, where the store cannot be used, for a run is scored on other machines than
+    that of its training: the encoders then compute the vectors.
+    """
+    try:
+        return stored_vectors(predictor.extractor.encoders, predictor.config.encoder, documents)
+    except InputError as error:
+        print(f"Contextual vectors are computed without being kept. {error}", file=sys.stderr)
+        return None
 
 
 def _figures(documents: Sequence[Document], predictions: Sequence[Document]) -> dict[str, Any]:
@@ -104,7 +121,7 @@ def compare_runs(
         dict: `run`, and for `entities` and `relations` the result of `paired_bootstrap`.
     """
     predictor = rival.predictor({name: value for name, value in changes.items() if name.startswith("decoding.")})
-    others = predictor.extract(documents)
+    others = predictor.extract(documents, contextual=contextual_vectors(predictor, documents))
     return {
         "run": str(rival.path),
         **{item: paired_bootstrap(documents, others, predictions, metric=item) for item in ("entities", "relations")},

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from cman_tf.data.batches import training_batches
-from cman_tf.encoders.places import input_names
+from cman_tf.encoders.feature_store import stored_vectors
 from cman_tf.errors import InputError
 from cman_tf.evaluation.scorer import score
 from cman_tf.predictor import Predictor
@@ -170,16 +170,7 @@ class Trainer:
 
     def _stored(self, documents: Sequence[Document]) -> dict[str, StoredVectors] | None:
         """Stored vectors of frozen encoders by the name of their input, None without such encoders."""
-        if not self.encoders or self.fine_tuning or not documents:
-            return None
-        from cman_tf.encoders.feature_store import FeatureStore, console_progress
-
-        sentences, options = [document.tokens for document in documents], self.config.encoder
-        stores = [FeatureStore(encoder, options.store, options.store_gb) for encoder in self.encoders.encoders]
-        return {
-            name: store.vectors(sentences, console_progress(store.encoder.name))
-            for name, store in zip(input_names(stores), stores)
-        }
+        return stored_vectors(self.encoders, self.config.encoder, documents)
 
     def _restore(self) -> None:
         history = self.run.history()

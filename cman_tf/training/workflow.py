@@ -14,7 +14,7 @@ from cman_tf.data.formats.reading import located
 from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
-from cman_tf.evaluation.evaluator import evaluate, write_results
+from cman_tf.evaluation.evaluator import contextual_vectors, evaluate, write_results
 from cman_tf.evaluation.overlap_policies import by_overlap_policy
 from cman_tf.files import atomic_write
 from cman_tf.training import distribution
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cman_tf.data.document import Document
     from cman_tf.data.featurizer import Featurizer
     from cman_tf.model.cman import Cman
+    from cman_tf.predictor import Predictor
     from cman_tf.training.progress import TrainingProgress
 
 
@@ -150,8 +151,7 @@ def evaluate_on_test(
     metrics, predictions = results[split]
     metrics = {"split": split, "corpus": config.corpus.name, "protocol": config.protocol, **metrics}
     if test and config.corpus.overlap != "error":
-        whole = load_corpus(config, splits=(), overlap=None).splits["test"]
-        metrics["overlap_policies"] = by_overlap_policy(whole, predictor.extract(whole))
+        metrics["overlap_policies"] = score_overlap_policies(predictor, config, "test")
     if test and dev:
         kept = ("strict", "boundaries", "counts", "by_sentence_length", "by_entity_distance")
         metrics["dev"] = {name: results["dev"][0][name] for name in kept}
@@ -160,6 +160,12 @@ def evaluate_on_test(
     documents = {"test": test, "dev": dev}
     write_results(run, split, documents[split], predictions, metrics)
     return metrics, predictions
+
+
+def score_overlap_policies(predictor: Predictor, config: Config, split: str) -> dict[str, Any]:
+    """What `by_overlap_policy` says of a split of the configuration's corpus, read with all its entities."""
+    whole = load_corpus(config, splits=(split,), overlap=None).splits[split]
+    return by_overlap_policy(whole, predictor.extract(whole, contextual=contextual_vectors(predictor, whole)))
 
 
 def training_data(config: Config, corpus: corpora.Corpus) -> tuple[list[Document], list[Document]]:

@@ -9,11 +9,15 @@ import tensorflow as tf
 
 from cman_tf import cli, evaluate, fit, predict
 from cman_tf import config as configs
+from cman_tf.data.document import Document
 from cman_tf.data.formats import FORMATS
 from cman_tf.encoders.card import Card
 from cman_tf.encoders.contextual import ContextualEncoder
 from cman_tf.encoders.module import save
 from cman_tf.errors import InputError
+from cman_tf.evaluation import evaluator
+from cman_tf.predictor import Predictor
+from cman_tf.training import workflow
 from cman_tf.training.fine_tuning import FineTuning
 from cman_tf.training.run import Run
 from cman_tf.training.workflow import begin
@@ -93,9 +97,7 @@ def options(tmp_path, corpus, config, module):
 
 
 def train(values, path, **changes):
-    from cman_tf.training.workflow import train
-
-    return train(configs.change(configs.from_dict(values), changes), path)[0]
+    return workflow.train(configs.change(configs.from_dict(values), changes), path)[0]
 
 
 def weights(run):
@@ -106,8 +108,21 @@ def weights(run):
     return found
 
 
+@pytest.fixture
+def encoded(monkeypatch):
+    """The tokens of every call of an encoder."""
+    calls, call = [], ContextualEncoder.__call__
+
+    def counted(self, tokens, *arguments):
+        calls.append(tokens)
+        return call(self, tokens, *arguments)
+
+    monkeypatch.setattr(ContextualEncoder, "__call__", counted)
+    return calls
+
+
 @pytest.mark.parametrize("trainable", [False, True], ids=["frozen", "fine-tuned"])
-def test_a_run_with_an_encoder(options, tmp_path, documents, dropping, trainable, monkeypatch):
+def test_a_run_with_an_encoder(options, tmp_path, documents, dropping, trainable, encoded):
     # The last epoch is kept: without dev nothing else can be, were a resumed training to go another way.
     changes = {"encoder.trainable": trainable, "encoder.learning_rate": 0.01, "protocol": "train+dev"}
     if trainable:
@@ -117,6 +132,7 @@ def test_a_run_with_an_encoder(options, tmp_path, documents, dropping, trainable
     encoders = predictor.extractor.encoders
     table = next(variable.numpy() for variable in encoders.trainable_variables if "table" in variable.name)
     assert bool(np.abs(table - Toy(1).table).max() > 1e-3) is trainable
+    assert (tmp_path / "store").exists() is not trainable
     assert json.loads(run.metrics.read_text())["split"] == "test"
     # In the graph and from the store: the same answer.
     found = predictor.extract(documents)
@@ -133,8 +149,6 @@ def test_a_run_with_an_encoder(options, tmp_path, documents, dropping, trainable
             np.testing.assert_allclose([e.score for e in one.entities], [e.score for e in other.entities], atol=1e-4)
 
     # Killed and resumed, it ends with the same weights.
-    from cman_tf.training import workflow
-
     killer = Killer(1)
 
     class Shown:
@@ -150,15 +164,10 @@ def test_a_run_with_an_encoder(options, tmp_path, documents, dropping, trainable
     config = configs.change(configs.from_dict(options), changes)
     with pytest.raises(KilledError):
         workflow.train(config, tmp_path / "killed", progress=Shown)
-    if not trainable:  # all vectors are in the store by now
-        calls = []
-        call = ContextualEncoder.__call__
-        monkeypatch.setattr(
-            ContextualEncoder, "__call__", lambda self, tokens, *a: calls.append(tokens) or call(self, tokens, *a)
-        )
+    encoded.clear()
     resumed = workflow.train(None, tmp_path / "killed", resuming=True)[0]
-    if not trainable:
-        assert not [tokens for tokens in calls if isinstance(tokens, np.ndarray)]
+    if not trainable:  # all vectors are in the store by now, for training and for scoring
+        assert not encoded
     assert len(weights(run)) == len(weights(resumed)) > 20
     for name, value in weights(run).items():
         np.testing.assert_array_equal(value, weights(resumed)[name], name)
@@ -185,6 +194,36 @@ def test_several_encoders_and_commands(options, tmp_path, corpus, module, capsys
     assert cli.run("evaluate", evaluate.command, [run, "--corpus", str(corpus)]) == 0
     assert cli.run("predict", predict.command, [run, "Ana lives in Oslo."]) == 0
     assert "Ana lives in Oslo" in capsys.readouterr().out
+
+
+def test_scoring_reads_the_store_where_it_can(options, tmp_path, documents, encoded, capsys):
+    run, model, featurizer, *_ = begin(configs.from_dict(options), tmp_path / "run")
+    encoders = run.encoders()
+
+    def predictor(store):
+        config = run.config({"encoder.store": str(store)})
+        return Predictor(model, featurizer, run.schema(), config, encoders)
+
+    with_store = predictor(tmp_path / "store")
+    first, found = evaluator.evaluate(with_store, documents, variants=True)
+    assert len(encoded) == 1
+    assert evaluator.evaluate(with_store, documents, variants=True) == (first, found)
+    assert len(encoded) == 1
+    # A run may be scored where its store cannot be written.
+    (tmp_path / "file").touch()
+    capsys.readouterr()
+    _, computed = evaluator.evaluate(predictor(tmp_path / "file"), documents)
+    assert [d.entities for d in computed] == [d.entities for d in found]
+    said = capsys.readouterr().err
+    assert said.startswith("Contextual vectors are computed without being kept. The folder for contextual vectors must")
+    assert said.count("\n") == 1
+
+    tf.config.run_functions_eagerly(False)  # a layer of empty sentences takes a graph
+    empty = [Document([])] * 2
+    try:
+        assert with_store.extract(empty, contextual=evaluator.contextual_vectors(with_store, empty)) == empty
+    finally:
+        tf.config.run_functions_eagerly(True)
 
 
 def test_bad_encoders_are_told(options, tmp_path, module):
