@@ -51,23 +51,24 @@ def command(argv: list[str]) -> None:
     from cman_tf.evaluation.report import write_report
     from cman_tf.evaluation.tables import evaluation_text
     from cman_tf.training.run import Run
-    from cman_tf.training.workflow import load_corpus
+    from cman_tf.training.workflow import load_corpus, score_overlap_policies, sentences_trained_on
 
     changes = cli.overrides(args)
     run = Run.open(args.run)
     rival = Run.open(args.against) if args.against else None
     config = run.config(changes)
-    splits = load_corpus(config, splits=(args.split,)).splits
-    documents = splits[args.split]
+    documents = load_corpus(config, splits=(args.split,)).splits[args.split]
     predictor = run.predictor({name: value for name, value in changes.items() if name.startswith("decoding.")})
     metrics, predictions = evaluate(
         predictor,
         documents,
-        train=splits.get("train", ()) if args.split == "test" else (),
+        train=sentences_trained_on(run, changes) if args.split == "test" else (),
         exclude_types=args.exclude_type,
         variants=True,
     )
     metrics = {"split": args.split, "corpus": config.corpus.name, **metrics}
+    if config.corpus.overlap != "error":
+        metrics["overlap_policies"] = score_overlap_policies(predictor, config, args.split)
     if rival:
         metrics["against"] = compare_runs(documents, predictions, rival, changes)
     if args.json:

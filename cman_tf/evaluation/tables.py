@@ -35,22 +35,25 @@ def evaluation_text(metrics: Mapping[str, Any]) -> str:
     """All that `evaluate` measured, for a terminal: the tables of `text_table`, what differs from them, the breakdowns.
 
     Args:
-        metrics: dict, as from `evaluate`; `against` too, as from `compare_runs`, if it is there.
+        metrics: dict, as from `evaluate`; `against` too, as from `compare_runs`, and `overlap_policies`, as from
+            `by_overlap_policy`, if they are there.
 
     Returns:
         str.
     """
-    rows = []
-    for key, name in (
-        ("without_repeated", "without repeated"),
-        ("without_types", ""),
-        ("gold_labels", "gold labels fed"),
-        ("type_constrained", "types constrained"),
-    ):
-        if key in metrics:
-            found = metrics[key]
-            rates = [percent(found["strict"]["micro"][item][rate]) for item in ITEMS for rate in _RATES]
-            rows.append([name or "without " + ", ".join(found["exclude_types"]), *rates])
+    excluded = metrics.get("without_types", {}).get("exclude_types", ())
+    others = [
+        ("without repeated", metrics.get("without_repeated")),
+        ("without " + ", ".join(excluded), metrics.get("without_types")),
+        ("gold labels fed", metrics.get("gold_labels")),
+        ("types constrained", metrics.get("type_constrained")),
+        *((f"gold entities: {policy}", found) for policy, found in metrics.get("overlap_policies", {}).items()),
+    ]
+    rows = [
+        [name, *(percent(found["strict"]["micro"][item][rate]) for item in ITEMS for rate in _RATES)]
+        for name, found in others
+        if found
+    ]
     tables = [(["Strict micro", *_summary(metrics)[0][1:]], rows)] if rows else []
     for key, heading in (("by_sentence_length", "Tokens of sentence"), ("by_entity_distance", "Characters between")):
         groups = metrics.get(key, {}).items()

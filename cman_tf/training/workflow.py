@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,6 +180,31 @@ def training_data(config: Config, corpus: corpora.Corpus) -> tuple[list[Document
             f"Received: {config.corpus.name} without dev"
         )
     return train, dev
+
+
+def sentences_trained_on(run: Run, changes: Mapping[str, Any]) -> list[Document]:
+    """The training sentences of a run whose test scores are wanted, for the score without those that recur.
+
+    Args:
+        run: `Run`.
+        changes: dict of dotted config fields, of which only `corpus.data_dir` is about where the run's corpus lies; the
+            others name what is scored.
+
+    Returns:
+        list of `Document`. Empty, and said on standard error, where another corpus is scored and the run's cannot be
+        read.
+
+    Raises:
+        InputError: the run's own corpus is scored and its training sentences cannot be read.
+    """
+    config = run.config({name: value for name, value in changes.items() if name == "corpus.data_dir"})
+    try:
+        return training_data(config, load_corpus(config, splits=("train",)))[0]
+    except InputError as error:
+        if changes.get("corpus.name", config.corpus.name) == config.corpus.name:
+            raise
+        print(f"No score without repeated sentences, for those of training cannot be read. {error}", file=sys.stderr)
+        return []
 
 
 def schema_of(train: Sequence[Document], corpus: corpora.Corpus) -> Schema:

@@ -180,8 +180,8 @@ def test_a_store_that_cannot_be_written_is_told_before_there_is_half_a_run(optio
     assert not (tmp_path / "run").exists()
 
 
-def test_several_encoders_and_commands(options, tmp_path, corpus, module, capsys):
-    """The second is ELMo, the paper's: through the store in training, in the graph for evaluation and prediction."""
+def test_several_encoders_and_commands(options, tmp_path, corpus, module, capsys, encoded):
+    """The second is ELMo, the paper's: through the store in training and evaluation, in the graph for prediction."""
     second = tiny.elmo(tmp_path / "elmo")
     file = tmp_path / "config.yaml"
     configs.save(configs.from_dict(options), file)
@@ -191,7 +191,13 @@ def test_several_encoders_and_commands(options, tmp_path, corpus, module, capsys
     run = str(tmp_path / "run")
     about = Run.open(run).about_encoders()
     assert [(item["name"], item["width"]) for item in about] == [("toy", 4), ("elmo", 6)]
-    assert cli.run("evaluate", evaluate.command, [run, "--corpus", str(corpus)]) == 0
+    encoded.clear()
+    arguments = [run, "--corpus", str(corpus), "--corpus.overlap", "keep_outer", "--against", run]
+    assert cli.run("evaluate", evaluate.command, arguments) == 0
+    out = capsys.readouterr().out
+    assert "gold entities: all" in out
+    assert "paired bootstrap" in out
+    assert not encoded
     assert cli.run("predict", predict.command, [run, "Ana lives in Oslo."]) == 0
     assert "Ana lives in Oslo" in capsys.readouterr().out
 

@@ -42,6 +42,7 @@ def test_everything_that_was_measured():
     metrics["without_types"] = score(gold, predicted, exclude_types=["Org"])
     metrics["gold_labels"] = score(gold, gold)
     metrics["type_constrained"] = score(gold, predicted)
+    metrics["overlap_policies"] = {"keep_outer": score(gold, predicted), "all": score(gold, gold)}
     metrics["against"] = {
         "run": "runs/[b]", **{item: paired_bootstrap(gold, predicted, gold, metric=item, samples=50) for item in ITEMS}
     }  # fmt: skip
@@ -52,6 +53,9 @@ def test_everything_that_was_measured():
     assert rows["without Org"][:3] == [percent(without[rate]) for rate in ("precision", "recall", "f1")]
     assert rows["gold labels fed"] == ["100.00"] * 6
     assert rows["types constrained"] == ["60.00"] * 3 + ["33.33"] * 3
+    assert rows["gold keep_outer"] == ["60.00"] * 3 + ["33.33"] * 3
+    assert rows["gold all"] == ["100.00"] * 6
+    assert max(map(len, text.splitlines())) <= 100
     assert "Tokens of sentence" in text
     assert "Characters between" in text
     assert "Against runs/[b], strict micro F1" in text
