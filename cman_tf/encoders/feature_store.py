@@ -22,6 +22,11 @@ import platformdirs
 from cman_tf.encoders.places import input_names
 from cman_tf.errors import InputError
 
+try:
+    import fcntl
+except ImportError:  # Windows; there two processes must not begin a store at the same time
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     from cman_tf.config import EncoderConfig
     from cman_tf.data.document import Document
@@ -110,23 +115,36 @@ class FeatureStore:
                 transaction.put(key, value.tobytes(), overwrite=False)
 
     def _open(self) -> lmdb.Environment:
-        if self.path in _OPEN:
-            return _OPEN[self.path]
-        with self._written():
-            self.path.mkdir(parents=True, exist_ok=True)
-            if not _whole(self.path):
-                print(f"The vectors in {self.path} are damaged; they are computed again.", file=sys.stderr)
+        about = {name: getattr(self.encoder, name) for name in ("name", "fingerprint", "layers", "width")}
+        with self._written(), self._alone():
+            environment = _OPEN.get(self.path)
+            if environment is not None:
+                return environment
+            self.path.mkdir(exist_ok=True)
+            if not _whole(self.path, about):
+                print(
+                    f"The vectors in {self.path} are damaged, or another encoder's; they are computed again.",
+                    file=sys.stderr,
+                )
                 shutil.rmtree(self.path)
                 self.path.mkdir()
             # Whole is what was synchronised; a lost last batch is computed again.
             environment = lmdb.open(
                 str(self.path), map_size=int(self.limit_gb * GIGABYTE), metasync=False, max_readers=512
             )
-            about = {name: getattr(self.encoder, name) for name in ("name", "fingerprint", "layers", "width")}
             with environment.begin(write=True) as transaction:
                 transaction.put(b"about", json.dumps(about).encode())
-        _OPEN[self.path] = environment
+            _OPEN[self.path] = environment
         return environment
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let no other process look at a file that is only half begun, and take it for a damaged one."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path.with_name(f"{self.path.name}.lock"), "w") as file:
+            if fcntl:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     @contextlib.contextmanager
     def _written(self) -> Iterator[None]:
@@ -237,14 +255,25 @@ def _key(sentence: Sequence[str]) -> bytes:
     return hashlib.sha256(json.dumps(list(sentence)).encode()).digest()
 
 
-def _whole(path: Path) -> bool:
-    """Whether the file holds all the pages it counts: reading beyond the end of a mapped file kills the process."""
+def _whole(path: Path, about: Mapping[str, Any] | None = None) -> bool:
+    """Whether the file holds all the pages it counts, and vectors of the encoder of `about`, if one is given.
+
+    Reading beyond the end of a mapped file kills the process.
+    """
     file = path / "data.mdb"
     if not file.exists():
         return True
     try:
         with lmdb.open(str(path), readonly=True, lock=False, create=False) as environment:
             pages = environment.info()["last_pgno"] + 1
-            return file.stat().st_size >= pages * environment.stat()["psize"]
-    except lmdb.Error:
+            if file.stat().st_size < pages * environment.stat()["psize"]:
+                return False
+            if about is None or not environment.stat()["entries"]:
+                return True
+            with environment.begin() as transaction:
+                found = json.loads(transaction.get(b"about", b"{}"))
+            # An encoder may be renamed.
+            decisive = ("fingerprint", "layers", "width")
+            return isinstance(found, dict) and all(found.get(name) == about[name] for name in decisive)
+    except (lmdb.Error, ValueError):
         return False

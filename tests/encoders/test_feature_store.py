@@ -1,13 +1,21 @@
+import contextlib
+import json
 import multiprocessing
 import os
+import resource
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import lmdb
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from cman_tf import cli
 from cman_tf.encoders import store as command
-from cman_tf.encoders.feature_store import FeatureStore, stores
+from cman_tf.encoders.feature_store import FeatureStore, console_progress, stores
 from cman_tf.errors import InputError
 
 SENTENCES = [["Ana", "lives", "in", "Lima"], ["Rain", "."], [], ["Oslo", "😀", "Ana"], ["Rain", "."]]
@@ -80,7 +88,7 @@ def test_a_damaged_file_is_made_anew_and_said(tmp_path, capsys, left):
     check(FeatureStore(encoder, tmp_path).vectors(many), many)
     assert encoder.calls
     if left:
-        assert "damaged; they are computed again" in capsys.readouterr().err
+        assert "damaged, or another encoder's; they are computed again" in capsys.readouterr().err
 
 
 def test_a_foreign_file_is_made_anew(tmp_path, capsys):
@@ -88,6 +96,54 @@ def test_a_foreign_file_is_made_anew(tmp_path, capsys):
     (path / "data.mdb").write_bytes(b"something else " * 1000)
     check(FeatureStore(Lengths(), tmp_path).vectors(SENTENCES))
     assert "damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change", [{"fingerprint": "f" * 16 + "0" * 48}, {"layers": 1}, {"width": 4}, None])
+def test_a_file_of_another_encoder_is_made_anew(tmp_path, capsys, change):
+    store = FeatureStore(Lengths(), tmp_path)
+    store.vectors(SENTENCES)
+    path = str(store.path)
+    del store
+    with lmdb.open(path) as environment, environment.begin(write=True) as transaction:
+        about = {**json.loads(transaction.pop(b"about")), **(change or {})}
+        if change:
+            transaction.put(b"about", json.dumps(about).encode())
+    encoder = Lengths()
+    check(FeatureStore(encoder, tmp_path).vectors(SENTENCES))
+    assert encoder.calls == 1
+    assert "or another encoder's; they are computed again" in capsys.readouterr().err
+
+
+def test_a_renamed_encoder_keeps_its_file(tmp_path):
+    store = FeatureStore(Lengths(), tmp_path)
+    store.vectors(SENTENCES)
+    path = store.path
+    del store
+    renamed = Lengths()
+    renamed.name = "renamed"
+    path.rename(path.with_name(path.name.replace("lengths", "renamed")))
+    check(FeatureStore(renamed, tmp_path).vectors(SENTENCES))
+    assert renamed.calls == 0
+
+
+def test_a_file_that_is_half_begun_is_not_taken_for_damaged(tmp_path, monkeypatch, capsys):
+    begun, begin = threading.Event(), lmdb.open
+
+    def slow(path, **options):
+        if not options.get("readonly") and not begun.is_set():
+            Path(path, "data.mdb").touch()
+            begun.set()
+            time.sleep(0.5)  # for the second, that it should wait
+        return begin(path, **options)
+
+    monkeypatch.setattr(lmdb, "open", slow)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(FeatureStore, Lengths(), tmp_path)
+        assert begun.wait(60)
+        second = pool.submit(FeatureStore, Lengths(), tmp_path)
+        for store in (first.result(), second.result()):
+            check(store.vectors(SENTENCES))
+    assert "damaged" not in capsys.readouterr().err
 
 
 def fill(folder, first):
@@ -117,6 +173,70 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="must be writable and have room"):
         FeatureStore(Lengths(), tmp_path / "file")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_is_read_only(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(InputError, match=r"must be writable and have room; .* \(Permission denied\)"):
+            FeatureStore(Lengths(), tmp_path)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+class FullDisk:
+    """An environment on a disk without space, on which LMDB fails where a transaction ends."""
+
+    def __init__(self, environment):
+        self.environment = environment
+
+    @contextlib.contextmanager
+    def begin(self, write=False):
+        with self.environment.begin(write=write) as transaction:
+            yield transaction
+            if write:
+                raise lmdb.DiskError("mdb_txn_commit: No space left on device")
+
+
+def test_a_full_disk(tmp_path):
+    store = FeatureStore(Lengths(), tmp_path)
+    store._environment = FullDisk(store._environment)
+    with pytest.raises(InputError) as caught:
+        store.vectors(SENTENCES)
+    assert str(caught.value) == (
+        "The folder for contextual vectors must be writable and have room; name another by CMAN_TF_STORE. "
+        f"Received: {store.path} (mdb_txn_commit: No space left on device)"
+    )
+
+
+def test_a_disk_that_takes_no_more(tmp_path):
+    store = FeatureStore(Lengths(), tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(InputError, match="must be writable and have room"):
+            store.vectors([[f"{number}"] * 1000 for number in range(100)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    # What was kept is whole.
+    many = [[f"{number}"] * 1000 for number in range(100)]
+    check(store.vectors(many), many)
+
+
+def test_progress_is_told_every_five_seconds_and_at_the_end(monkeypatch, capsys):
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    show = console_progress("toy")
+    for seconds, done in ((2, 10), (4, 20), (6.5, 30), (7.5, 50), (8, 100)):
+        clock[0] = 1000 + seconds
+        show(done, 100)
+    # 10 in 2 s leave 18 s for 90.
+    assert capsys.readouterr().err.splitlines() == [
+        "vectors of toy: 10 of 100 sentences, 18 s left",
+        "vectors of toy: 50 of 100 sentences, 8 s left",
+        "vectors of toy: 100 of 100 sentences, 0 s left",
+    ]
 
 
 def test_info_and_clear(tmp_path, capsys):
