@@ -14,6 +14,7 @@ from cman_tf import config as configs
 from cman_tf.data import raw_text
 from cman_tf.data.batches import pad
 from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.errors import InputError
 from cman_tf.model.extraction import NO_TAGS, Extractor
 
 if TYPE_CHECKING:
@@ -91,8 +92,19 @@ class Predictor:
 
         Args:
             **changes: fields of `DecodingConfig`, e.g. `threshold=0.4`.
+
+        Raises:
+            InputError: a field does not exist, its value is out of range, or it is `bio_constrained` and changes, for
+                that is part of the network's CRF.
         """
         config = configs.change(self.config, {f"decoding.{name}": value for name, value in changes.items()})
+        constrained = config.decoding.bio_constrained
+        if constrained != self.config.decoding.bio_constrained:
+            raise InputError(
+                "`bio_constrained` must be given when the network is made; load the run with it instead: "
+                f'Run.open(path).predictor({{"decoding.bio_constrained": {constrained}}}). '
+                f"Received: {constrained} for a network made with {not constrained}"
+            )
         other = copy.copy(self)
         other.config = config
         other.extractor = Extractor(

@@ -77,6 +77,16 @@ def test_threshold_is_a_probability():
     assert found_relations(scores, tags, threshold=0.61) == []
 
 
+def test_relation_score_is_the_sigmoid():
+    entities = decode_entities(tf.constant([[B0, B1]]), tf.constant([2]))
+    logits = np.array([[[[0, 0], [0.4, 3]], [[-2, 1], [0, 0]]]], np.float32)
+    found = decode_relations(tf.constant(logits), entities, 0.0, tf.ones([2, 2, 2], tf.bool))
+    cells = zip(*(found[f"relation_{name}"][0].numpy().tolist() for name in ("head", "tail", "type")))
+    scores = dict(zip(cells, found["relation_score"][0].numpy()))
+    expected = {(0, 1, 0): 0.4, (0, 1, 1): 3, (1, 0, 0): -2, (1, 0, 1): 1}
+    assert scores == pytest.approx({cell: 1 / (1 + np.exp(-logit)) for cell, logit in expected.items()})
+
+
 def test_type_constraint(schema, documents):
     allowed = allowed_types(schema)
     live_in, loc, peop = 0, 0, 1

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from cman_tf import config as configs
 from cman_tf.data.featurizer import Featurizer
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.model.assembly import build_cman
@@ -12,7 +14,7 @@ def model(config, documents, schema):
     return predictor(config, documents, schema)
 
 
-def predictor(config, documents, schema, **options):
+def predictor(config, documents, schema):
     vocabulary, _ = Vocabulary.of(documents, config.words)
     featurizer = Featurizer(vocabulary, config.characters.max_length)
     model = build_cman(
@@ -23,7 +25,7 @@ def predictor(config, documents, schema, **options):
         num_characters=featurizer.num_characters,
     )
 
-    return Predictor(model, featurizer, schema, config, **options)
+    return Predictor(model, featurizer, schema, config)
 
 
 ODD = [
@@ -83,6 +85,67 @@ def test_gold_tags_reach_the_relations_only(model, documents):
     labels.assign(kept)
     assert any(scores)
     assert scores != gold_scores
+
+
+B_LOC, I_LOC, B_PEOP = 1, 2, 3
+
+
+def forced(config, documents, schema, transitions, **decoding):
+    """A predictor of a network whose tags follow from `transitions` alone and whose relation scores are all 0.5."""
+    changed = configs.change(config, {"model.encoder": "mlp", **{f"decoding.{k}": v for k, v in decoding.items()}})
+    made = predictor(changed, documents, schema)
+    crf, pairs = made.model.crf, made.model.head_selection
+    for weight in (*crf.weights, *pairs.weights):
+        weight.assign(tf.zeros_like(weight))
+    # O comes never, and of two tags that are as likely B-Peop is the first.
+    crf.bias.assign([-9, 0, 0, 0.1, -9])
+    for pair, score in transitions.items():
+        crf.transitions[pair].assign(score)
+    return made
+
+
+def spans(document):
+    return [(entity.start, entity.end, entity.type) for entity in document.entities]
+
+
+@pytest.mark.usefixtures("eager_here")
+def test_decoding_is_bio_constrained_where_the_config_says_so(config, documents, schema):
+    likely = {(B_PEOP, I_LOC): 9.0}
+    free, constrained = (forced(config, documents, schema, likely, bio_constrained=on) for on in (False, True))
+    assert spans(free("Ana left")) == [(0, 1, "Peop"), (1, 2, "Loc")]
+    assert spans(constrained("Ana left")) == [(0, 1, "Peop"), (1, 2, "Peop")]
+    assert spans(constrained.with_decoding(bio_constrained=True, threshold=0.4)("Ana left")) == [
+        (0, 1, "Peop"), (1, 2, "Peop")
+    ]  # fmt: skip
+    for made, on in ((free, True), (constrained, False)):
+        with pytest.raises(
+            ValueError, match=rf"load the run with it .*{on}}}\)\. Received: {on} for .* with {not on}$"
+        ):
+            made.with_decoding(bio_constrained=on)
+
+
+@pytest.mark.usefixtures("eager_here")
+def test_relations_are_type_constrained_where_the_config_says_so(config, documents, schema):
+    in_turn = {(B_PEOP, B_LOC): 9.0, (B_LOC, B_PEOP): 9.0}
+    options = {"threshold": 0.4, "type_constrained": True}
+    constrained = forced(config, documents, schema, in_turn, **options)
+
+    def found(made):
+        document = made("Ana Oslo Bo")
+        assert spans(document) == [(0, 1, "Peop"), (1, 2, "Loc"), (2, 3, "Peop")]
+        assert all(relation.score == 0.5 for relation in document.relations)
+        return {(relation.head, relation.tail, relation.type) for relation in document.relations}
+
+    # Of (Loc, Loc) that can be Located_In there is no pair here.
+    allowed = {(0, 1, "Live_In"), (2, 1, "Live_In")}
+    every = {
+        (head, tail, name) for head in range(3) for tail in range(3) if head != tail for name in schema.relation_types
+    }
+    assert found(constrained) == allowed
+    free = constrained.with_decoding(type_constrained=False)
+    assert found(free) == every
+    assert found(free.with_decoding(type_constrained=True)) == allowed
+    assert found(constrained) == allowed
 
 
 def test_the_graph_has_stock_operations_only(model):
