@@ -68,6 +68,7 @@ def command(argv):
     parser.add_argument("--data-dir", help="folder with a copy of CoNLL04 (default: CMAN_TF_DATA or ../shared/data)")
     parser.add_argument("--rounds", type=int, default=3, help="how often all sentences are answered (default: 3)")
     args = cli.parse(parser, argv)
+    cli.check_count("--rounds", args.rounds)
 
     import cman_tf
     from benchmarks.corpus import conll04

@@ -238,6 +238,7 @@ def command(argv):
     parser.add_argument("--rounds", type=int, default=3, help="how often latencies are taken (default: 3)")
     parser.add_argument("--seconds", type=float, default=8.0, help="seconds of each throughput (default: 8)")
     args = cli.parse(parser, argv)
+    cli.check_count("--rounds", args.rounds)
 
     from benchmarks.corpus import conll04
     from cman_tf.training.run import Run

@@ -134,6 +134,8 @@ def command(argv):
     parser.add_argument("--steps", type=int, default=16, help="batches in a round (default: 16)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each build, the best counts (default: 3)")
     args = cli.parse(parser, argv)
+    cli.check_count("--steps", args.steps)
+    cli.check_count("--rounds", args.rounds)
 
     from rich.console import Console
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import inference
+from benchmarks import inference, serving
 from cman_tf import config as configs
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.schema import Schema
@@ -46,6 +46,13 @@ def test_measures_and_writes(run, tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert f"{single:.0f}" in printed
     assert "16 to 21 sentences/s" in printed
+
+
+@pytest.mark.parametrize("benchmark", [inference, serving])
+def test_no_rounds_are_refused_before_anything_is_loaded(benchmark, tmp_path, capsys):
+    arguments = ["none", "--rounds", "0", "--data-dir", str(tmp_path)]
+    assert inference.cli.run("benchmark", benchmark.command, arguments) == 2
+    assert capsys.readouterr().err == "benchmark: --rounds must be 1 or more. Received: 0\n"
 
 
 def test_a_missing_run_is_one_sentence_and_exit_code_2(tmp_path, monkeypatch, capsys):

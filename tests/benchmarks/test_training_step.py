@@ -3,7 +3,8 @@
 import pytest
 
 from benchmarks.tables import print_training_step
-from benchmarks.training_step import Worker, bars, summarise
+from benchmarks.training_step import Worker, bars, command, summarise
+from cman_tf import cli
 
 READY = {"first_step": 9.0, "sentences": 100, "flops": 6e9}
 
@@ -48,6 +49,12 @@ def test_table_names_what_is_not_reached(capsys):
     printed = capsys.readouterr().out
     assert printed.count("not reached") == 2
     assert "2.00" in printed
+
+
+@pytest.mark.parametrize("option", ["--rounds", "--steps"])
+def test_nothing_to_measure_is_refused_before_anything_is_read(option, tmp_path, capsys):
+    assert cli.run("benchmarks.training_step", command, [option, "0", "--data-dir", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"benchmarks.training_step: {option} must be 1 or more. Received: 0\n"
 
 
 def test_a_worker_that_ends_is_an_error():
