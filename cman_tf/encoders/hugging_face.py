@@ -25,7 +25,8 @@ class HuggingFaceFolder:
 
     Args:
         kind: `"bert"` or `"mpnet"`.
-        folder: str or path, with `config.json`, `tokenizer_config.json`, `vocab.txt` and `*.safetensors`.
+        folder: str or path, with `config.json`, `vocab.txt` and `*.safetensors`; what `tokenizer_config.json` does not
+            say, or a folder without one, is as for uncased models of the kind.
 
     Attributes:
         vocabulary: list of str.
@@ -89,7 +90,8 @@ class HuggingFaceFolder:
                 raise InputError(f"An encoder must have {_LEAST_POSITIONS} positions. Received: {self.positions}")
 
     def _read_tokenizer(self, path: Path) -> None:
-        config = read_json(path)
+        # A link to nowhere, as an incomplete copy of a cache has, is no folder without the file.
+        config = read_json(path) if os.path.lexists(path) else {}
         with located(path):
             self.lower_case = _switch(config, "do_lower_case", True)
             self.strip_accents = _switch(config, "strip_accents", self.lower_case)

@@ -96,8 +96,12 @@ def test_half_precision_is_read(folder):
     assert {value.dtype for value in HuggingFaceFolder("bert", folder).weights.values()} == {np.dtype(np.float32)}
 
 
-def test_what_is_not_said_is_bert(folder):
-    tiny.write_json(folder / "tokenizer_config.json", {})
+@pytest.mark.parametrize("there", [True, False], ids=["empty", "missing"])
+def test_what_is_not_said_is_bert(folder, there):
+    if there:
+        tiny.write_json(folder / "tokenizer_config.json", {})
+    else:
+        os.unlink(folder / "tokenizer_config.json")
     os.unlink(folder / "README.md")
     source = HuggingFaceFolder("bert", folder)
     assert (source.lower_case, source.strip_accents, source.unknown) == (True, True, "[UNK]")
@@ -123,6 +127,14 @@ def write(name, text):
 
 def remove(name):
     return lambda folder: (folder / name).unlink()
+
+
+def dangle(name):
+    def change(folder):
+        (folder / name).unlink()
+        (folder / name).symlink_to("nowhere")
+
+    return change
 
 
 def config(**changes):
@@ -162,7 +174,7 @@ BERT_FAULTS = {
     "other positions": (config(max_position_embeddings=99), "Received: 99 in config.json, 16 position embeddings"),
     "hidden size": (config(hidden_size=16), "`hidden_size` must fit the weights. Received: 16 in config.json, 8"),
     "more layers": (config(num_hidden_layers=3), "no encoder.layer.2."),
-    "no tokenizer": (remove("tokenizer_config.json"), "A file must be readable"),
+    "tokenizer that leads nowhere": (dangle("tokenizer_config.json"), "A file must be readable"),
     "casing": (tokenizer(do_lower_case="yes"), "`do_lower_case` must be true or false. Received: 'yes'"),
     "Chinese": (tokenizer(tokenize_chinese_chars=False), "`tokenize_chinese_chars` must be true"),
     "piece": (tokenizer(unk_token="<none>"), "must hold the tokenizer's special pieces. Received: no <none>"),
