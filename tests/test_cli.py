@@ -484,9 +484,7 @@ NEW = sentence("Rain in Oslo .", [(2, 3, "Loc")])
 
 
 @pytest.mark.parametrize(("protocol", "kept"), [("train", 2), ("train+dev", 1)])
-def test_repeated_sentences_are_those_the_run_was_trained_on(
-    quick, copy, tmp_path, capsys, documents, protocol, kept
-):
+def test_repeated_sentences_are_those_the_run_was_trained_on(quick, copy, tmp_path, capsys, documents, protocol, kept):
     configs.save(configs.change(Run.open(copy).config(), {"protocol": protocol}), copy / "config.yaml")
     # The run's training has the first four, its dev the fifth; the other corpus' own training tells nothing.
     other = write_corpus(tmp_path / "other", train=[NEW, *documents], test=[*documents, NEW])
