@@ -30,8 +30,8 @@ def command(argv: list[str]) -> None:
     parser.add_argument(
         "folder",
         metavar="FOLDER",
-        help="bert, mpnet: config.json, vocab.txt, *.safetensors, and tokenizer_config.json, without which text is taken in "
-        "lower case; flair: lm.npz, char2id.json",
+        help="bert, mpnet: config.json, vocab.txt, *.safetensors, and tokenizer_config.json, without which text is "
+        "taken in lower case; flair: lm.npz, char2id.json",
     )
     parser.add_argument("out", metavar="OUT", help="folder to write; must not exist")
     parser.add_argument(

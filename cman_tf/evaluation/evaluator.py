@@ -18,6 +18,7 @@ from cman_tf.evaluation.scorer import score
 from cman_tf.evaluation.significance import paired_bootstrap
 
 if TYPE_CHECKING:
+    from cman_tf.encoders.feature_store import StoredVectors
     from cman_tf.predictor import Predictor
     from cman_tf.training.run import Run
 
@@ -78,7 +79,7 @@ def evaluate(
     return metrics, predictions
 
 
-def contextual_vectors(predictor: Predictor, documents: Sequence[Document]) -> dict[str, Any] | None:
+def contextual_vectors(predictor: Predictor, documents: Sequence[Document]) -> dict[str, StoredVectors] | None:
     """What `stored_vectors` gives for a predictor's encoders, for `Predictor.extract`.
 
     Also None, and said on standard error, where the store cannot be used, for a run is scored on other machines than
