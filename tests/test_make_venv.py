@@ -1,0 +1,70 @@
+"""Which Python `make` makes its environment with."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / ".ci" / "make-venv"
+
+
+def make_venv(*arguments, path):
+    """`(exit code, what is said)`, with programs of `path` alone."""
+    command = ["/bin/sh", str(SCRIPT), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": str(path)})
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+def write(path, text):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def python(path):
+    """This Python at another path. Without pip, which takes its time."""
+    return write(path, f'exec "{sys.executable}" "$@" --without-pip')
+
+
+def refused(folder, *arguments, path):
+    code, said = make_venv(folder, *arguments, path=path)
+    assert code == 2
+    assert not folder.exists()
+    assert said.count("\n") == 1
+    return said
+
+
+def test_no_python_at_all_is_one_sentence(tmp_path):
+    (tmp_path / "bin").mkdir()
+    for given in ([], [""]):  # make gives an empty PYTHON
+        said = refused(tmp_path / "venv", *given, path=tmp_path / "bin")
+        assert said.startswith("A Python 3.9, 3.10 or 3.11 with venv is needed (")
+        assert "Received: none of python3.11, python3.10, python3.9, python3 on the PATH; say which with: make" in said
+
+
+@pytest.mark.parametrize("text", [None, "exit 1"], ids=["missing", "wrong"])
+def test_a_python_that_is_given_and_does_not_fit_is_not_replaced(tmp_path, text):
+    python(tmp_path / "bin" / "python3")
+    given = tmp_path / "other" / "python3.12"
+    if text:
+        write(given, text)
+    assert f"Received: {given}; say which with" in refused(tmp_path / "venv", given, path=tmp_path / "bin")
+
+
+def test_the_first_python_that_fits_is_taken(tmp_path):
+    write(tmp_path / "bin" / "python3.11", "exit 1")
+    python(tmp_path / "bin" / "python3.10")
+    write(tmp_path / "bin" / "python3", "exit 1")
+    assert make_venv(tmp_path / "venv", path=tmp_path / "bin") == (0, "")
+    assert (tmp_path / "venv" / "bin" / "python").exists()
+
+
+def test_paths_may_hold_blanks(tmp_path):
+    given = python(tmp_path / "a folder" / "python")
+    (tmp_path / "bin").mkdir()
+    assert make_venv(tmp_path / "an environment", given, path=tmp_path / "bin") == (0, "")
+    assert (tmp_path / "an environment" / "bin" / "python").exists()
