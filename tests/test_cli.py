@@ -15,6 +15,7 @@ from cman_tf import cli, evaluate, fit, predict
 from cman_tf import config as configs
 from cman_tf.data import formats
 from cman_tf.errors import InputError
+from cman_tf.evaluation.tables import text_table
 from cman_tf.training import workflow
 from cman_tf.training.run import Run
 from cman_tf.training.trainer import Trainer
@@ -285,7 +286,19 @@ def test_what_fit_leaves_is_what_the_reference_says(trained):
 def test_resuming_a_finished_run_trains_nothing(copy, quick, monkeypatch, answered):
     monkeypatch.setattr(tf.keras.Model, "fit", lambda *args, **options: pytest.fail("trained again"))
     weights, history = (copy / "weights.h5").read_bytes(), (copy / "history.csv").read_text()
-    assert f"Run:    {copy}" in answered("cman-fit", "--resume", "--run-dir", copy)
+    out = answered("cman-fit", "--resume", "--run-dir", copy)
+    assert out.endswith(f"\nReport: {copy / 'report.html'}\nRun:    {copy}\n")
+    scores, sentences = out.split("\nSome sentences, as extracted:\n\n")
+    metrics = json.loads((copy / "metrics.json").read_text())
+    assert scores.endswith(f"\nScores on test\n\n{text_table(metrics)}")
+    # The first of the sentences that are shown, with what was predicted of it.
+    predicted = formats.read(copy / "predictions" / "test.jsonl")
+    first = ([document for document in predicted if document.relations] or predicted)[0]
+    shown = sentences.split("\n\n")[0].splitlines()
+    assert shown[0] == first.text
+    assert len(shown) == 1 + len(first.entities) + len(first.relations)
+    for line, entity in zip(shown[1:], first.entities):
+        assert line.split()[:2] == [entity.type, first.entity_text(entity).split()[0]]
     assert (copy / "weights.h5").read_bytes() == weights
     assert (copy / "history.csv").read_text() == history
 
@@ -449,6 +462,25 @@ def test_a_run_must_be_whole(refused, copy, name, content, told):
     sentence = refused("cman-predict", copy, "Rain .")
     assert told in sentence
     assert str(copy) in sentence
+
+
+def test_a_run_with_encoders_must_say_which(refused, copy):
+    configs.save(configs.change(Run.open(copy).config(), {"encoder.modules": ["toy"]}), copy / "config.yaml")
+    for program in ("cman-evaluate", "cman-predict"):
+        assert f"{copy} without encoders.json, which config.yaml asks for" in refused(program, copy)
+    assert "without encoders.json" in refused("cman-fit", "--resume", "--run-dir", copy)
+
+
+@pytest.mark.parametrize(("program", "argument"), [("cman-evaluate", "--split=test"), ("cman-predict", "Rain .")])
+def test_a_run_whose_training_is_unfinished_says_so_once(quick, copy, capsys, program, argument):
+    (copy / "checkpoints").mkdir()
+    assert cli.run(program, COMMANDS[program].command, [str(copy), argument]) == 0
+    out, err = capsys.readouterr()
+    assert out
+    assert err == (
+        f"The training of {copy} is unfinished, and its best epoch so far is used. It goes on with: "
+        f"python -m cman_tf.fit --resume --run-dir {copy}\n"
+    )
 
 
 def test_weights_must_fit(refused, copy):

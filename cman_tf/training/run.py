@@ -9,8 +9,10 @@ import io
 import json
 import os
 import platform
+import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -131,7 +133,7 @@ class Run:
 
     @classmethod
     def open(cls, path: str | Path, trained: bool = True) -> Run:
-        """Check that a folder holds a run that this version can read.
+        """Check that a folder holds a run that this version can read, and say on standard error if it is unfinished.
 
         Args:
             path: str or path.
@@ -154,6 +156,16 @@ class Run:
             raise InputError(
                 f"A run folder must be of format {FORMAT}, that of cman_tf {cman_tf.__version__}. Received: {path} of "
                 f"format {found}"
+            )
+        if run.config().encoder.modules and not (run.path / "encoders.json").is_file():
+            raise InputError(
+                f"A run folder must be complete. Received: {path} without encoders.json, which config.yaml asks for"
+            )
+        if trained and run.checkpoints.is_dir():
+            print(
+                f"The training of {path} is unfinished, and its best epoch so far is used. It goes on with: "
+                f"python -m cman_tf.fit --resume --run-dir {shlex.quote(str(path))}",
+                file=sys.stderr,
             )
         return run
 
