@@ -68,6 +68,33 @@ def test_a_run_keeps_its_best_epoch_and_its_history(finished):
     assert list(run.logs.glob("events.out.tfevents.*"))
 
 
+def test_the_epoch_with_the_best_mean_of_both_scores_is_kept(tmp_path, config, documents, monkeypatch):
+    # The first has the best relations, the third the best entities.
+    f1 = iter([(0.0, 0.4), (0.3, 0.3), (0.5, 0.0)])
+
+    def scored(gold, predicted):
+        return {"strict": {"micro": {item: {"f1": value} for item, value in zip(("entities", "relations"), next(f1))}}}
+
+    monkeypatch.setattr("cman_tf.training.trainer.score", scored)
+    seen = []
+
+    class Shown:
+        def step(self, steps):
+            pass
+
+        def epoch(self, row, best, seconds_left):
+            seen.append((best, trainer.model.get_weights()))
+
+    run = begin(tmp_path / "run", configs.change(config, {"training.epochs": 3}), documents)
+    trainer = Trainer(run, run.config(), *run.build(), documents[:4], documents[2:], Shown())
+    history = trainer.fit()
+    assert [(row["dev_ner_f1"], row["dev_re_f1"]) for row in history] == [(0.0, 0.4), (0.3, 0.3), (0.5, 0.0)]
+    assert [best for best, _ in seen] == [True, True, False]
+    kept = weights(run)
+    for number, (_, after) in enumerate(seen, 1):
+        assert all(map(np.array_equal, kept, after)) is (number == 2)
+
+
 class KilledError(Exception):
     pass
 
