@@ -61,6 +61,8 @@ class Asker:
         request.model_spec.name = spec.get("model", "cman")
         if "version" in spec:
             request.model_spec.version.value = spec["version"]
+        if "label" in spec:
+            request.model_spec.version_label = spec["label"]
         return self.models.GetModelStatus(request, timeout=20).model_version_status
 
     def metadata(self, fields=("signature_def",), model="cman"):
