@@ -24,7 +24,7 @@ def command(argv):
     _add_interface_options(parser)
     _add_batching_options(parser)
     args = cli.parse(parser, argv)
-    options = _options(args)
+    options, ignored = _options(args)
 
     from export.serving import logs
     from export.serving.app import Server
@@ -34,6 +34,8 @@ def command(argv):
         signal.signal(number, lambda *_: stop.set())
     server = Server(options)
     logs.start(args.log_level)
+    if ignored:
+        logs.warning("ignored", file=args.batching_parameters_file, fields=ignored)
     server.start()
     stop.wait()
     server.stop(args.grace_seconds)
@@ -125,6 +127,7 @@ def _add_batching_options(parser):
 
 
 def _options(args):
+    """`(ServerOptions, ignored)`, the latter names of the batching file's fields."""
     folder = Path(args.folder)
     if not folder.is_dir():
         raise InputError(f"MODEL_DIR must be a folder that holds numbered versions. Received: {folder}")
@@ -141,14 +144,15 @@ def _options(args):
 
     from export.serving.app import ServerOptions
 
-    return ServerOptions(
+    batching, ignored = _batching(args)
+    options = ServerOptions(
         folder=folder,
         model=args.model_name,
         host=args.host,
         port=args.port,
         rest_port=None if args.no_rest else args.rest_port,
         labels=dict(_label(text) for text in args.label),
-        batching=_batching(args),
+        batching=batching,
         poll_seconds=args.poll_seconds,
         max_message_bytes=args.max_message_bytes,
         max_row_bytes=args.max_row_bytes,
@@ -156,6 +160,7 @@ def _options(args):
         certificate=args.certificate,
         key=args.key,
     )
+    return options, ignored
 
 
 def _label(text):
@@ -168,17 +173,20 @@ def _label(text):
 def _batching(args):
     from export.serving.batching import BatchingOptions
 
-    given = {"num_batch_threads": max((os.cpu_count() or 1) // 2, 1)}
+    given, ignored = {"num_batch_threads": max((os.cpu_count() or 1) // 2, 1)}, []
     names = ("max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads")
     if args.batching_parameters_file:
         parameters = _read_parameters(args.batching_parameters_file)
+        # Rows of different width are always padded here.
+        known = {*names, "pad_variable_length_inputs"}
+        ignored = [field.name for field, _ in parameters.ListFields() if field.name not in known]
         given.update({name: getattr(parameters, name).value for name in names if parameters.HasField(name)})
         if min(given[name] for name in names if name in given and name != "batch_timeout_micros") < 1:
             raise InputError(f"Batching sizes must be 1 or more. Received: {given} in {args.batching_parameters_file}")
     for name in (*names, "max_padded_bytes"):
         if getattr(args, name) is not None:
             given[name] = getattr(args, name)
-    return BatchingOptions(enabled=not args.no_batching, **given)
+    return BatchingOptions(enabled=not args.no_batching, **given), ignored
 
 
 def _read_parameters(path):

@@ -154,7 +154,7 @@ class Server:
         logs.info("stopping", queued_rows=self.batcher.size)
         finished = self.grpc.stop(grace)
         if self.rest:
-            self.rest.stop()
+            self.rest.stop(grace)
         finished.wait()
         self.batcher.stop()
         self.versions.stop()

@@ -121,7 +121,15 @@ def _tensor(name, value, dtype):
 
 
 def _bytes(item):
-    return base64.b64decode(item["b64"], validate=True) if isinstance(item, dict) else item.encode()
+    if not isinstance(item, dict):
+        return item.encode()
+    # Padding may be missing but not wrong, and blanks may stand anywhere: so reads the library of TensorFlow Serving.
+    text = "".join(item["b64"].split())
+    data = text.rstrip("=")
+    missing = "=" * (-len(data) % 4)
+    if text != data and text != data + missing:
+        raise binascii.Error
+    return base64.b64decode(data + missing, validate=True)
 
 
 def _integer(item):

@@ -1,6 +1,7 @@
 """Every file of export/deploy against the schema of who reads it."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from export import server
 from export.serving import metrics, protoset
+from export.serving.app import Server, ServerOptions
 from export.serving.schemas import BatchingParameters, MonitoringConfig
+from tests.export.tiny import Echo
 
 DEPLOY = Path(server.__file__).parent / "deploy"
 MOUNTED = {"/config/models.config", "/config/batching.config", "/config/monitoring.config"}
@@ -50,12 +53,32 @@ def test_batching_config():
 
 
 def test_batching_config_is_taken_by_the_embedded_server():
-    options = server._batching(server_arguments("--batching-parameters-file", str(DEPLOY / "batching.config")))
+    options, ignored = server._batching(server_arguments("--batching-parameters-file", str(DEPLOY / "batching.config")))
+    assert ignored == []
     assert (options.max_batch_size, options.max_enqueued_batches, options.num_batch_threads) == (32, 8, 2)
-    options = server._batching(
+    options, _ = server._batching(
         server_arguments("--batching-parameters-file", str(DEPLOY / "batching.config"), "--max-batch-size", "4")
     )
     assert options.max_batch_size == 4
+
+
+FIELDS = """
+max_batch_size { value: 8 }
+allowed_batch_sizes: 4
+allowed_batch_sizes: 8
+enable_large_batch_splitting { value: true }
+max_execution_batch_size { value: 4 }
+pad_variable_length_inputs: true
+"""
+
+
+def test_fields_of_a_stock_server_are_read_and_told_where_they_have_no_effect(tmp_path):
+    (tmp_path / "batching.config").write_text(FIELDS)
+    options, ignored = server._batching(
+        server_arguments("--batching-parameters-file", str(tmp_path / "batching.config"))
+    )
+    assert options.max_batch_size == 8
+    assert ignored == ["allowed_batch_sizes", "enable_large_batch_splitting", "max_execution_batch_size"]
 
 
 def server_arguments(*arguments):
@@ -100,6 +123,22 @@ def test_docker_compose():
         assert source.startswith("${") or (DEPLOY / source).is_file()
     assert all(port.startswith("127.0.0.1:") for port in serving["ports"])
     assert serving["healthcheck"]["test"][0] == "CMD"
+
+
+@pytest.mark.parametrize(("stable", "healthy"), [(1, True), (2, False), (None, False)])
+def test_the_health_check_is_that_of_the_labelled_version(tmp_path, stable, healthy):
+    """The command of docker-compose.yml itself: against a server that answers, whatever else it has."""
+    (compose,) = _yaml("docker-compose.yml")
+    kind, *command = compose["services"]["serving"]["healthcheck"]["test"]
+    assert (kind, command[-1].count("8501")) == ("CMD", 1)
+    Echo(1).save(tmp_path / "cman" / "1")
+    labels = {} if stable is None else {"stable": stable}
+    running = Server(ServerOptions(tmp_path / "cman", port=0, rest_port=0, labels=labels))
+    running.start()
+    command[-1] = command[-1].replace("8501", str(running.rest_port))
+    done = subprocess.run(command, timeout=20, stderr=subprocess.DEVNULL)
+    running.stop(5)
+    assert (done.returncode == 0) is healthy
 
 
 def test_kubernetes():

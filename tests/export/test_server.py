@@ -93,6 +93,9 @@ def test_model_status(asker):
     (status,) = asker.status()
     assert (status.version, status.state, status.status.error_code) == (1, status.AVAILABLE, 0)
     assert len(asker.status(version=1)) == 1
+    # A label is ignored here, whether there is one of that name or not.
+    assert [status.version for status in asker.status(label="stable")] == [1]
+    assert [status.version for status in asker.status(label="other")] == [1]
     assert code(asker.status, version=9) == Code.NOT_FOUND
     assert code(asker.status, model="other") == Code.NOT_FOUND
     assert code(asker.models.GetModelStatus, get_model_status_pb2.GetModelStatusRequest()) == Code.INVALID_ARGUMENT
@@ -147,12 +150,22 @@ def test_rest_takes_base64_and_a_signature_and_leaves_a_lone_output_unnamed(aske
 
 
 @pytest.mark.parametrize(
+    ("text", "upper"),
+    [("YWI", "AB"), ("YWI=", "AB"), ("YQ", "A"), ("YQ==", "A"), ("YW Jj\n", "ABC"), ("", "")]
+    + [(bad, None) for bad in ("Y", "YQ=", "YWJj=", "YWI==", "Y=WI", "YW*j", "é")],
+)
+def test_base64_may_lack_its_padding_but_not_be_wrong(asker, text, upper):
+    status, body = asker.http("/v1/models/cman:predict", {"signature_name": "picky", "instances": [{"b64": text}]})
+    assert status == (400 if upper is None else 200)
+    assert upper is None or json.loads(body) == {"predictions": [upper]}
+
+
+@pytest.mark.parametrize(
     ("path", "body", "expected"),
     [
         ("cman:predict", b"", 400),
         ("cman:predict", b"{", 400),
         ("cman:predict", b"[]", 400),
-        ("cman:predict", b'{"instances": ["\xff"]}', 400),
         ("cman:predict", {}, 400),
         ("cman:predict", {"instances": []}, 400),
         ("cman:predict", {"instances": "a"}, 400),
@@ -179,9 +192,10 @@ def test_a_wrong_rest_request_gets_its_code(asker, path, body, expected):
 
 
 def test_rest_status_and_metadata_have_the_shape_of_tensorflow_serving(asker):
-    _, text = asker.http("/v1/models/cman")
     expected = {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
-    assert json.loads(text) == {"model_version_status": [expected]}
+    for path in ("", "/versions/1", "/labels/stable", "/labels/other"):
+        status, text = asker.http(f"/v1/models/cman{path}")
+        assert (status, json.loads(text)) == (200, {"model_version_status": [expected]})
     _, text = asker.http("/v1/models/cman/metadata")
     value = json.loads(text)
     assert value["model_spec"] == {"name": "cman", "signature_name": "", "version": "1"}
@@ -246,6 +260,11 @@ def test_counters_have_the_names_of_tensorflow_serving(embedded):
     embedded.predict(["a"])
     _wrong(embedded, lambda r: r.inputs.clear())
     eventually(lambda: (count("OK"), count("INVALID_ARGUMENT")) == (before[0] + 1, before[1] + 1))
+
+
+def test_rest_bodies_must_be_utf8(embedded):
+    # The JSON library of TensorFlow Serving lets such a byte through to the model.
+    assert embedded.http("/v1/models/cman:predict", b'{"instances": ["\xff"]}')[0] == 400
 
 
 def test_a_path_that_is_not_served(embedded):
