@@ -142,6 +142,7 @@ class Server:
         self.versions.start()
         if not self.versions.available():
             logs.warning("no_version", folder=str(self.options.folder))
+        self.predictor.rehearse()
         self.grpc.start()
         if self.rest:
             self.rest.start()
