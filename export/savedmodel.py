@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import sys
 from pathlib import Path
 
@@ -34,10 +36,14 @@ def command(argv):
     )
     parser.add_argument(
         "--max-f1-drop",
-        type=float,
+        type=_points,
         metavar="X",
         default=0.2,
-        help="refuse --quantize if it costs more points of F1 on the run's dev or test sentences (default: 0.2)",
+        help="refuse --quantize if it costs more points of F1 on the run's dev or test sentences; none: do not measure "
+        "(default: 0.2)",
+    )
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="folder with copies of the public corpora, to measure on (default: the run's)"
     )
     cli.add_config_options(parser, sections=("decoding",))
     args = cli.parse(parser, argv)
@@ -45,8 +51,6 @@ def command(argv):
     for name, limit in limits.items():
         if not 0 < limit < 2**20:
             raise InputError(f"`--{name.replace('_', '-')}` must be from 1 to {2**20 - 1}. Received: {limit}")
-    if not 0 <= args.max_f1_drop <= 100:
-        raise InputError(f"`--max-f1-drop` must be from 0 to 100 points. Received: {args.max_f1_drop}")
 
     from cman_tf.training.run import Run
 
@@ -58,6 +62,7 @@ def command(argv):
         overrides=cli.overrides(args),
         quantize=args.quantize,
         max_f1_drop=args.max_f1_drop,
+        data_dir=args.data_dir,
         **limits,
     )
     print(path)
@@ -68,7 +73,17 @@ def command(argv):
     print(f"operations beyond core TensorFlow: {', '.join(about['operations']['beyond_core']) or 'none'}")
 
 
-def export(run, model_dir, *, version=None, overrides=None, quantize=None, max_f1_drop=0.2, **limits):
+def _points(text):
+    """Points of F1, or None for `none`."""
+    if text == "none":
+        return None
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) <= 100:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"must be from 0 to 100 points, or none, not {text!r}")
+
+
+def export(run, model_dir, *, version=None, overrides=None, quantize=None, max_f1_drop=0.2, data_dir=None, **limits):
     """Write a run as a version of a model folder.
 
     Args:
@@ -77,7 +92,8 @@ def export(run, model_dir, *, version=None, overrides=None, quantize=None, max_f
         version: int or None. Default: the number after the last one.
         overrides: dict of dotted config fields, for other decoding.
         quantize: `"float16"`, `"int8"` or None, see `export.quantize`.
-        max_f1_drop: float. Points of F1 that this may cost.
+        max_f1_drop: float or None. Points of F1 that this may cost; None: whatever it costs, which is not measured.
+        data_dir: str or None. Where the corpus is that it is measured on. Default: where the run says.
         limits: `max_entities`, `max_relations`, `max_tokens` of `Signatures`.
 
     Returns:
@@ -85,7 +101,7 @@ def export(run, model_dir, *, version=None, overrides=None, quantize=None, max_f
 
     Raises:
         InputError: the version is taken, the folder cannot be written, an operation is one that a stock server cannot
-            run, or quantising costs too much.
+            run, or quantising costs too much or cannot be measured.
     """
     import tensorflow as tf
 
@@ -93,7 +109,7 @@ def export(run, model_dir, *, version=None, overrides=None, quantize=None, max_f
     from export.operations import beyond_core, operations
     from export.signatures import Signatures
     from export.versions import new_version
-    from export.warmup import write_warmup
+    from export.warmup import sizes, write_warmup
 
     with new_version(model_dir, version) as made:
         predictor = run.predictor(overrides)
@@ -101,7 +117,7 @@ def export(run, model_dir, *, version=None, overrides=None, quantize=None, max_f
         if quantize:
             from export.quantize import measured
 
-            about["quantize"] = measured(run, predictor, quantize, max_f1_drop)
+            about["quantize"] = measured(run, predictor, quantize, max_f1_drop, data_dir)
         signatures = Signatures(predictor.extractor, predictor.schema, **limits)
         try:
             save(signatures, made.folder)
@@ -109,7 +125,7 @@ def export(run, model_dir, *, version=None, overrides=None, quantize=None, max_f
             raise InputError(f"A model folder must be writable. Received: {model_dir} ({error.message})") from None
         names = operations(made.folder)
         about["operations"] = {"count": len(names), "beyond_core": beyond_core(names)}
-        write_warmup(made.folder, Path(model_dir).resolve().name)
+        write_warmup(made.folder, Path(model_dir).resolve().name, sizes(signatures.max_tokens))
         write_card(made.folder, run, predictor.schema, predictor.config, **about)
     return made.path, about
 

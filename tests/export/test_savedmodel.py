@@ -146,6 +146,8 @@ def refused(capsys):
         (["--version", "0"], "--version"),
         (["--version", "-3"], "--version"),
         (["--max-f1-drop", "nan"], "--max-f1-drop"),
+        (["--max-f1-drop", "101"], "--max-f1-drop"),
+        (["--max-f1-drop", "much"], "--max-f1-drop"),
         (["--quantize", "int4"], "int4"),
         (["--quantise", "int8"], "--quantize"),
     ],
