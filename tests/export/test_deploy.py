@@ -1,9 +1,14 @@
 """Every file of export/deploy against the schema of who reads it."""
 
+import copy
+import functools
+import json
+import operator
 import re
 import subprocess
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from google.protobuf import text_format
@@ -34,6 +39,44 @@ def _parse(name, message):
 
 def _yaml(name):
     return list(yaml.safe_load_all((DEPLOY / name).read_text()))
+
+
+# File and the schema of who reads it.
+SCHEMAS = {"docker-compose.yml": "compose", "kubernetes.yaml": "kubernetes", "prometheus.yml": "prometheus"}
+
+
+def _mistakes(name, documents):
+    schema = json.loads((Path(__file__).parent / "schemas" / f"{SCHEMAS[name]}.json").read_text())
+    jsonschema.Draft7Validator.check_schema(schema)
+    validator = jsonschema.Draft7Validator(schema)
+    return [error for document in documents for error in validator.iter_errors(document)]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_yaml_files_keep_their_schemas(name):
+    assert _mistakes(name, _yaml(name)) == []
+
+
+def _keys(value, path=()):
+    """`(path, key)` of every key in nested dicts and lists."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        if isinstance(value, dict):
+            yield path, key
+        yield from _keys(inner, (*path, key))
+
+
+# What these hold is named by a person: any key is right there.
+FREE = {"services", "labels", "annotations", "matchLabels", "selector", "depends_on"}
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_key_that_is_misspelt_anywhere_is_noticed(name):
+    documents = _yaml(name)
+    for path, key in list(_keys(documents)):
+        changed = copy.deepcopy(documents)
+        place = functools.reduce(operator.getitem, path, changed)
+        place[f"{key[:-1]}x"] = place.pop(key)
+        assert _mistakes(name, changed) or path[-1] in FREE, (path, key)
 
 
 def test_models_config_labels_versions_that_are_loaded():
