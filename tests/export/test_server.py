@@ -8,29 +8,18 @@ import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
-from export.serving.app import Server, ServerOptions
-from tests.export.serving import Asker, code, eventually, running_stock, stock_server
+from tests.export.serving import SERVERS, code, eventually, running
 from tests.export.tiny import Echo
 
 Code = grpc.StatusCode
-NO_STOCK = "no tensorflow_model_server: not on the PATH, and TENSORFLOW_MODEL_SERVER does not name one"
 
 
-@pytest.fixture(
-    scope="module",
-    params=["embedded", pytest.param("stock", marks=pytest.mark.skipif(stock_server() is None, reason=NO_STOCK))],
-)
+@pytest.fixture(scope="module", params=SERVERS)
 def asker(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "cman"
     Echo(1).save(folder / "1")
-    if request.param == "stock":
-        with running_stock(folder) as ports:
-            yield Asker(*ports)
-        return
-    server = Server(ServerOptions(folder, port=0, rest_port=0, labels={"stable": 1, "next": 2}, poll_seconds=0.1))
-    server.start()
-    yield Asker(server.port, server.rest_port)
-    server.stop(5)
+    with running(request.param, folder, labels={"stable": 1, "next": 2}, poll_seconds=0.1) as asker:
+        yield asker
 
 
 def test_predict_answers_every_row_with_the_model_spec(asker):
