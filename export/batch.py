@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+from pathlib import Path
 
 from cman_tf import cli
 from cman_tf.errors import InputError
@@ -14,6 +15,7 @@ RUNNERS = ("DirectRunner", "FlinkRunner", "SparkRunner", "DataflowRunner")
 
 
 def command(argv):
+    from export.check import version_folder
     from export.serving.options import positive, whole
 
     parser = cli.parser(
@@ -51,7 +53,17 @@ def command(argv):
     args = cli.parse(parser, argv)
 
     with contextlib.nullcontext() if args.verbose else _quiet():
-        counts = _extract(args)
+        counts = extract(
+            version_folder(args.model, args.version),
+            args.input,
+            args.output,
+            overwrite=args.overwrite,
+            shards=args.shards,
+            batch_size=args.batch_size,
+            threads=args.threads,
+            runner=args.runner,
+            beam_options=args.beam_option,
+        )
     for name, count in counts.items():
         print(f"{name:<10} {count:>12,}")
 
@@ -67,17 +79,45 @@ def _quiet():
         logging.disable(before)
 
 
-def _extract(args):
+def extract(
+    model,
+    pattern,
+    prefix,
+    *,
+    overwrite=False,
+    shards=0,
+    batch_size=32,
+    threads=None,
+    runner="DirectRunner",
+    beam_options=(),
+):
+    """Answer the sentences of files.
+
+    Args:
+        model: str or path. A version's folder, at the same place on every worker.
+        pattern: str. Glob of input files.
+        prefix: str. Beginning of the output files' paths.
+        overwrite: bool. Whether files of an earlier output are removed first.
+        shards: int. Output files; 0 leaves it to the runner.
+        batch_size: int. Sentences computed together at most.
+        threads: int or None. Threads within one operation. Default: all processors.
+        runner: str, one of `RUNNERS`.
+        beam_options: sequence of str, `NAME=VALUE` of Beam or the runner.
+
+    Returns:
+        dict of `export.offline.pipeline.COUNTERS` to int.
+
+    Raises:
+        InputError: Beam is not installed, an option or path is wrong, an output is there, or the job fails.
+    """
     optional("apache_beam", "beam")
-    from export.check import version_folder
     from export.offline.handler import ExtractionHandler
     from export.offline.shards import input_files, make_way
 
-    model = version_folder(args.model, args.version).resolve()
-    options = _options(args.runner, args.beam_option)
-    make_way(args.output, input_files(args.input), args.overwrite)
-    handler = ExtractionHandler(model, args.batch_size, args.threads)
-    return _run(options, args.input, handler, args.output, args.shards)
+    options = _options(runner, beam_options)
+    make_way(prefix, input_files(pattern), overwrite)
+    handler = ExtractionHandler(Path(model).resolve(), batch_size, threads)
+    return _run(options, pattern, handler, prefix, shards)
 
 
 def _options(runner, given):
