@@ -215,7 +215,7 @@ def _predictor(run, about, problems, fingerprint):
     if about.get("quantize"):
         from export.quantize import quantize
 
-        quantize(predictor.model, about["quantize"]["kind"])
+        quantize(predictor.model, about["quantize"]["kind"], predictor.extractor.encoders)
     return predictor
 
 

@@ -1,4 +1,4 @@
-"""Word vectors in fewer bits: in an export they are most of the bytes, and no gradient needs their last digits."""
+"""Tables in fewer bits: in an export they are most of the bytes, and no gradient needs their last digits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from cman_tf.errors import InputError
+from export.encoder_tables import smaller
 
 
-def quantize(model, kind):
-    """Make a model's word tables smaller, in place.
+def quantize(model, kind, encoders=None):
+    """Make the tables of words of a model, and of word pieces of its encoders, smaller, in place.
 
     float16 keeps the vectors in half precision; int8 keeps a byte for each number and one scale for each word. The
     rest of the network is as it was: its matrices are small, and TensorFlow multiplies float32 faster on a CPU.
@@ -19,10 +20,22 @@ def quantize(model, kind):
     Args:
         model: `Cman`.
         kind: `"float16"` or `"int8"`.
+        encoders: `Encoders` or None.
 
     Returns:
         `(before, after)`: bytes of the tables.
     """
+    sizes = [_quantize_words(model, kind)]
+    for encoder in encoders.encoders if encoders else ():
+        module = smaller(encoder.module, lambda table: _stored(table, kind, "pieces"))
+        if module is not None:
+            encoder.module = module
+            sizes.append((module.before, module.after))
+    before, after = (sum(size) for size in zip(*sizes))
+    return before, after
+
+
+def _quantize_words(model, kind):
     layer = model.token_embedding.get_layer("word_embedding")
     tables = {name: getattr(layer, name) for name in ("trained", "fixed") if hasattr(layer, name)}
     stored = {name: _stored(table.numpy(), kind, name) for name, table in tables.items()}
@@ -91,13 +104,13 @@ def measured(run, predictor, kind, max_f1_drop, data_dir=None):
 
 
 def _quantized(predictor, kind):
-    return dict(zip(("before", "after"), quantize(predictor.model, kind)))
+    return dict(zip(("before", "after"), quantize(predictor.model, kind, predictor.extractor.encoders)))
 
 
 def summary(report):
     """What `measured` returned, in words."""
     kind, size = report["kind"], report["table_bytes"]
-    lines = [f"{kind}: word tables {size['before']:,} -> {size['after']:,} bytes"]
+    lines = [f"{kind}: tables of words {size['before']:,} -> {size['after']:,} bytes"]
     if report["split"] is None:
         return "\n".join([*lines, f"{kind}: the change in F1 was not measured"])
     old, new = report["f1"]["before"], report["f1"]["after"]

@@ -32,7 +32,9 @@ def command(argv):
             f"--max-{name}", type=int, metavar="N", default=default, help=f"{what} (default: {default})"
         )
     parser.add_argument(
-        "--quantize", choices=("float16", "int8"), help="store the word vectors in fewer bits (default: no)"
+        "--quantize",
+        choices=("float16", "int8"),
+        help="store the vectors of words and word pieces in fewer bits (default: no)",
     )
     parser.add_argument(
         "--max-f1-drop",

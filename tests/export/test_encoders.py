@@ -10,10 +10,13 @@ from cman_tf import cli
 from cman_tf import config as configs
 from cman_tf.data import formats
 from cman_tf.encoders import convert
+from cman_tf.encoders.contextual import load_encoder
 from cman_tf.training import workflow
+from export import encoder_tables
 from export.card import read_card
 from export.check import check
 from export.operations import beyond_core, operations
+from export.quantize import _stored
 from export.savedmodel import export
 from tests.conftest import TINY, TINY_WITHOUT_BILSTM
 from tests.encoders import tiny
@@ -42,6 +45,35 @@ def modules(tmp_path_factory):
 @pytest.mark.parametrize("kind", BEYOND_CORE)
 def test_each_kind_is_known_to_run_on_a_stock_server(modules, kind):
     assert beyond_core(operations(modules[kind])) == BEYOND_CORE[kind]
+
+
+@pytest.mark.parametrize(("kind", "form", "bound"), [("bert", "int8", 0.1), ("mpnet", "float16", 0.01)])
+def test_a_table_of_word_pieces_in_fewer_bits_gives_nearly_the_same(modules, tmp_path, monkeypatch, kind, form, bound):
+    monkeypatch.setattr(encoder_tables, "LARGE", 4 * 25 * tiny.HIDDEN)
+    encoder = load_encoder(modules[kind])
+    tokens = tf.constant([["Ana", "lives", "in", "Oslo"], ["zzz", "", "", ""]])
+    before = encoder(tokens).numpy()
+    module = encoder_tables.smaller(encoder.module, lambda table: _stored(table, form, "pieces"))
+    ((rows, *_),) = module.tables.values()
+    assert rows.dtype == form
+    assert module.after < module.before
+    after = module(tokens).numpy()
+    # Nearly, and not a comparison of a table with itself.
+    assert 0 < np.abs(after - before).max() < bound
+    function = tf.function(lambda tokens: {"vectors": module(tokens)}, [tf.TensorSpec([None, None], tf.string)])
+    holder = tf.Module()
+    holder.module = module
+    tf.saved_model.save(holder, str(tmp_path), signatures=function.get_concrete_function())
+    loaded = tf.saved_model.load(str(tmp_path)).signatures["serving_default"](tokens=tokens)["vectors"]
+    np.testing.assert_allclose(loaded, after, atol=1e-6)
+    stored = tf.train.load_checkpoint(str(tmp_path / "variables" / "variables")).get_variable_to_shape_map()
+    assert sum(shape == list(rows.shape) for shape in stored.values()) == 1
+
+
+@pytest.mark.parametrize("kind", ["flair", "elmo"])
+def test_an_encoder_without_such_a_table_stays_as_it_is(modules, monkeypatch, kind):
+    monkeypatch.setattr(encoder_tables, "LARGE", 0)
+    assert encoder_tables.smaller(load_encoder(modules[kind]).module, lambda table: _stored(table, "int8", "x")) is None
 
 
 def test_a_run_with_all_kinds_of_encoders_is_exported_whole_and_answers(modules, tmp_path, documents):

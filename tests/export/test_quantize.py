@@ -79,6 +79,7 @@ def scored(monkeypatch, documents):
 class Holder:
     def __init__(self):
         self.model = Model(4)
+        self.extractor = SimpleNamespace(encoders=None)
 
 
 def test_a_loss_within_the_bound_is_reported(scored, tmp_path):
