@@ -52,6 +52,7 @@ def command(argv):
     )
     args = cli.parse(parser, argv)
 
+    optional("apache_beam", "beam")
     with contextlib.nullcontext() if args.verbose else _quiet():
         counts = extract(
             version_folder(args.model, args.version),
@@ -108,9 +109,8 @@ def extract(
         dict of `export.offline.pipeline.COUNTERS` to int.
 
     Raises:
-        InputError: Beam is not installed, an option or path is wrong, an output is there, or the job fails.
+        InputError: an option or path is wrong, an output is there, or the job fails.
     """
-    optional("apache_beam", "beam")
     from export.offline.handler import ExtractionHandler
     from export.offline.shards import input_files, make_way
 

@@ -24,8 +24,8 @@ from tests.encoders.test_runs import write
 
 # What each kind needs of tensorflow-text.
 BEYOND_CORE = {
-    "bert": ["FastWordpieceTokenizeWithOffsets", "NormalizeUTF8"],
-    "mpnet": ["FastWordpieceTokenizeWithOffsets", "NormalizeUTF8"],
+    "bert": ["FastBertNormalize", "FastWordpieceTokenizeWithOffsets", "NormalizeUTF8"],
+    "mpnet": ["FastBertNormalize", "FastWordpieceTokenizeWithOffsets", "NormalizeUTF8"],
     "flair": [],
     "elmo": [],
 }
