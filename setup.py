@@ -10,6 +10,7 @@ SPACY = [
     "typer-slim<0.20",
 ]
 FRAMES = ["pandas>=2.0,<4", "networkx>=3.0,<4", "scipy>=1.9,<2"]  # networkx lays out large graphs with scipy
+BEAM = ["apache-beam>=2.59,<2.78"]  # the oldest and the newest tried; protobuf 4, from below, suits them
 NOTEBOOKS = [
     "ipykernel>=6,<8",
     "ipywidgets>=8,<9",  # without it tqdm warns
@@ -65,14 +66,16 @@ setup(
     extras_require={
         "convert": ["safetensors>=0.4,<1"],
         "spacy": SPACY,
-        "beam": ["apache-beam>=2.59,<2.78"],  # the oldest and the newest tried; protobuf 4, from above, suits them
+        "beam": BEAM,
         "frames": FRAMES,
         "notebooks": NOTEBOOKS,
         "docs": DOCS,
         "dev": [
             *SPACY,
             *FRAMES,
+            *BEAM,
             "hypothesis>=6.100,<7",
+            "jsonschema>=4,<5",
             "mypy>=1.11,<3",
             "pytest>=8,<9",  # from pytest 9 on the groups of pytest-xdist 3.8 do nothing
             "pytest-xdist>=3.5,<4",

@@ -22,6 +22,16 @@ def conll04(split, data_dir=None):
     Raises:
         InputError: what `cman_tf.data.corpora.load` raises.
     """
-    if not data_dir and not os.environ.get("CMAN_TF_DATA") and BESIDE.is_dir():
-        data_dir = str(BESIDE)
-    return corpora.load("conll04", data_dir=data_dir, splits=(split,)).splits[split]
+    return corpora.load("conll04", data_dir=_place(data_dir), splits=(split,)).splits[split]
+
+
+def sentences(data_dir=None):
+    """Texts of all sentences of CoNLL04 and ADE, a list of str; `data_dir` as for `conll04`."""
+    # What is annotated twice in ADE matters to nobody who reads the texts alone.
+    loaded = (corpora.load(name, data_dir=_place(data_dir), overlap=None) for name in ("conll04", "ade"))
+    return [document.text for corpus in loaded for part in corpus.splits.values() for document in part]
+
+
+def _place(data_dir):
+    beside = not data_dir and not os.environ.get("CMAN_TF_DATA") and BESIDE.is_dir()
+    return str(BESIDE) if beside else data_dir

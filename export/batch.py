@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cman_tf import cli
@@ -22,6 +22,7 @@ RUNNERS = ("DirectRunner", "FlinkRunner", "SparkRunner", "DataflowRunner")
 
 
 def command(argv: list[str]) -> None:
+    from export.check import version_folder
     from export.serving.options import positive, whole
 
     parser = cli.parser(
@@ -60,8 +61,19 @@ def command(argv: list[str]) -> None:
     )
     args = cli.parse(parser, argv)
 
+    optional("apache_beam", "beam")
     with contextlib.nullcontext() if args.verbose else _quiet():
-        counts = _extract(args)
+        counts = extract(
+            version_folder(args.model, args.version),
+            args.input,
+            args.output,
+            overwrite=args.overwrite,
+            shards=args.shards,
+            batch_size=args.batch_size,
+            threads=args.threads,
+            runner=args.runner,
+            beam_options=args.beam_option,
+        )
     for name, count in counts.items():
         print(f"{name:<10} {count:>12,}")
 
@@ -77,17 +89,44 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _extract(args: argparse.Namespace) -> dict[str, int]:
-    optional("apache_beam", "beam")
-    from export.check import version_folder
+def extract(
+    model: str | Path,
+    pattern: str,
+    prefix: str,
+    *,
+    overwrite: bool = False,
+    shards: int = 0,
+    batch_size: int = 32,
+    threads: int | None = None,
+    runner: str = "DirectRunner",
+    beam_options: Sequence[str] = (),
+) -> dict[str, int]:
+    """Answer the sentences of files.
+
+    Args:
+        model: str or path. A version's folder, at the same place on every worker.
+        pattern: str. Glob of input files.
+        prefix: str. Beginning of the output files' paths.
+        overwrite: bool. Whether files of an earlier output are removed first.
+        shards: int. Output files; 0 leaves it to the runner.
+        batch_size: int. Sentences computed together at most.
+        threads: int or None. Threads within one operation. Default: all processors.
+        runner: str, one of `RUNNERS`.
+        beam_options: sequence of str, `NAME=VALUE` of Beam or the runner.
+
+    Returns:
+        dict of `export.offline.pipeline.COUNTERS` to int.
+
+    Raises:
+        InputError: an option or path is wrong, an output is there, or the job fails.
+    """
     from export.offline.handler import ExtractionHandler
     from export.offline.shards import input_files, make_way
 
-    model = version_folder(args.model, args.version).resolve()
-    options = _options(args.runner, args.beam_option)
-    make_way(args.output, input_files(args.input), args.overwrite)
-    handler = ExtractionHandler(model, args.batch_size, args.threads)
-    return _run(options, args.input, handler, args.output, args.shards)
+    options = _options(runner, beam_options)
+    make_way(prefix, input_files(pattern), overwrite)
+    handler = ExtractionHandler(Path(model).resolve(), batch_size, threads)
+    return _run(options, pattern, handler, prefix, shards)
 
 
 def _options(runner: str, given: Sequence[str]) -> PipelineOptions:

@@ -226,7 +226,7 @@ def _predictor(
     if about.get("quantize"):
         from export.quantize import quantize
 
-        quantize(predictor.model, about["quantize"]["kind"])
+        quantize(predictor.model, about["quantize"]["kind"], predictor.extractor.encoders)
     return predictor
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,14 +37,20 @@ def command(argv: list[str]) -> None:
             f"--max-{name}", type=int, metavar="N", default=default, help=f"{what} (default: {default})"
         )
     parser.add_argument(
-        "--quantize", choices=("float16", "int8"), help="store the word vectors in fewer bits (default: no)"
+        "--quantize",
+        choices=("float16", "int8"),
+        help="store the vectors of words and word pieces in fewer bits (default: no)",
     )
     parser.add_argument(
         "--max-f1-drop",
-        type=float,
+        type=_points,
         metavar="X",
         default=0.2,
-        help="refuse --quantize if it costs more points of F1 on the run's dev or test sentences (default: 0.2)",
+        help="refuse --quantize if it costs more points of F1 on the run's dev or test sentences; none: do not measure "
+        "(default: 0.2)",
+    )
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="folder with copies of the public corpora, to measure on (default: the run's)"
     )
     cli.add_config_options(parser, sections=("decoding",))
     args = cli.parse(parser, argv)
@@ -50,8 +58,6 @@ def command(argv: list[str]) -> None:
     for name, limit in limits.items():
         if not 0 < limit < 2**20:
             raise InputError(f"`--{name.replace('_', '-')}` must be from 1 to {2**20 - 1}. Received: {limit}")
-    if not 0 <= args.max_f1_drop <= 100:
-        raise InputError(f"`--max-f1-drop` must be from 0 to 100 points. Received: {args.max_f1_drop}")
 
     from cman_tf.training.run import Run
 
@@ -63,6 +69,7 @@ def command(argv: list[str]) -> None:
         overrides=cli.overrides(args),
         quantize=args.quantize,
         max_f1_drop=args.max_f1_drop,
+        data_dir=args.data_dir,
         **limits,
     )
     print(path)
@@ -73,6 +80,16 @@ def command(argv: list[str]) -> None:
     print(f"operations beyond core TensorFlow: {', '.join(about['operations']['beyond_core']) or 'none'}")
 
 
+def _points(text: str) -> float | None:
+    """Points of F1, or None for `none`."""
+    if text == "none":
+        return None
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) <= 100:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"must be from 0 to 100 points, or none, not {text!r}")
+
+
 def export(
     run: Run,
     model_dir: str | Path,
@@ -80,7 +97,8 @@ def export(
     version: int | None = None,
     overrides: dict[str, Any] | None = None,
     quantize: str | None = None,
-    max_f1_drop: float = 0.2,
+    max_f1_drop: float | None = 0.2,
+    data_dir: str | None = None,
     **limits: int,
 ) -> tuple[Path, dict[str, Any]]:
     """Write a run as a version of a model folder.
@@ -91,7 +109,8 @@ def export(
         version: int or None. Default: the number after the last one.
         overrides: dict of dotted config fields, for other decoding.
         quantize: `"float16"`, `"int8"` or None, see `export.quantize`.
-        max_f1_drop: float. Points of F1 that this may cost.
+        max_f1_drop: float or None. Points of F1 that this may cost; None: whatever it costs, which is not measured.
+        data_dir: str or None. Where the corpus is that it is measured on. Default: where the run says.
         limits: `max_entities`, `max_relations`, `max_tokens` of `Signatures`.
 
     Returns:
@@ -99,7 +118,7 @@ def export(
 
     Raises:
         InputError: the version is taken, the folder cannot be written, an operation is one that a stock server cannot
-            run, or quantising costs too much.
+            run, or quantising costs too much or cannot be measured.
     """
     import tensorflow as tf
 
@@ -107,7 +126,7 @@ def export(
     from export.operations import beyond_core, operations
     from export.signatures import Signatures
     from export.versions import new_version
-    from export.warmup import write_warmup
+    from export.warmup import sizes, write_warmup
 
     with new_version(model_dir, version) as made:
         predictor = run.predictor(overrides)
@@ -115,7 +134,7 @@ def export(
         if quantize:
             from export.quantize import measured
 
-            about["quantize"] = measured(run, predictor, quantize, max_f1_drop)
+            about["quantize"] = measured(run, predictor, quantize, max_f1_drop, data_dir)
         signatures = Signatures(predictor.extractor, predictor.schema, **limits)
         try:
             save(signatures, made.folder)
@@ -123,7 +142,7 @@ def export(
             raise InputError(f"A model folder must be writable. Received: {model_dir} ({error.message})") from None
         names = operations(made.folder)
         about["operations"] = {"count": len(names), "beyond_core": beyond_core(names)}
-        write_warmup(made.folder, Path(model_dir).resolve().name)
+        write_warmup(made.folder, Path(model_dir).resolve().name, sizes(signatures.max_tokens))
         write_card(made.folder, run, predictor.schema, predictor.config, **about)
     return made.path, about  # type: ignore[return-value]
 

@@ -30,7 +30,7 @@ def command(argv: list[str]) -> None:
     _add_interface_options(parser)
     _add_batching_options(parser)
     args = cli.parse(parser, argv)
-    options = _options(args)
+    options, ignored = _options(args)
 
     from export.serving import logs
     from export.serving.app import Server
@@ -40,6 +40,8 @@ def command(argv: list[str]) -> None:
         signal.signal(number, lambda *_: stop.set())
     server = Server(options)
     logs.start(args.log_level)
+    if ignored:
+        logs.warning("ignored", file=args.batching_parameters_file, fields=ignored)
     server.start()
     stop.wait()
     server.stop(args.grace_seconds)
@@ -130,7 +132,8 @@ def _add_batching_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _options(args: argparse.Namespace) -> ServerOptions:
+def _options(args: argparse.Namespace) -> tuple[ServerOptions, list[str]]:
+    """`(ServerOptions, ignored)`, the latter names of the batching file's fields."""
     folder = Path(args.folder)
     if not folder.is_dir():
         raise InputError(f"MODEL_DIR must be a folder that holds numbered versions. Received: {folder}")
@@ -147,14 +150,15 @@ def _options(args: argparse.Namespace) -> ServerOptions:
 
     from export.serving.app import ServerOptions
 
-    return ServerOptions(
+    batching, ignored = _batching(args)
+    options = ServerOptions(
         folder=folder,
         model=args.model_name,
         host=args.host,
         port=args.port,
         rest_port=None if args.no_rest else args.rest_port,
         labels=dict(_label(text) for text in args.label),
-        batching=_batching(args),
+        batching=batching,
         poll_seconds=args.poll_seconds,
         max_message_bytes=args.max_message_bytes,
         max_row_bytes=args.max_row_bytes,
@@ -162,6 +166,7 @@ def _options(args: argparse.Namespace) -> ServerOptions:
         certificate=args.certificate,
         key=args.key,
     )
+    return options, ignored
 
 
 def _label(text: str) -> tuple[str, int]:
@@ -171,20 +176,24 @@ def _label(text: str) -> tuple[str, int]:
     return name, int(number)
 
 
-def _batching(args: argparse.Namespace) -> BatchingOptions:
+def _batching(args: argparse.Namespace) -> tuple[BatchingOptions, list[str]]:
     from export.serving.batching import BatchingOptions
 
-    given = {"num_batch_threads": max((os.cpu_count() or 1) // 2, 1)}
+    given: dict[str, int] = {"num_batch_threads": max((os.cpu_count() or 1) // 2, 1)}
+    ignored: list[str] = []
     names = ("max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads")
     if args.batching_parameters_file:
         parameters = _read_parameters(args.batching_parameters_file)
+        # Rows of different width are always padded here.
+        known = {*names, "pad_variable_length_inputs"}
+        ignored = [field.name for field, _ in parameters.ListFields() if field.name not in known]
         given.update({name: getattr(parameters, name).value for name in names if parameters.HasField(name)})
         if min(given[name] for name in names if name in given and name != "batch_timeout_micros") < 1:
             raise InputError(f"Batching sizes must be 1 or more. Received: {given} in {args.batching_parameters_file}")
     for name in (*names, "max_padded_bytes"):
         if getattr(args, name) is not None:
             given[name] = getattr(args, name)
-    return BatchingOptions(enabled=not args.no_batching, **given)
+    return BatchingOptions(enabled=not args.no_batching, **given), ignored
 
 
 def _read_parameters(path: str | Path) -> Any:

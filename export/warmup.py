@@ -14,8 +14,10 @@ from cman_tf.errors import InputError
 # Where TensorFlow Serving looks, under a version's folder.
 RECORDS = Path("assets.extra") / "tf_serving_warmup_requests"
 
-LENGTHS = (1, 8, 16, 32, 64, 128)
-BATCH_SIZES = (1, 8)
+LENGTHS = (1, 8, 16, 32, 64, 128, 256, 512)
+
+# A batch of long sentences is rare, takes seconds, and is cut short by a server's own limits.
+BATCH_SIZES = {64: (1, 8, 32), 128: (1, 8), 512: (1,)}
 
 _WORDS = "Ana Lima of Oslo met Bo Ek in Peru".split()
 
@@ -25,9 +27,17 @@ def sentence(length: int) -> str:
     return " ".join(_WORDS[position % len(_WORDS)] for position in range(length))
 
 
-def write_warmup(
-    path: str | Path, model_name: str, lengths: Sequence[int] = LENGTHS, batch_sizes: Sequence[int] = BATCH_SIZES
-) -> None:
+def sizes(max_tokens: int) -> list[tuple[int, int]]:
+    """`(length, batch size)` of each request: powers of two up to the longest sentence, large batches of short ones."""
+    lengths = sorted({min(length, max_tokens) for length in LENGTHS})
+    return [
+        (length, size)
+        for length in lengths
+        for size in next(s for longest, s in BATCH_SIZES.items() if length <= longest)
+    ]
+
+
+def write_warmup(path: str | Path, model_name: str, sizes: Sequence[tuple[int, int]]) -> None:
     """Write requests of several lengths and batch sizes for `serving_default` and `tokens`, and one for `scores`.
 
     A server compiles the graph of a signature when it is first asked, which takes seconds; new sizes take less.
@@ -35,15 +45,14 @@ def write_warmup(
     Args:
         path: str or path. A version's folder.
         model_name: str. Name under which the model is served.
-        lengths: sequence of int, tokens of a sentence.
-        batch_sizes: sequence of int.
+        sizes: sequence of `(int, int)`: tokens of a sentence, sentences.
     """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
     path = Path(path) / RECORDS
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as file:
-        for signature, name, rows in _questions(lengths, batch_sizes):
+        for signature, name, rows in _questions(sizes):
             request = predict_pb2.PredictRequest()
             request.model_spec.name = model_name
             request.model_spec.signature_name = signature
@@ -52,15 +61,14 @@ def write_warmup(
             file.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
 
 
-def _questions(lengths: Sequence[int], batch_sizes: Sequence[int]) -> Iterator[tuple[str, str, list[Any]]]:
+def _questions(sizes: Sequence[tuple[int, int]]) -> Iterator[tuple[str, str, list[Any]]]:
     """Yield `(signature, input, rows)`."""
-    sizes = [(length, size) for length in lengths for size in batch_sizes]
     for length, size in sizes:
         yield "serving_default", "text", [sentence(length)] * size
     for length, size in sizes:
         yield "tokens", "tokens", [sentence(length).split()] * size
     # Few ask for scores, with which a server would start later by as much again.
-    yield "scores", "tokens", [sentence(lengths[0]).split()]
+    yield "scores", "tokens", [sentence(sizes[0][0]).split()]
 
 
 def read_warmup(path: str | Path) -> list[tuple[str, dict[str, Any]]]:

@@ -142,19 +142,20 @@ class Server:
         self.versions.start()
         if not self.versions.available():
             logs.warning("no_version", folder=str(self.options.folder))
+        self.predictor.rehearse()
         self.grpc.start()
         if self.rest:
             self.rest.start()
         logs.info("listening", host=self.options.host, port=self.port, rest_port=self.rest_port)
 
-    def stop(self, grace: float | None) -> None:
+    def stop(self, grace: float) -> None:
         """Refuse what is new, finish what was taken (for at most `grace` seconds), and close."""
         self._stopping = True
         self._tell_health()
         logs.info("stopping", queued_rows=self.batcher.size)
         finished = self.grpc.stop(grace)
         if self.rest:
-            self.rest.stop()
+            self.rest.stop(grace)
         finished.wait()
         self.batcher.stop()
         self.versions.stop()

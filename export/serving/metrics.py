@@ -27,7 +27,7 @@ class Metrics:
         self._histograms: dict[str, tuple[Sequence[float], dict[Any, list[Any]]]] = {}
         self._gauges: dict[str, Callable[[], float]] = {}
 
-    def count(self, name: str, **labels: str) -> None:
+    def count(self, name: str, **labels: str | int) -> None:
         """Add one to a counter."""
         with self._lock:
             self._counters[name][tuple(labels.items())] += 1

@@ -143,7 +143,8 @@ class Remote:
             spec.version_label = self.label
         if document.tokens:
             spec.signature_name = "tokens"
-            request.inputs["tokens"].CopyFrom(tf.make_tensor_proto([document.tokens]))
+            # A stock server fills up a row that is batched with longer ones with the first element of its tensor.
+            request.inputs["tokens"].CopyFrom(tf.make_tensor_proto([["", *document.tokens]]))
         else:
             spec.signature_name = "serving_default"
             request.inputs["text"].CopyFrom(tf.make_tensor_proto([document.text]))

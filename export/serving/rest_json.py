@@ -129,7 +129,15 @@ def _tensor(name: str, value: Any, dtype: int) -> tensor_pb2.TensorProto:
 
 
 def _bytes(item: Any) -> bytes:
-    return base64.b64decode(item["b64"], validate=True) if isinstance(item, dict) else item.encode()
+    if not isinstance(item, dict):
+        return item.encode()
+    # Padding may be missing but not wrong, and blanks may stand anywhere: so reads the library of TensorFlow Serving.
+    text = "".join(item["b64"].split())
+    data = text.rstrip("=")
+    missing = "=" * (-len(data) % 4)
+    if text != data and text != data + missing:
+        raise binascii.Error
+    return base64.b64decode(data + missing, validate=True)
 
 
 def _integer(item: object) -> bool:

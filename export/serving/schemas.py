@@ -21,6 +21,9 @@ def _build() -> list[Any]:
     _add(batching, "thread_pool_name", 5, _FIELD.TYPE_MESSAGE, ".google.protobuf.StringValue")
     _add(batching, "allowed_batch_sizes", 6, _FIELD.TYPE_INT64, label=_FIELD.LABEL_REPEATED)
     _add(batching, "pad_variable_length_inputs", 7, _FIELD.TYPE_BOOL)
+    # By these names in text form; their numbers are not ours to know.
+    _add(batching, "enable_large_batch_splitting", 101, _FIELD.TYPE_MESSAGE, ".google.protobuf.BoolValue")
+    _add(batching, "max_execution_batch_size", 102, _FIELD.TYPE_MESSAGE, ".google.protobuf.Int64Value")
     prometheus = file.message_type.add(name="PrometheusConfig")
     _add(prometheus, "enable", 1, _FIELD.TYPE_BOOL)
     _add(prometheus, "path", 2, _FIELD.TYPE_STRING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,19 +113,24 @@ class Servable:
         Raises:
             ServingError, tf.errors.OpError: a record cannot be read or answered.
         """
-        path = self.path / WARMUP
-        if not path.exists():
-            return 0
         count = 0
-        for count, record in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), 1):
+        for count, request in enumerate(self.recorded(), 1):
             if count > MAX_WARMUP_RECORDS:
                 raise invalid(f"Number of warmup records exceeds the maximum ({MAX_WARMUP_RECORDS})")
+            signature, _, feeds = self.read(request)
+            self.run(signature, feeds)
+        return count
+
+    def recorded(self) -> Iterator[predict_pb2.PredictRequest]:
+        """Yield the `PredictRequest`s of the warm-up file, none without one."""
+        path = self.path / WARMUP
+        if not path.exists():
+            return
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
             log = prediction_log_pb2.PredictionLog.FromString(record)
             if not log.HasField("predict_log"):
                 raise ServingError(grpc.StatusCode.UNIMPLEMENTED, "Warm-up records must be of Predict requests")
-            signature, _, feeds = self.read(log.predict_log.request)
-            self.run(signature, feeds)
-        return count
+            yield log.predict_log.request
 
     def close(self) -> None:
         """Give its memory back; it cannot be asked again."""

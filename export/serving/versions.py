@@ -87,10 +87,13 @@ class Versions:
             return self._available()
 
     def status(self, spec: model_pb2.ModelSpec) -> list[ModelVersionStatus]:
-        """`ModelVersionStatus` of each version of a `ModelSpec`: all, or the one it names."""
+        """`ModelVersionStatus` of each version of a `ModelSpec`: all, or the one whose number it gives.
+
+        A label is ignored, even one that does not exist, as TensorFlow Serving ignores it.
+        """
         if spec.name != self.model:
             raise ServingError(grpc.StatusCode.NOT_FOUND, f"Could not find any versions of model {spec.name}")
-        number = self._number(spec)
+        number = spec.version.value if spec.HasField("version") else None
         with self._lock:
             chosen = [v for n, v in sorted(self._versions.items(), reverse=True) if number in (None, n)]
             if not chosen:

@@ -8,12 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import grpc
+import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
@@ -23,12 +25,42 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from export.serving.app import Server, ServerOptions
+
 ROOT = Path(__file__).parents[2]
 
 
 def stock_server():
     """Path of `tensorflow_model_server`, or None."""
     return os.environ.get("TENSORFLOW_MODEL_SERVER") or shutil.which("tensorflow_model_server")
+
+
+NO_STOCK = "no tensorflow_model_server: not on the PATH, and TENSORFLOW_MODEL_SERVER does not name one"
+
+# Parameters of a fixture that a test of both servers uses.
+SERVERS = ["embedded", pytest.param("stock", marks=pytest.mark.skipif(stock_server() is None, reason=NO_STOCK))]
+
+
+@contextlib.contextmanager
+def running(kind, folder, batching=False, **options):
+    """`Asker` of a server of a kind, one of `SERVERS`.
+
+    Args:
+        kind: str.
+        folder: path. Holds the versions.
+        batching: bool. Whether the stock server batches, with the file of `export/deploy`; the embedded one does.
+        options: of `ServerOptions`.
+    """
+    if kind == "stock":
+        with running_stock(folder, batching) as ports:
+            yield Asker(*ports)
+        return
+    server = Server(ServerOptions(folder, port=0, rest_port=0, **options))
+    server.start()
+    try:
+        yield Asker(server.port, server.rest_port)
+    finally:
+        server.stop(5)
 
 
 class Asker:
@@ -61,6 +93,8 @@ class Asker:
         request.model_spec.name = spec.get("model", "cman")
         if "version" in spec:
             request.model_spec.version.value = spec["version"]
+        if "label" in spec:
+            request.model_spec.version_label = spec["label"]
         return self.models.GetModelStatus(request, timeout=20).model_version_status
 
     def metadata(self, fields=("signature_def",), model="cman"):
@@ -106,6 +140,16 @@ def free_port():
         return found.getsockname()[1]
 
 
+def self_signed(key, certificate):
+    """Write a key and a certificate for `localhost`, PEM."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+        + ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)],
+        check=True,
+        capture_output=True,
+    )
+
+
 class Process:
     """`python -m export.server` as a process of its own."""
 
@@ -115,7 +159,7 @@ class Process:
             [*command, "--poll-seconds", "0.1", *options], cwd=ROOT, stderr=subprocess.PIPE, text=True
         )
         self.lines = []
-        self.port = self.rest_port = None
+        self.port = self.rest_port = self._reader = None
 
     def wait_for(self, event):
         """Read the log until a line of this event; the line."""
@@ -128,18 +172,34 @@ class Process:
                 return line
         raise AssertionError(f"the server ended before {event}: {self.lines}")
 
+    def read_on(self):
+        """Go on reading the log in the background: a full pipe would hold the server up."""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for text in self.process.stderr:
+            if text.endswith("\n"):  # a killed process may leave half a line
+                self.lines.append(json.loads(text))
+
+    def answered(self):
+        """Requests that the log says were answered."""
+        return sum(line.get("rows") is not None and line["status"] == "OK" for line in list(self.lines))
+
     def kill(self, number=signal.SIGKILL):
         self.process.send_signal(number)
 
     def end(self):
-        """The exit code, and the rest of the log."""
-        rest = self.process.communicate(timeout=60)[0 if self.process.stderr is None else 1]
-        self.lines += [json.loads(text) for text in rest.splitlines()]
+        """The exit code; the rest of the log is in `lines`."""
+        if self._reader is None:
+            self.read_on()
+        self.process.wait(60)
+        self._reader.join(20)
         return self.process.returncode
 
 
 @contextlib.contextmanager
-def running_stock(folder):
+def running_stock(folder, batching=False):
     """Ports of a `tensorflow_model_server` with the same settings as the embedded one of the tests."""
     port, rest_port = free_port(), free_port()
     config = folder.parent / "models.config"
@@ -148,6 +208,8 @@ def running_stock(folder):
         'version_labels { key: "stable" value: 1 } } }',
     )
     command = [stock_server(), f"--port={port}", f"--rest_api_port={rest_port}", f"--model_config_file={config}"]
+    if batching:
+        command += ["--enable_batching", f"--batching_parameters_file={ROOT / 'export' / 'deploy' / 'batching.config'}"]
     process = subprocess.Popen(
         [*command, "--file_system_poll_wait_seconds=1", "--allow_version_labels_for_unavailable_models"]
     )

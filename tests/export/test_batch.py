@@ -4,6 +4,9 @@ import gzip
 import io
 import json
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -12,6 +15,7 @@ from cman_tf.data import formats
 from cman_tf.errors import InputError
 from export import batch
 from export.offline.lines import read_lines
+from tests.export.serving import ROOT, eventually
 from tests.export.tiny import Extractor
 
 # Reading a line needs no Beam.
@@ -79,7 +83,8 @@ def read(pattern, folder):
 
 
 def test_thirty_lines_are_answered_as_by_the_run(run, tmp_path, exported, documents, run_predictor):
-    texts = [document.text for document in documents][:15] + ["", "🙂 Ana lives in Oslo 🙂"]
+    documents = documents * 3
+    texts = [document.text for document in documents] + ["", "🙂 Ana lives in Oslo 🙂"]
     tokenised = [{"id": f"n{i}", "tokens": list(document.tokens)} for i, document in enumerate(documents[:13])]
     (tmp_path / "in" / "a.txt").write_text("\n".join(texts[:10]) + "\n")
     with gzip.open(tmp_path / "in" / "b.txt.gz", "wt") as file:
@@ -170,6 +175,85 @@ def test_a_model_that_cannot_be_loaded_is_one_sentence_and_no_output(run, tmp_pa
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("cman-batch: The job must finish. Received: ")
     assert not list(tmp_path.glob("out/found-0*"))
+
+
+@pytest.mark.parametrize(
+    ("runner", "given", "expected"),
+    [
+        ("DirectRunner", ["direct_num_workers=4"], {"runner": "FnApiRunner", "direct_num_workers": 4}),
+        ("FlinkRunner", ["flink_master=flink:8081"], {"runner": "FlinkRunner", "flink_master": "flink:8081"}),
+        (
+            "FlinkRunner",
+            ["environment_type=LOOPBACK", "parallelism=3"],
+            {"environment_type": "LOOPBACK", "parallelism": 3},
+        ),
+        (
+            "SparkRunner",
+            ["spark_master_url=spark://spark:7077"],
+            {"runner": "SparkRunner", "spark_master_url": "spark://spark:7077"},
+        ),
+        (
+            "DataflowRunner",
+            ["project=p", "region=europe-west1", "temp_location=gs://b/t"],
+            {"runner": "DataflowRunner", "project": "p", "region": "europe-west1", "temp_location": "gs://b/t"},
+        ),
+        ("DataflowRunner", ["streaming"], {"streaming": True}),
+    ],
+)
+def test_options_reach_their_runner(run, runner, given, expected):
+    options = batch._options(runner, given).get_all_options()
+    assert {name: options[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["flink_mister=x"], "with a name that Beam knows. Received: flink_mister=x"),
+        (["runner=FlinkRunner"], "with a name that Beam knows. Received: runner=FlinkRunner"),
+        (["parallelism=many"], "a value of its kind. Received: parallelism=many"),
+    ],
+)
+def test_options_that_no_runner_has_are_refused(run, given, said):
+    with pytest.raises(InputError, match=said):
+        batch._options("FlinkRunner", given)
+
+
+def _count_ids(folder, number):
+    from benchmarks.batch import times_answered
+
+    return times_answered(folder, number) == {"once": number, "more": 0, "never": 0, "unknown": 0}
+
+
+@pytest.mark.slow
+def test_a_job_that_was_killed_and_run_again_answers_each_sentence_once(run, tmp_path):
+    from benchmarks.batch import write_sentences
+
+    Extractor().save(tmp_path / "tiny" / "1")
+    write_sentences(tmp_path / "in", ["Ana lives in Oslo .", "Bo left Lima ."], number := 60_000)
+    command = [sys.executable, "-m", "export.batch", "--model", str(tmp_path / "tiny"), "--input"]
+    command += [str(tmp_path / "in" / "*.jsonl"), "--output", str(tmp_path / "out" / "found"), "--shards", "8"]
+    job = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    # Its temporary folder: the sentences are being answered and written.
+    eventually(lambda: list(tmp_path.glob("out/*")), 300)
+    os.killpg(job.pid, signal.SIGKILL)
+    assert job.wait(20) == -signal.SIGKILL
+    assert not _count_ids(tmp_path / "out", number)
+    done = subprocess.run([*command, "--overwrite"], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(list(tmp_path.glob("out/found-0*"))) == 8
+    assert _count_ids(tmp_path / "out", number)
+
+
+@pytest.mark.slow
+def test_the_benchmark_counts_what_was_answered(run, trained_run, quick, public_data, tmp_path, capsys):
+    from benchmarks.batch import command
+
+    options = ["--sentences", "50", "--data-dir", str(public_data), "--json", str(tmp_path / "batch.json")]
+    assert cli.run("benchmarks.batch", command, [str(trained_run.path), *options]) == 0
+    result = json.loads((tmp_path / "batch.json").read_text())
+    assert result["ids"] == {"once": 50, "more": 0, "never": 0, "unknown": 0}
+    assert result["counters"]["sentences"] == 50
+    assert result["sentences_per_second"] > 0
 
 
 def test_without_beam_the_command_says_what_to_install(monkeypatch, capsys):

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -177,6 +178,27 @@ def test_the_verdict_is_the_exit_code(monkeypatch, findings, exported, moved, ca
         cli.run("cman-export-check", command, [str(moved)])
     assert left.value.code == 1
     assert capsys.readouterr().out.splitlines()[-1].startswith("FAILED: ")
+
+
+def test_a_version_is_checked_on_the_sentences_of_a_file_and_told_to_another(
+    monkeypatch, findings, exported, tmp_path, capsys
+):
+    asked = []
+    monkeypatch.setattr(
+        checking, "probe", lambda path, question, *_: asked.append((path, question)) or (findings[1], None)
+    )
+    shutil.copytree(exported, tmp_path / "model" / "3")
+    shutil.copytree(exported, tmp_path / "model" / "4")
+    (tmp_path / "in.txt").write_text("Ana lives in Oslo .\nRain .\n", encoding="utf-8")
+    arguments = [tmp_path / "model", "--version", 3, "--input", tmp_path / "in.txt", "--json", tmp_path / "found.json"]
+    assert cli.run("cman-export-check", command, [str(argument) for argument in arguments]) == 0
+    ((path, question),) = asked
+    assert path == tmp_path / "model" / "3"
+    assert question["texts"] == ["Ana lives in Oslo .", "Rain ."]
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert (found["path"], found["sentences"], found["problems"]) == (str(path), 2, [])
+    assert found["milliseconds"].keys() == {"1", "8", "32"}
+    assert capsys.readouterr().out == text(found) + "\n"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -9,13 +12,15 @@ from concurrent import futures
 
 import grpc
 import pytest
+from google.protobuf import json_format
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 from export import client as command_line
 from export.serving.app import Server, ServerOptions
 from export.serving.remote import Remote, untokenized
-from tests.export.serving import ROOT, eventually, free_port
+from tests.export.serving import ROOT, eventually, free_port, self_signed
 from tests.export.tiny import Echo, Extractor
 
 TEXT = "Ána Lima lives in Oslo"
@@ -130,6 +135,64 @@ def test_a_server_that_is_away_is_told_after_the_patience(run):
     assert code == 2
     assert "UNAVAILABLE" in err
     assert time.monotonic() - started < 5
+
+
+@pytest.fixture(scope="module")
+def secure(folder, tmp_path_factory):
+    """`(server, certificate)` of a server that speaks TLS."""
+    key, certificate = (tmp_path_factory.mktemp("tls") / name for name in ("key.pem", "certificate.pem"))
+    self_signed(key, certificate)
+    server = Server(ServerOptions(folder, port=0, rest_port=None, certificate=certificate, key=key))
+    server.start()
+    yield server, certificate
+    server.stop(5)
+
+
+def test_a_server_is_known_by_its_authority(secure, run):
+    server, certificate = secure
+    with Remote(f"localhost:{server.port}", tls=True, ca=certificate) as remote:
+        (document,) = remote.extract(untokenized([TEXT]))
+    assert [entity.type for entity in document.entities] == ["Peop", "Loc"]
+    address = f"localhost:{server.port}"
+    assert run(TEXT, "--ca", str(certificate), address=address)[0] == 0
+    # Not by the system's authorities, which did not sign it, and not without TLS.
+    for options in (["--tls"], []):
+        code, out, err = run(TEXT, *options, "--retry-seconds", "0.3", address=address)
+        assert (code, out) == (2, "")
+        assert "UNAVAILABLE" in err
+
+
+def test_the_grpcurl_request_of_the_documentation_is_answered(server):
+    """What stands after `-d` there, read as grpcurl reads it: the JSON form of the message."""
+    page = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^grpcurl [^']*-d '([^']*)'", page, re.MULTILINE)
+    request = json_format.Parse(text, predict_pb2.PredictRequest())
+    assert list(request.inputs["text"].string_val) == [b"Ana Lima lives in Oslo ."]
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        response = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=20)
+    assert list(response.outputs["entity_type"].string_val) == [b"Peop", b"Loc"]
+    assert set(response.outputs) == set(request.output_filter)
+
+
+@pytest.mark.slow
+def test_the_typescript_client_of_the_documentation_prints_entities(server, tmp_path):
+    """As docs/serving.md says, with packages from npm."""
+    npm, npx = shutil.which("npm"), shutil.which("npx")
+    if npm is None or npx is None:
+        pytest.skip("no npm")
+    page = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    (packages,) = re.findall(r"^npm install (.+)$", page, re.MULTILINE)
+    shutil.copy(ROOT / "export" / "deploy" / "client.ts", tmp_path)
+    protoset = [sys.executable, "-m", "export.serving.protoset", str(tmp_path / "serving.protoset")]
+    subprocess.run(protoset, cwd=ROOT, check=True)
+    installed = subprocess.run([npm, "install", *packages.split()], cwd=tmp_path, capture_output=True, text=True)
+    if installed.returncode:
+        pytest.skip(f"npm cannot install {packages}: {installed.stderr.strip().splitlines()[-1]}")
+    environment = {**os.environ, "CMAN_ADDRESS": f"127.0.0.1:{server.port}"}
+    command = [npx, "tsx", "client.ts", "Ana lives in Oslo", "🙂 Bo left Lima"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["Peop\tAna", "Loc\tOslo", "Peop\t🙂", "Loc\tLima"]
 
 
 def test_a_model_that_is_no_export_is_told(tmp_path):

@@ -1,8 +1,14 @@
 """Every file of export/deploy against the schema of who reads it."""
 
+import copy
+import functools
+import json
+import operator
 import re
+import subprocess
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from google.protobuf import text_format
@@ -10,7 +16,9 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from export import server
 from export.serving import metrics, protoset
+from export.serving.app import Server, ServerOptions
 from export.serving.schemas import BatchingParameters, MonitoringConfig
+from tests.export.tiny import Echo
 
 DEPLOY = Path(server.__file__).parent / "deploy"
 MOUNTED = {"/config/models.config", "/config/batching.config", "/config/monitoring.config"}
@@ -33,6 +41,44 @@ def _yaml(name):
     return list(yaml.safe_load_all((DEPLOY / name).read_text()))
 
 
+# File and the schema of who reads it.
+SCHEMAS = {"docker-compose.yml": "compose", "kubernetes.yaml": "kubernetes", "prometheus.yml": "prometheus"}
+
+
+def _mistakes(name, documents):
+    schema = json.loads((Path(__file__).parent / "schemas" / f"{SCHEMAS[name]}.json").read_text())
+    jsonschema.Draft7Validator.check_schema(schema)
+    validator = jsonschema.Draft7Validator(schema)
+    return [error for document in documents for error in validator.iter_errors(document)]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_yaml_files_keep_their_schemas(name):
+    assert _mistakes(name, _yaml(name)) == []
+
+
+def _keys(value, path=()):
+    """`(path, key)` of every key in nested dicts and lists."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        if isinstance(value, dict):
+            yield path, key
+        yield from _keys(inner, (*path, key))
+
+
+# What these hold is named by a person: any key is right there.
+FREE = {"services", "labels", "annotations", "matchLabels", "selector", "depends_on"}
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_key_that_is_misspelt_anywhere_is_noticed(name):
+    documents = _yaml(name)
+    for path, key in list(_keys(documents)):
+        changed = copy.deepcopy(documents)
+        place = functools.reduce(operator.getitem, path, changed)
+        place[f"{key[:-1]}x"] = place.pop(key)
+        assert _mistakes(name, changed) or path[-1] in FREE, (path, key)
+
+
 def test_models_config_labels_versions_that_are_loaded():
     (model,) = _parse("models.config", model_server_config_pb2.ModelServerConfig()).model_config_list.config
     assert (model.name, model.model_platform) == ("cman", "tensorflow")
@@ -50,12 +96,32 @@ def test_batching_config():
 
 
 def test_batching_config_is_taken_by_the_embedded_server():
-    options = server._batching(server_arguments("--batching-parameters-file", str(DEPLOY / "batching.config")))
+    options, ignored = server._batching(server_arguments("--batching-parameters-file", str(DEPLOY / "batching.config")))
+    assert ignored == []
     assert (options.max_batch_size, options.max_enqueued_batches, options.num_batch_threads) == (32, 8, 2)
-    options = server._batching(
+    options, _ = server._batching(
         server_arguments("--batching-parameters-file", str(DEPLOY / "batching.config"), "--max-batch-size", "4")
     )
     assert options.max_batch_size == 4
+
+
+FIELDS = """
+max_batch_size { value: 8 }
+allowed_batch_sizes: 4
+allowed_batch_sizes: 8
+enable_large_batch_splitting { value: true }
+max_execution_batch_size { value: 4 }
+pad_variable_length_inputs: true
+"""
+
+
+def test_fields_of_a_stock_server_are_read_and_told_where_they_have_no_effect(tmp_path):
+    (tmp_path / "batching.config").write_text(FIELDS)
+    options, ignored = server._batching(
+        server_arguments("--batching-parameters-file", str(tmp_path / "batching.config"))
+    )
+    assert options.max_batch_size == 8
+    assert ignored == ["allowed_batch_sizes", "enable_large_batch_splitting", "max_execution_batch_size"]
 
 
 def server_arguments(*arguments):
@@ -100,6 +166,22 @@ def test_docker_compose():
         assert source.startswith("${") or (DEPLOY / source).is_file()
     assert all(port.startswith("127.0.0.1:") for port in serving["ports"])
     assert serving["healthcheck"]["test"][0] == "CMD"
+
+
+@pytest.mark.parametrize(("stable", "healthy"), [(1, True), (2, False), (None, False)])
+def test_the_health_check_is_that_of_the_labelled_version(tmp_path, stable, healthy):
+    """The command of docker-compose.yml itself: against a server that answers, whatever else it has."""
+    (compose,) = _yaml("docker-compose.yml")
+    kind, *command = compose["services"]["serving"]["healthcheck"]["test"]
+    assert (kind, command[-1].count("8501")) == ("CMD", 1)
+    Echo(1).save(tmp_path / "cman" / "1")
+    labels = {} if stable is None else {"stable": stable}
+    running = Server(ServerOptions(tmp_path / "cman", port=0, rest_port=0, labels=labels))
+    running.start()
+    command[-1] = command[-1].replace("8501", str(running.rest_port))
+    done = subprocess.run(command, timeout=20, stderr=subprocess.DEVNULL)
+    running.stop(5)
+    assert (done.returncode == 0) is healthy
 
 
 def test_kubernetes():

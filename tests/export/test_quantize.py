@@ -1,14 +1,23 @@
 """Smaller word tables: how much smaller, how near, and refused where they cost too much."""
 
+import shutil
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from cman_tf import cli
 from cman_tf.errors import InputError
 from cman_tf.layers.word_embedding import WordEmbedding
+from cman_tf.training import workflow
 from cman_tf.training.run import Run
 from export import quantize as quantizing
+from export import savedmodel
+from export.card import read_card
+from export.check import check
 from export.quantize import measured, quantize, stored_weights, summary
+from export.savedmodel import export
 
 
 class Model:
@@ -60,7 +69,7 @@ def scored(monkeypatch, documents):
 
     def use(before, after):
         scores = iter([({"entities": 80.0, "relations": value}, 100.0) for value in (before, after)])
-        monkeypatch.setattr(quantizing, "_documents", lambda run: ("dev", documents))
+        monkeypatch.setattr(quantizing, "_documents", lambda run, data_dir: ("dev", documents))
         monkeypatch.setattr(quantizing, "_score", lambda predictor, documents: next(scores))
         monkeypatch.setattr(Run, "predictor", lambda run: None)
 
@@ -70,6 +79,7 @@ def scored(monkeypatch, documents):
 class Holder:
     def __init__(self):
         self.model = Model(4)
+        self.extractor = SimpleNamespace(encoders=None)
 
 
 def test_a_loss_within_the_bound_is_reported(scored, tmp_path):
@@ -85,6 +95,61 @@ def test_a_larger_loss_is_refused(scored, tmp_path):
         measured(Run(tmp_path), Holder(), "int8", 0.2)
 
 
-def test_without_the_corpus_it_is_said(monkeypatch, tmp_path):
-    monkeypatch.setattr(quantizing, "_documents", lambda run: (None, ()))
-    assert "not measured" in summary(measured(Run(tmp_path), Holder(), "float16", 0.2))
+@pytest.fixture
+def moved_run(trained_run, tmp_path):
+    """The run without the corpus that it was trained on."""
+    run = Run(shutil.copytree(trained_run.path, tmp_path / "run"))
+    config = run.path / "config.yaml"
+    config.write_text(config.read_text().replace(trained_run.config().corpus.name, str(tmp_path / "gone")))
+    return run
+
+
+def test_without_the_corpus_it_is_refused_and_nothing_written(moved_run, tmp_path, quick, capsys):
+    command = [str(moved_run.path), str(tmp_path / "model"), "--quantize", "int8"]
+    assert cli.run("cman-export", savedmodel.command, command) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("cman-export: --quantize needs the run's corpus")
+    assert "--data-dir" in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "model").exists()
+
+
+def test_without_dev_and_test_it_is_refused(monkeypatch, trained_run):
+    monkeypatch.setattr(workflow, "load_corpus", lambda *args, **options: SimpleNamespace(splits={"train": []}))
+    with pytest.raises(InputError, match="--data-dir.*neither dev nor test"):
+        measured(trained_run, Holder(), "int8", 0.2)
+
+
+def test_it_may_be_left_unmeasured_if_one_says_so(tmp_path):
+    report = measured(Run(tmp_path), Holder(), "float16", None)
+    assert report["table_bytes"]["after"] < report["table_bytes"]["before"]
+    assert "not measured" in summary(report)
+
+
+def test_the_folder_of_the_corpus_may_be_named(monkeypatch, trained_run):
+    asked = []
+    monkeypatch.setattr(
+        workflow, "load_corpus", lambda *args, **options: asked.append(options) or SimpleNamespace(splits={})
+    )
+    with pytest.raises(InputError):
+        measured(trained_run, Holder(), "int8", 0.2, "copies")
+    assert asked == [{"splits": (), "data_dir": "copies"}]
+
+
+@pytest.mark.slow
+def test_an_export_of_fewer_bits_is_smaller_and_answers_as_its_run_does_with_them(trained_run, exported, tmp_path):
+    """From the command to the verdict of the check, whose comparison is with the run quantised the same."""
+    version, about = export(trained_run, tmp_path / "model", quantize="int8", max_f1_drop=100)
+    size = about["quantize"]["table_bytes"]
+    assert size["after"] < size["before"] / 2
+    assert read_card(version)["quantize"]["f1"].keys() == {"before", "after"}
+    # The tables of the checkpoint: bytes where there were floats.
+    kinds = dict(tf.train.load_checkpoint(str(version / "variables" / "variables")).get_variable_to_dtype_map())
+    assert tf.int8 in kinds.values()
+    assert (
+        tf.int8
+        not in tf.train.load_checkpoint(str(exported / "variables" / "variables")).get_variable_to_dtype_map().values()
+    )
+    findings = check(version, trained_run.path)
+    assert findings["problems"] == []
+    assert findings["compared"] > 10

@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
+import cman_tf
 from cman_tf import cli
 from cman_tf.data.document import Document
 from cman_tf.training.run import Run
@@ -117,7 +119,32 @@ def test_the_card_says_what_it_is(exported, trained_run, run_predictor):
     assert card["operations"]["beyond_core"] == []
     assert card["decoding"]["threshold"] == 0.4
     assert "saved_model.pb" in card["files"]
+    assert card["licence"].startswith("Apache-2.0 for the code")
+    trained_with = {name: trained_run.environment()[name] for name in ("cman_tf", "tensorflow", "git_commit")}
+    assert card["versions"] == {
+        "cman_tf": cman_tf.__version__,
+        "tensorflow": tf.__version__,
+        "trained_with": trained_with,
+    }
+    assert trained_with["tensorflow"]
     assert str(trained_run.path) not in (exported / CARD).read_text()
+
+
+def test_the_signatures_share_one_set_of_weights(exported, run_predictor):
+    """In the checkpoint each weight is there once; in the graph each has one place, from which all signatures read."""
+    stored = tf.train.list_variables(str(exported / "variables" / "variables"))
+    shapes = sorted(tuple(shape) for name, shape in stored if name.endswith("VARIABLE_VALUE"))
+    weights = run_predictor.model.weights
+    assert shapes == sorted(tuple(weight.shape) for weight in weights)
+    model = saved_model_pb2.SavedModel.FromString((exported / "saved_model.pb").read_bytes())
+    (graph,) = model.meta_graphs
+    handles = {node.name for node in graph.graph_def.node if node.op == "VarHandleOp"}
+    assert len(handles) == len(weights)
+    calls = [node for node in graph.graph_def.node if node.op.endswith("PartitionedCall")]
+    reading = [handles & set(node.input) for node in calls]
+    crowded = [names for names in reading if len(names) > len(weights) / 2]
+    assert len(crowded) == 3
+    assert all(one & other for one in crowded for other in crowded)
 
 
 # The command.
@@ -146,6 +173,8 @@ def refused(capsys):
         (["--version", "0"], "--version"),
         (["--version", "-3"], "--version"),
         (["--max-f1-drop", "nan"], "--max-f1-drop"),
+        (["--max-f1-drop", "101"], "--max-f1-drop"),
+        (["--max-f1-drop", "much"], "--max-f1-drop"),
         (["--quantize", "int4"], "int4"),
         (["--quantise", "int8"], "--quantize"),
     ],

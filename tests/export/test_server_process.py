@@ -1,7 +1,10 @@
 """The server as a process: its command line, its log, TLS, and how it ends."""
 
+import json
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from concurrent import futures
 
@@ -9,7 +12,7 @@ import grpc
 import pytest
 
 from export import server as command_line
-from tests.export.serving import Asker, Process, code, eventually, free_port
+from tests.export.serving import ROOT, Asker, Process, code, eventually, free_port, self_signed
 from tests.export.tiny import Echo
 
 
@@ -24,7 +27,7 @@ def folder(tmp_path_factory):
 def process(folder):
     started = []
 
-    def start(*options, port=None):
+    def start(*options, port=None, folder=folder):
         started.append(Process(folder, *options, port=port))
         return started[-1]
 
@@ -37,21 +40,39 @@ def process(folder):
 def test_sigterm_under_load_loses_no_accepted_request_and_the_log_holds_no_text(process):
     server = process("--grace-seconds", "20")
     server.wait_for("listening")
+    server.read_on()  # else the pipe would fill
     asker, secret = Asker(server.port, server.rest_port), "Ana Lima"
-    with futures.ThreadPoolExecutor(8) as pool:
+    answered, failed = [], []
+
+    def keep_asking():
+        """Until the server is gone: before the signal, while it stops, and a little longer."""
+        with grpc.insecure_channel(f"127.0.0.1:{server.port}", [("grpc.use_local_subchannel_pool", 1)]) as channel:
+            own = Asker(server.port, channel=channel)
+            while failed.count(grpc.StatusCode.UNAVAILABLE) < 20:
+                found = code(lambda: answered.append(own.predict([secret])["length"]))
+                if found != grpc.StatusCode.OK:
+                    failed.append(found)
+
+    with futures.ThreadPoolExecutor(16) as pool:
         # Each takes a while: these are being computed or in the queue when the signal comes.
         taken = [pool.submit(asker.predict, [secret], "slow") for _ in range(6)]
         http = pool.submit(asker.http, "/v1/models/cman:predict", {"signature_name": "slow", "instances": [secret]})
+        asking = [pool.submit(keep_asking) for _ in range(4)]
         page = "/monitoring/prometheus/metrics"
-        eventually(lambda: ":cman:serving:queued_rows{} " in asker.http(page)[1] and _queued(asker.http(page)[1]) >= 3)
+        eventually(lambda: answered and _queued(asker.http(page)[1]) >= 3)
         time.sleep(0.1)  # the others have come too; what has not been taken is told so, and not lost either
         server.kill(signal.SIGTERM)
         assert [task.result(20)["length"] for task in taken] == [[len(secret)]] * 6
         assert http.result(20)[0] == 200
+        for task in asking:
+            task.result(20)
     assert server.end() == 0
-    events = [line["event"] for line in server.lines]
-    assert events[-1] == "stopped"
-    assert events.count("request") == 7
+    assert server.lines[-1]["event"] == "stopped"
+    # Told so, each of them, and by no other word.
+    assert set(failed) <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+    # What the server says it answered has arrived: that of the page of counters has no rows.
+    assert sum(line.get("rows") == 1 and line["status"] == "OK" for line in server.lines) == len(answered) + 7
+    assert answered == [[len(secret)]] * len(answered)
     assert not any(secret in str(line) for line in server.lines)
 
 
@@ -59,27 +80,26 @@ def _queued(page):
     return int(page.split(":cman:serving:queued_rows{} ")[1].split()[0])
 
 
-def test_an_idle_http_connection_does_not_delay_the_end(process):
+def test_an_idle_http_connection_does_not_delay_the_end(process, tmp_path):
     import http.client
 
-    server = process()
+    # And, since a process takes its time to start: what it has no use for in such a file is one line of the log.
+    (tmp_path / "batching.config").write_text("allowed_batch_sizes: 32\nmax_execution_batch_size { value: 4 }\n")
+    server = process("--batching-parameters-file", str(tmp_path / "batching.config"))
     server.wait_for("listening")
+    warnings = [line["fields"] for line in server.lines if line["level"] == "warning"]
+    assert warnings == [["allowed_batch_sizes", "max_execution_batch_size"]]
     connection = http.client.HTTPConnection("127.0.0.1", server.rest_port)
     connection.request("GET", "/v1/models/cman")
     assert connection.getresponse().read()
     server.kill(signal.SIGTERM)
-    server.process.wait(5)
+    server.process.wait(20)  # the connection may idle for half a minute
     assert server.end() == 0
 
 
 def test_tls(process, tmp_path):
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-        + ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)],
-        check=True,
-        capture_output=True,
-    )
+    self_signed(key, certificate)
     server = process("--certificate", str(certificate), "--key", str(key))
     server.wait_for("listening")
     credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
@@ -140,26 +160,41 @@ def test_a_taken_port_is_one_sentence(folder, capsys, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_server_killed_under_load_is_found_again_and_every_input_answered_once(process, folder):
-    """kill -9, twice, while 16 requests are under way at any time."""
-    from export.serving.remote import Remote, untokenized
+def test_a_server_killed_under_load_is_found_again_and_every_input_answered_once(process, folder, tmp_path, request):
+    """kill -9, twice, while the command line of the client has 16 requests under way at any time."""
     from tests.export.tiny import Extractor
 
     port = free_port()
-    Extractor().save(folder / "2")
-    server = process("--log-level", "warning", port=port)
-    remote_ready = grpc.channel_ready_future(grpc.insecure_channel(f"127.0.0.1:{port}"))
-    remote_ready.result(60)
-    texts = [f"Ana number {i} of Oslo" for i in range(6000)]
-    done = []
-    with Remote(f"127.0.0.1:{port}", patience=60) as remote, futures.ThreadPoolExecutor(1) as pool:
-        found = pool.submit(remote.extract, untokenized(texts), 16, lambda count: done.append(count))
-        for quantity in (500, 2500):
-            eventually(lambda quantity=quantity: len(done) > quantity, 60)
-            server.kill()
-            server.process.wait(20)
-            server = process("--log-level", "warning", port=port)
-        documents = found.result(120)
-    assert [document.text for document in documents] == texts
-    assert all(len(document.relations) == 1 for document in documents)
-    assert len(done) == len(texts)
+    shutil.copytree(folder, tmp_path / "cman")
+    Extractor().save(tmp_path / "cman" / "2")
+
+    def serve():
+        server = process("--model-name", "cman", port=port, folder=tmp_path / "cman")
+        server.wait_for("listening")
+        server.read_on()
+        return server
+
+    texts = [f"Ana number {i} of Oslo" for i in range(8000)]
+    (tmp_path / "in.txt").write_text("\n".join(texts) + "\n")
+    servers = [serve()]
+    command = [sys.executable, "-m", "export.client", "--address", f"127.0.0.1:{port}", "--concurrency", "16"]
+    command += ["--input", str(tmp_path / "in.txt"), "--format", "jsonl", "--output", str(tmp_path / "out.jsonl")]
+    client = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    request.addfinalizer(client.kill)
+
+    def answered():
+        return sum(server.answered() for server in servers)
+
+    for quantity in (500, 2500):
+        eventually(lambda quantity=quantity: answered() > quantity, 120)
+        servers[-1].kill()
+        servers[-1].end()
+        # There was work left, which nobody has answered yet.
+        assert answered() < len(texts)
+        assert client.poll() is None
+        servers.append(serve())
+    assert client.communicate(timeout=900)[1] == ""
+    assert client.returncode == 0
+    found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [line["text"] for line in found] == texts
+    assert all(len(line["relations"]) == 1 for line in found)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import prediction_log_pb2
 
+from export.serving import tensors
 from export.serving.app import Server, ServerOptions
 from export.serving.servable import WARMUP
 from export.serving.versions import Versions
@@ -190,6 +191,12 @@ def test_warmup_records_are_replayed_before_a_version_answers(serve, folder, mon
         return run(self, signature, feeds)
 
     monkeypatch.setattr(Servable, "run", spy)
+    answered = []
+    monkeypatch.setattr(tensors, "write", lambda array, write=tensors.write: answered.append(array) or write(array))
     asker = serve(folder)
-    assert ran == [("picky", [b"warm"])] * 3
+    # And the first once more, the way of a client's: to the bytes of the answer.
+    assert ran == [("picky", [b"warm"])] * 4
+    assert [array.tolist() for array in answered] == [[b"WARM"]]
+    page = asker.http("/monitoring/prometheus/metrics")[1]
+    assert ":tensorflow:serving:request_count" not in page
     assert asker.predict()["version"] == [1]

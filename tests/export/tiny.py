@@ -64,6 +64,10 @@ class Extractor(tf.Module):
         ends = tf.cumsum(tf.strings.length(result["tokens"], unit="UTF8_CHAR") + 1, axis=1)
         result["token_start"] = ends - tf.strings.length(result["tokens"], unit="UTF8_CHAR") - 1
         result["token_end"] = ends - 1
+        for end in ("start", "end"):
+            last = tf.maximum(result[f"entity_{end}"] - (end == "end"), 0)
+            places = tf.pad(result[f"token_{end}"], [[0, 0], [0, 1]])  # one at least, for no token at all
+            result[f"entity_char_{end}"] = tf.gather(places, last, batch_dims=1)
         return result
 
     @tf.function(input_signature=[TOKENS])
