@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cman_tf.data.document import Document
+from cman_tf.evaluation.evaluator import contextual_vectors
 from cman_tf.evaluation.scorer import score
 
 if TYPE_CHECKING:
@@ -28,5 +29,7 @@ def threshold_curve(
     Raises:
         InputError: a threshold is out of range.
     """
-    found = {value: predictor.with_decoding(threshold=value).extract(documents) for value in thresholds}
+    others = {value: predictor.with_decoding(threshold=value) for value in thresholds}
+    contextual = contextual_vectors(predictor, documents)
+    found = {value: other.extract(documents, contextual=contextual) for value, other in others.items()}
     return {value: score(documents, items)["strict"]["micro"]["relations"] for value, items in found.items()}

@@ -18,6 +18,7 @@ from cman_tf.encoders.contextual import ContextualEncoder
 from cman_tf.encoders.module import save
 from cman_tf.errors import InputError
 from cman_tf.evaluation import evaluator
+from cman_tf.evaluation.thresholds import threshold_curve
 from cman_tf.model.adversarial import perturbation
 from cman_tf.predictor import Predictor
 from cman_tf.training import workflow
@@ -217,6 +218,7 @@ def test_scoring_reads_the_store_where_it_can(options, tmp_path, documents, enco
     first, found = evaluator.evaluate(with_store, documents, variants=True)
     assert len(encoded) == 1
     assert evaluator.evaluate(with_store, documents, variants=True) == (first, found)
+    assert list(threshold_curve(with_store, documents, (0.4, 0.6))) == [0.4, 0.6]
     assert len(encoded) == 1
     # A run may be scored where its store cannot be written.
     (tmp_path / "file").touch()

@@ -1,10 +1,16 @@
+from types import SimpleNamespace
+
 import pytest
 
+from cman_tf.config import Config
 from cman_tf.evaluation.thresholds import threshold_curve
 
 
 class Sure:
     """Finds what is annotated; the relations of a sentence with a probability of 0.45, 0.65, 0.85 in their order."""
+
+    config = Config()
+    extractor = SimpleNamespace(encoders=None)
 
     def __init__(self, threshold=0.5):
         self.threshold = threshold
@@ -12,7 +18,7 @@ class Sure:
     def with_decoding(self, threshold):
         return Sure(threshold)
 
-    def extract(self, documents):
+    def extract(self, documents, contextual=None):
         return [
             document.with_annotation(
                 document.entities,
