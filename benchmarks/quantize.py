@@ -50,6 +50,7 @@ class Stored(Transformer):
                 self.weights[name] = _stored(value, kind, axis=1 if name == "layer_0/word" else 0)
 
     def bytes(self):
+        """Bytes of all weights as they are stored, int."""
         parts = [part for value in self.weights.values() for part in (value if isinstance(value, tuple) else (value,))]
         return sum(int(np.prod(part.shape)) * part.dtype.size for part in parts)
 

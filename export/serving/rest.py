@@ -71,6 +71,7 @@ class RestServer(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        """Give a connection a thread; hang up if there is no room, see `Clients.make_room`."""
         if self.clients.make_room():
             super().process_request(request, client_address)
             return
