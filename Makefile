@@ -37,7 +37,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 
 # With what the notebooks and the site need, which would be skipped otherwise.
 $(VENV)/installed-slow: $(VENV)/installed
-	$(PY) -m pip install --quiet --editable ".[dev,notebooks,docs]"
+	$(PY) -m pip install --quiet --editable ".[beam,dev,docs,notebooks]"
 	touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed

@@ -10,7 +10,6 @@ SPACY = [
     "typer-slim<0.20",
 ]
 FRAMES = ["pandas>=2.0,<4", "networkx>=3.0,<4", "scipy>=1.9,<2"]  # networkx lays out large graphs with scipy
-BEAM = ["apache-beam>=2.59,<2.78"]  # the oldest and the newest tried; protobuf 4, from below, suits them
 NOTEBOOKS = [
     "ipykernel>=6,<8",
     "ipywidgets>=8,<9",  # without it tqdm warns
@@ -66,14 +65,13 @@ setup(
     extras_require={
         "convert": ["safetensors>=0.4,<1"],
         "spacy": SPACY,
-        "beam": BEAM,
+        "beam": ["apache-beam>=2.59,<2.78"],  # the oldest and the newest tried; protobuf 4, from above, suits them
         "frames": FRAMES,
         "notebooks": NOTEBOOKS,
         "docs": DOCS,
         "dev": [
             *SPACY,
             *FRAMES,
-            *BEAM,
             "hypothesis>=6.100,<7",
             "jsonschema>=4,<5",
             "mypy>=1.11,<3",

@@ -1,6 +1,7 @@
 """Epochs with stored vectors: the ratios from made-up epochs, and the workload that is measured on a tiny network."""
 
 import numpy as np
+import pytest
 
 from benchmarks import workload
 from benchmarks.contextual_epoch import VARIANTS, bars, ratios
@@ -29,6 +30,7 @@ def test_the_best_epochs_are_held_against_each_other():
     assert reached == {second: True, third: False}
 
 
+@pytest.mark.slow
 def test_an_epoch_reads_all_sentences_and_their_stored_vectors(monkeypatch, tmp_path):
     monkeypatch.setattr(workload, "conll04", lambda split, data_dir: DOCUMENTS)
     monkeypatch.setattr(workload, "PAPER", TINY)

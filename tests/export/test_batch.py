@@ -82,6 +82,7 @@ def read(pattern, folder):
     return [json.loads(line) for path in sorted(folder.glob(pattern)) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_thirty_lines_are_answered_as_by_the_run(run, tmp_path, exported, documents, run_predictor):
     documents = documents * 3
     texts = [document.text for document in documents] + ["", "🙂 Ana lives in Oslo 🙂"]
@@ -131,6 +132,7 @@ def test_thirty_lines_are_answered_as_by_the_run(run, tmp_path, exported, docume
     assert counted["entities"] > 10
 
 
+@pytest.mark.slow
 def test_an_output_is_kept_or_replaced_as_a_whole(run, tmp_path):
     Extractor().save(tmp_path / "tiny" / "1")
     (tmp_path / "in" / "a.txt").write_text("Ana left .\n")

@@ -16,6 +16,7 @@ from export.savedmodel import export
 from tests.export.serving import SERVERS, running
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SERVERS)
 def test_a_tiny_run_scores_the_same_when_served(kind, exported, run_predictor, documents):
     metrics, predictions = evaluate(run_predictor, documents)

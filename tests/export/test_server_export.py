@@ -85,6 +85,7 @@ MALFORMED = {
 }
 
 
+@pytest.mark.slow
 def test_a_thousand_malformed_requests_get_their_codes_and_good_ones_their_answers(embedded):
     raw = embedded.channel.unary_unary(
         "/tensorflow.serving.PredictionService/Predict", request_serializer=lambda data: data

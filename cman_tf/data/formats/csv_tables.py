@@ -77,10 +77,15 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
     """
     from cman_tf.interop.frames import frames
 
-    tables = frames(writable(documents), unannotated=True)
+    documents = list(writable(documents))
+    for number, document in enumerate(documents, 1):
+        # Before they are in a frame: pandas, with pyarrow beside it, would end with an error of its own there.
+        try:
+            types = [entity.type for entity in document.entities] + [link.type for link in document.relations]
+            "".join([document.id, document.text, *document.tokens, *types]).encode()
+        except UnicodeEncodeError:
+            raise InputError(f"CSV cannot hold a lone surrogate. Received: one in sentence {number}") from None
+    tables = frames(documents, unannotated=True)
     with atomic_folder(path) as folder:
         for name, table in zip(_FILES, tables):
-            try:
-                table.to_csv(folder / name, index=False)
-            except UnicodeEncodeError:
-                raise InputError(f"CSV cannot hold a lone surrogate. Received: one in {name}") from None
+            table.to_csv(folder / name, index=False)
