@@ -73,6 +73,7 @@ def test_same_loss(pair):
     assert float(sum(losses)) == pytest.approx(plain_loss(plain, *plain_batch), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_same_adversarial_step(pair):
     (project, batch), (plain, plain_batch) = pair
     before = plain_loss(plain, *plain_batch)

@@ -80,6 +80,7 @@ def test_an_encoder_without_such_a_table_stays_as_it_is(modules, monkeypatch, ki
     assert encoder_tables.smaller(load_encoder(modules[kind]).module, lambda table: _stored(table, "int8", "x")) is None
 
 
+@pytest.mark.slow
 def test_a_run_with_all_kinds_of_encoders_is_exported_whole_and_answers(modules, tmp_path, documents, monkeypatch):
     """All in one network, which takes the time of one: an untrained one, for what is compared are its scores."""
     corpus = tmp_path / "corpus"

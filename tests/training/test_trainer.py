@@ -113,7 +113,7 @@ class Killer:
         self.left -= 1
 
 
-@pytest.mark.parametrize("epoch", [0, 2])
+@pytest.mark.parametrize("epoch", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, changed, documents, finished, epoch):
     run = begin(tmp_path / "run", changed, documents)
     with pytest.raises(KilledError):
