@@ -102,7 +102,7 @@ def _error_kinds(found: Sequence[Mapping[str, Mapping[str, int]]]) -> list[str]:
         kinds = list(found[0][item])
         cells = [f"{statistics.mean(run[item][kind] for run in found):.1f}" for kind in kinds]
         lines += ["", f"| {item.capitalize()} | {' | '.join(kinds)} |", f"|---|{'---:|' * len(kinds)}"]
-        lines.append(f"| number, mean of runs | {' | '.join(cells)} |")
+        lines.append(f"| number, mean of runs counted: {len(found)} | {' | '.join(cells)} |")
     return lines
 
 
