@@ -46,14 +46,15 @@ def main(folder):
         file.flush()
         screenshot(Path(file.name), "sentence.png", "900,230")
     screenshot(folder / "runs/first/report.html", "report.png", "1100,1000")
+    screenshot(folder / "runs/first/report.html", "report_sentences.png", "1100,900", "#tools")
 
 
-def screenshot(page, name, size):
-    """A picture of an HTML file as docs/images/NAME; `size` is width and height in pixels."""
+def screenshot(page, name, size, place=""):
+    """A picture of an HTML file, from `place` on (`#id`), as docs/images/NAME; `size`: width and height in pixels."""
     with tempfile.TemporaryDirectory() as profile:
         options = [f"--user-data-dir={profile}", f"--window-size={size}", f"--screenshot={DOCS / 'images' / name}"]
         subprocess.run(
-            ["chromium", *CHROMIUM.split(), *options, page.absolute().as_uri()], check=True, capture_output=True
+            ["chromium", *CHROMIUM.split(), *options, page.absolute().as_uri() + place], check=True, capture_output=True
         )
     print(DOCS / "images" / name)
 

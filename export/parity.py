@@ -65,10 +65,11 @@ def _compare(
     what: str, known: Sequence[Sequence[Any]], found: Sequence[Sequence[Any]], overflow: int, tolerance: float
 ) -> list[str]:
     scores = {tuple(item[:-1]): item[-1] for item in known}
-    if len(found) + overflow != len(known) or any(tuple(item[:-1]) not in scores for item in found):
+    names = [tuple(item[:-1]) for item in found]
+    if len(found) + overflow != len(known) or any(name not in scores for name in names):
         return [what]
-    order = [tuple(item[:-1]) for item in known if tuple(item[:-1]) in {tuple(other[:-1]) for other in found}]
-    if order != [tuple(item[:-1]) for item in found]:
+    kept = set(names)
+    if [tuple(item[:-1]) for item in known if tuple(item[:-1]) in kept] != names:
         return [f"order of {what}"]
     # Not `> tolerance`, which a score that is no number would pass.
     if any(not abs(scores[tuple(item[:-1])] - item[-1]) <= tolerance for item in found):

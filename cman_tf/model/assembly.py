@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from cman_tf.data.schema import Schema
 
 
+# No layer's call needs AutoGraph, which would take longer to look for loops and conditions in them than all the rest.
+@tf.autograph.experimental.do_not_convert
 def build_cman(
     config: Config,
     schema: Schema,

@@ -34,6 +34,7 @@ def run(tmp_path_factory):
     return run.path
 
 
+@pytest.mark.slow
 def test_measures_and_writes(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("benchmarks.corpus.conll04", lambda split, data_dir: DOCUMENTS)
     inference.command([str(run), "--json", str(tmp_path / "figures.json"), "--rounds", "2"])

@@ -13,6 +13,8 @@ from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.model.assembly import build_cman
 
+pytestmark = pytest.mark.slow  # the stock parts take long to trace
+
 SIZES = {
     "words.size": 5,
     "words.min_count": 1,
@@ -37,7 +39,7 @@ DOCUMENTS = [
 ]
 
 
-@pytest.fixture(scope="module")  # the stock parts take long to trace
+@pytest.fixture(scope="module")
 def pair():
     """`((project, its batch), (plain, its batch))` with equal weights and no dropout."""
     config = configs.change(configs.Config(), SIZES)
@@ -73,7 +75,6 @@ def test_same_loss(pair):
     assert float(sum(losses)) == pytest.approx(plain_loss(plain, *plain_batch), rel=1e-3)
 
 
-@pytest.mark.slow
 def test_same_adversarial_step(pair):
     (project, batch), (plain, plain_batch) = pair
     before = plain_loss(plain, *plain_batch)

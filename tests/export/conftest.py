@@ -28,6 +28,7 @@ def trained_run(tmp_path_factory, documents):
         "corpus": {"name": str(corpus)},
         "training": {"epochs": 40, "batch_size": 5, "adversarial_alpha": 0.0, "learning_rate": 0.03},
         "decoding": {"threshold": 0.4},
+        "protocol": "train+dev",  # no scoring after each epoch
     }
     run = workflow.train(configs.from_dict(values), tmp_path_factory.mktemp("runs") / "run")[0]
     model, _ = run.build()

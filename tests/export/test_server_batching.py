@@ -254,3 +254,33 @@ def test_clients_that_send_slowly_or_not_at_all_keep_nobody_waiting(serve, inter
         # Nor do they hold up the end beyond its grace.
         server.stop(1)
         assert time.monotonic() - started < 5
+
+
+def test_a_grpc_client_that_does_not_read_keeps_nobody_waiting(serve):
+    server, asker = serve()
+    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
+
+        def forward():
+            """What the client sends goes to the server; what the server answers is left unread but for its settings."""
+            client = stack.enter_context(listener.accept()[0])
+            behind = stack.enter_context(socket.socket())
+            behind.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            behind.connect(("127.0.0.1", asker.port))
+            client.sendall(behind.recv(64))  # the settings, without which no client sends
+            with contextlib.suppress(OSError):
+                while data := client.recv(1 << 16):
+                    behind.sendall(data)
+
+        threading.Thread(target=forward, daemon=True).start()
+        unread = Asker(listener.getsockname()[1])
+        stack.callback(unread.channel.close)
+        request = unread.request(["a" * 20_000])
+        waiting = [unread.predictions.Predict.future(request, timeout=30) for _ in range(60)]
+        eventually(lambda: ":tensorflow:serving:request_count" in server.metrics.page())  # it was answered
+        for _ in range(5):
+            assert asker.predict(["a"], timeout=5)["length"] == [1]
+        assert not any(call.done() for call in waiting)
+        # Nor does it hold up the end beyond its grace.
+        started = time.monotonic()
+        server.stop(1)
+        assert time.monotonic() - started < 5

@@ -41,6 +41,7 @@ def finished(tmp_path_factory, job, corpus):
     return folder, runner.run([bad, job]), said
 
 
+@pytest.mark.slow
 def test_a_job_leaves_a_run_and_its_small_files(finished, job):
     folder, outcome, said = finished
     assert outcome["words/seed1"] == "done"
@@ -50,6 +51,7 @@ def test_a_job_leaves_a_run_and_its_small_files(finished, job):
     assert any(line.startswith("words/seed1: entities ") for line in said)
 
 
+@pytest.mark.slow
 def test_a_failure_is_told_with_its_reason_and_stops_no_other_job(finished):
     _, outcome, said = finished
     assert "failed, exit code 2: cman-fit: " in outcome["bad/seed1"]
@@ -57,6 +59,7 @@ def test_a_failure_is_told_with_its_reason_and_stops_no_other_job(finished):
     assert f"bad/seed1: {outcome['bad/seed1']}" in said
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_done_again(finished, job):
     folder = finished[0]
     before = (folder / "runs" / job.name / "weights.h5").stat().st_mtime_ns
@@ -69,6 +72,7 @@ def test_what_is_done_is_not_done_again(finished, job):
     assert (folder / "results" / job.name / "metrics.json").is_file()
 
 
+@pytest.mark.slow
 def test_a_run_of_another_configuration_is_not_taken_for_the_job(finished, job):
     other = Job(job.name, configs.change(job.config, {"model.bla": False, "corpus.data_dir": "elsewhere"}))
     with pytest.raises(InputError, match=r"Received: .*words/seed1 with other model\.bla$"):
