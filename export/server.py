@@ -142,12 +142,6 @@ def _options(args: argparse.Namespace) -> tuple[ServerOptions, list[str]]:
             f"MODEL_DIR must be the folder that holds the numbered versions, not a version. Received: {folder}; "
             f"try {folder.absolute().parent}"
         )
-    if (args.certificate is None) != (args.key is None):
-        raise InputError("TLS needs both --certificate and --key. Received: one of them")
-    for name in filter(None, (args.certificate, args.key)):
-        with open(name, "rb"):
-            pass
-
     from export.serving.app import ServerOptions
 
     batching, ignored = _batching(args)
@@ -166,6 +160,9 @@ def _options(args: argparse.Namespace) -> tuple[ServerOptions, list[str]]:
         certificate=args.certificate,
         key=args.key,
     )
+    for name in filter(None, (options.certificate, options.key)):
+        with open(name, "rb"):
+            pass
     return options, ignored
 
 

@@ -157,7 +157,7 @@ class FeatureStore:
             ) from None
         except (OSError, lmdb.Error) as error:
             raise InputError(
-                f"The folder for contextual vectors must be writable and have room; name another by "
+                f"The folder for contextual vectors must be writable and have room; name another by encoder.store or "
                 f"{STORE_VARIABLE}. Received: {self.path} ({getattr(error, 'strerror', None) or error})"
             ) from None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from cman_tf import config as configs
+from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 from cman_tf.training.run import Run
 
@@ -32,7 +33,11 @@ def write_log(folder: str | Path, path: str | Path) -> str | Path:
 
 
 def table(folder: str | Path) -> str:
-    """A row for each run: what it changed of the first one, and its dev F1 in percent, Markdown."""
+    """A row for each run: what it changed of the first one, and its dev F1 in percent, Markdown.
+
+    Raises:
+        InputError: a run was trained on dev too.
+    """
     lines = [
         "| | What is different | Epochs | Entities | Relations | Relations, last epoch |",
         "|---|---|---:|---:|---:|---:|",
@@ -44,6 +49,8 @@ def table(folder: str | Path) -> str:
         config = configs.from_dict(values, str(path))
         base = base or config
         history = run.history()
+        if any(row["dev_re_f1"] is None for row in history):
+            raise InputError(f"A run of the log must have been scored on dev. Received: {path}, protocol train+dev")
         best = max(history, key=lambda row: row["dev_ner_f1"] + row["dev_re_f1"])
         cells = [path.name, changes(base, config), str(len(history))]
         cells += [f"{100 * best[f'dev_{item}_f1']:.2f}" for item in ("ner", "re")]

@@ -41,6 +41,9 @@ class ServerOptions:
         threads: int or None. Threads within one TensorFlow operation.
         certificate: path or None. PEM chain; with `key`, both interfaces speak TLS.
         key: path or None.
+
+    Raises:
+        InputError: only one of `certificate` and `key` is given.
     """
 
     folder: Path
@@ -56,6 +59,10 @@ class ServerOptions:
     threads: int | None = None
     certificate: Path | None = None
     key: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise InputError("TLS needs both --certificate and --key. Received: one of them")
 
 
 class Server:

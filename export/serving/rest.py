@@ -252,7 +252,7 @@ class _Handler(BaseHTTPRequestHandler):
         logs.info("request", entrypoint="REST", what=self._what, status=code.name, http=http, ms=round(passed * 1e3, 2))
 
     def log_message(self, *_: object) -> None:
-        pass  # see _tell
+        pass  # told by `_tell`, which writes no path
 
 
 class _TooLarge(ServingError):

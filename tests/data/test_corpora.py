@@ -181,8 +181,6 @@ def test_ade_holds_out_a_dev_set_by_seed(public_data):
 
 
 def test_the_sample_corpus():
-    if not (corpora._SAMPLE / "train.json").is_file():
-        pytest.skip("the sample corpus is not written yet")
     corpus = corpora.load("sample")
     assert min(sizes(corpus).values()) > 0
     assert not corpora.repeated_in(corpus.splits["train"], corpus.splits["dev"] + corpus.splits["test"])

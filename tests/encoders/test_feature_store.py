@@ -205,8 +205,8 @@ def test_a_full_disk(tmp_path):
     with pytest.raises(InputError) as caught:
         store.vectors(SENTENCES)
     assert str(caught.value) == (
-        "The folder for contextual vectors must be writable and have room; name another by CMAN_TF_STORE. "
-        f"Received: {store.path} (mdb_txn_commit: No space left on device)"
+        "The folder for contextual vectors must be writable and have room; name another by encoder.store or "
+        f"CMAN_TF_STORE. Received: {store.path} (mdb_txn_commit: No space left on device)"
     )
 
 

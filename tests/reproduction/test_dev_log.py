@@ -1,6 +1,9 @@
 """The log of what was tried on dev, from committed runs."""
 
+import pytest
+
 from cman_tf import config as configs
+from cman_tf.errors import InputError
 from cman_tf.reproduction.dev_log import changes, table, write_log
 from cman_tf.training.run import Run
 
@@ -24,3 +27,9 @@ def test_a_row_has_what_changed_and_its_best_epoch(tmp_path, config):
 
 def test_changes_name_every_field(config):
     assert changes(config, configs.change(config, {"seed": 2, "model.bla": False})) == "`model.bla: False`, `seed: 2`"
+
+
+def test_a_run_without_dev_is_refused(tmp_path, config):
+    history(tmp_path / "some" / "1_base", config, (None, None))
+    with pytest.raises(InputError, match=r"scored on dev\. Received: .*1_base"):
+        table(tmp_path / "some")
