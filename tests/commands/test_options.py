@@ -1,0 +1,114 @@
+"""Options: help, defaults, and what is refused."""
+
+import subprocess
+import sys
+
+import pytest
+
+from cman_tf import cli, fit, predict
+from cman_tf import config as configs
+from tests.commands.conftest import COMMANDS, files
+
+NAMES = [name for name, *_ in configs.fields()]
+
+
+@pytest.mark.parametrize("program", COMMANDS)
+def test_help_shows_an_example_and_defaults(capsys, program):
+    with pytest.raises(SystemExit) as left:
+        cli.run(program, COMMANDS[program].command, ["--help"])
+    assert left.value.code == 0
+    text = capsys.readouterr().out
+    assert f"example: python -m cman_tf.{program[5:]}" in text
+    assert "default" in text
+
+
+def test_help_of_fit_shows_every_field_with_its_default(capsys):
+    with pytest.raises(SystemExit):
+        fit.command(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    for name, _, default, help in configs.fields():
+        assert f"--{name} " in text
+        shown = str(default).lower() if isinstance(default, bool) else default
+        notes = text.partition(f" {' '.join(help.split())} (")[2].partition(")")[0].split("; ")
+        assert notes[-1] == f"default: {'none' if default in (None, ()) else shown}", name
+
+
+def test_help_shows_ranges(capsys):
+    with pytest.raises(SystemExit):
+        fit.command(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "passes over the training sentences (paper, 4.1) (at least 1; default: 180)" in text
+    assert "fold of ADE (at least 0, at most 9; default: 0)" in text
+    with pytest.raises(SystemExit):
+        predict.command(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "a relation counts above this probability; not in the paper (above 0, below 1) --" in text
+
+
+def test_help_does_not_wait_for_tensorflow():
+    code = (
+        "import sys\nfrom cman_tf import fit, evaluate, predict\n"
+        "try:\n    fit.command(['--help'])\nfinally:\n    assert 'tensorflow' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_config_field_is_an_option(name):
+    kind, default = next((kind, default) for field, kind, default, _ in configs.fields() if field == name)
+    value = default if kind in (int, float) else not default if kind is bool else default or "text"
+    expected = [value] if kind == tuple[str, ...] else value
+    parser = cli.parser("test", "", "")
+    parser.add_argument("--seed")
+    parser.add_argument("--protocol")
+    cli.add_config_options(parser)
+    changes = cli.overrides(cli.parse(parser, [f"--{name}", str(value)]))
+    assert changes == {name: expected}
+    configs.change(configs.Config(), changes)
+
+
+@pytest.mark.parametrize("text", ["2024", "no", "1e5", "null", "[a", "~"])
+def test_names_are_taken_as_they_are_written(text):
+    parser = cli.parser("test", "", "")
+    cli.add_config_options(parser)
+    assert cli.overrides(cli.parse(parser, ["--corpus.name", text])) == {"corpus.name": text}
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["--training.epoch", "3"], "Received: --training.epoch; nearest: --training.epochs"),
+        (["--hidden_size=3"], "nearest: --model.hidden_size"),
+        (["--corpsu", "sample"], "nearest: --corpus"),
+        (["sample"], "An option must exist; --help lists them. Received: sample"),
+        (["--training.epochs", "2.5"], "`training.epochs` must be a valid integer. Received: 2.5 in the command line"),
+        (["--training.epochs", "many"], "`training.epochs` must be a valid integer. Received: 'many'"),
+        (["--training.epochs", "0"], "must be greater than or equal to 1. Received: 0"),
+        (["--training.epochs"], "argument --training.epochs: expected one argument"),
+        (["--seed", "abc"], "`seed` must be a valid integer. Received: 'abc' in the command line"),
+        (["--seed", "-1"], "`seed` must be greater than or equal to 0. Received: -1"),
+        (["--protocol", "dev"], "`protocol` must be 'train' or 'train+dev'. Received: 'dev'"),
+        (["--model.bla", "maybe"], "`model.bla` must be a valid boolean. Received: 'maybe'"),
+        (["--model.num_heads", "7"], "must be a multiple of `model.num_heads`. Received: hidden_size=64, num_heads=7"),
+        (["--config", "conl04"], "Received: conl04; nearest: conll04"),
+        (["--config", "missing.yaml"], "A config file must be readable text. Received: missing.yaml"),
+        (["--resume"], "it takes --run-dir and no config field. Received: no --run-dir"),
+        (["--resume", "--run-dir", "a", "--seed", "3", "--config", "sample"], "Received: --config, --seed"),
+        (["--resume", "--run-dir", "missing"], "Received: missing, which is no folder"),
+    ],
+)
+def test_options_that_fit_refuses(refused, tmp_path, monkeypatch, argv, told):
+    monkeypatch.chdir(tmp_path)
+    assert told in refused("cman-fit", *argv)
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("program", ["cman-evaluate", "cman-predict"])
+def test_a_run_must_be_given(refused, program):
+    assert "the following arguments are required: RUN" in refused(program)
+
+
+def test_choices_are_listed(refused):
+    assert "'train', 'dev', 'test'" in refused("cman-evaluate", "run", "--split", "tset")
+    assert "'table', 'jsonl', 'html'" in refused("cman-predict", "run", "--format", "xml")

@@ -1,0 +1,70 @@
+"""Run folders that are missing, damaged, or of a training that is unfinished."""
+
+import pytest
+
+from cman_tf import cli
+from cman_tf import config as configs
+from cman_tf.training.run import Run
+from tests.commands.conftest import COMMANDS
+
+
+@pytest.mark.parametrize("program", ["cman-evaluate", "cman-predict"])
+def test_a_run_must_be_a_folder(refused, tmp_path, program):
+    assert "which is no folder" in refused(program, tmp_path / "missing")
+    (tmp_path / "empty").mkdir()
+    assert "must be complete. Received: " in refused(program, tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    "name", ["environment.json", "config.yaml", "labels.json", "weights.h5", "vocabulary/words.txt"]
+)
+def test_a_run_must_be_complete(refused, copy, name):
+    (copy / name).unlink()
+    assert f"{copy} without {name}" in refused("cman-predict", copy, "Rain .")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("environment.json", "{", "A run's file must be readable JSON"),
+        ("environment.json", "[1]", "A run's file must hold a JSON object"),
+        ("environment.json", '{"format": 99}', "of format 99"),
+        ("environment.json", "{}", "of format None"),
+        ("config.yaml", "model: {sizes: 3}", "A config field must exist. Received: model.sizes"),
+        ("labels.json", "[]", "A schema must be JSON"),
+        ("labels.json", '{"entity_types": []}', "A schema must be JSON"),
+        ("labels.json", '{"entity_types": [1], "relation_types": []}', "non-empty string"),
+        ("vocabulary/vocabulary.json", "{}", "A vocabulary must be as it was saved"),
+        ("vocabulary/characters.txt", "a", "A vocabulary must be as it was saved"),
+        ("weights.h5", "abc", "The weights of a run must be those of its configuration"),
+    ],
+)
+def test_a_run_must_be_whole(refused, copy, name, content, told):
+    (copy / name).write_text(content)
+    sentence = refused("cman-predict", copy, "Rain .")
+    assert told in sentence
+    assert str(copy) in sentence
+
+
+def test_a_run_with_encoders_must_say_which(refused, copy):
+    configs.save(configs.change(Run.open(copy).config(), {"encoder.modules": ["toy"]}), copy / "config.yaml")
+    for program in ("cman-evaluate", "cman-predict"):
+        assert f"{copy} without encoders.json, which config.yaml asks for" in refused(program, copy)
+    assert "without encoders.json" in refused("cman-fit", "--resume", "--run-dir", copy)
+
+
+@pytest.mark.parametrize(("program", "argument"), [("cman-evaluate", "--split=test"), ("cman-predict", "Rain .")])
+def test_a_run_whose_training_is_unfinished_says_so_once(quick, copy, capsys, program, argument):
+    (copy / "checkpoints").mkdir()
+    assert cli.run(program, COMMANDS[program].command, [str(copy), argument]) == 0
+    out, err = capsys.readouterr()
+    assert out
+    assert err == (
+        f"The training of {copy} is unfinished, and its best epoch so far is used. It goes on with: "
+        f"python -m cman_tf.fit --resume --run-dir {copy}\n"
+    )
+
+
+def test_weights_must_fit(refused, copy):
+    configs.save(configs.change(Run.open(copy).config(), {"model.label_size": 5}), copy / "config.yaml")
+    assert f"Received: {copy / 'weights.h5'} (" in refused("cman-predict", copy, "Rain .")
