@@ -19,14 +19,16 @@ from cman_tf.data.featurizer import Featurizer
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.encoders.combined import Encoders
 from cman_tf.errors import InputError
-from cman_tf.training.run import Run, build, fingerprint, start_vectors
+from cman_tf.training.building import build, start_vectors
+from cman_tf.training.origin import fingerprint
+from cman_tf.training.run import Run
 from cman_tf.training.trainer import Trainer
 from cman_tf.training.workflow import load_corpus, schema_of, training_data
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from cman_tf.config import Config, WordsConfig
+    from cman_tf.config_fields import Config, WordsConfig
     from cman_tf.model.cman import Cman
     from tuning.space import Space
 

@@ -16,7 +16,7 @@ from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
 if TYPE_CHECKING:
-    from cman_tf.config import WordsConfig
+    from cman_tf.config_fields import WordsConfig
     from cman_tf.data.document import Document
 
 

@@ -28,7 +28,7 @@ except ImportError:  # Windows; there two processes must not begin a store at th
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from cman_tf.config import EncoderConfig
+    from cman_tf.config_fields import EncoderConfig
     from cman_tf.data.document import Document
     from cman_tf.encoders.combined import Encoders
     from cman_tf.encoders.contextual import ContextualEncoder

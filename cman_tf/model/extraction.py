@@ -11,7 +11,7 @@ from cman_tf.data.tokenizer import tokenize
 from cman_tf.model.decoding import decode_entities, decode_relations, entity_scores, last_tokens
 
 if TYPE_CHECKING:
-    from cman_tf.config import DecodingConfig
+    from cman_tf.config_fields import DecodingConfig
     from cman_tf.data.featurizer import Featurizer
     from cman_tf.data.schema import Schema
     from cman_tf.encoders.combined import Encoders

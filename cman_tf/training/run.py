@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import hashlib
 import io
 import json
-import os
-import platform
 import shlex
 import shutil
-import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib import metadata
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import h5py
-import numpy as np
 from keras.src.saving.legacy.hdf5_format import save_weights_to_hdf5_group
 
 import cman_tf
@@ -30,13 +24,13 @@ from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
-from cman_tf.model.assembly import build_cman
 from cman_tf.predictor import Predictor
+from cman_tf.training.building import build
+from cman_tf.training.origin import environment
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from cman_tf.data.document import Document
     from cman_tf.encoders.combined import Encoders
     from cman_tf.model.cman import Cman
 
@@ -128,7 +122,7 @@ class Run:
         # Written last: a folder that has it has the rest.
         with atomic_write(self.path / "environment.json") as file:
             json.dump(
-                {"format": FORMAT, "seed": config.seed, "corpus_sha256": fingerprint, **_environment()}, file, indent=2
+                {"format": FORMAT, "seed": config.seed, "corpus_sha256": fingerprint, **environment()}, file, indent=2
             )
 
     @classmethod
@@ -286,77 +280,3 @@ class Run:
             writer = csv.DictWriter(file, rows[0], lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-
-
-def build(
-    config: configs.Config, schema: Schema, vocabulary: Vocabulary, about_encoders: Sequence[Mapping[str, Any]] = ()
-) -> tuple[Cman, Featurizer]:
-    """The network with untrained weights and its featuriser, as a run folder or a search asks for them.
-
-    Args:
-        config: `Config`.
-        schema: `Schema`.
-        vocabulary: `Vocabulary`.
-        about_encoders: list of dicts, `Encoders.about`. Default: none.
-
-    Returns:
-        `(Cman, Featurizer)`.
-    """
-    featurizer = Featurizer(vocabulary, config.characters.max_length)
-    model = build_cman(
-        config,
-        schema,
-        num_trained_words=vocabulary.num_trained + 2,
-        num_fixed_words=len(vocabulary.words) - vocabulary.num_trained,
-        num_characters=featurizer.num_characters,
-        contextual=[(item["layers"], item["width"]) for item in about_encoders],
-    )
-    return model, featurizer
-
-
-def fingerprint(*splits: Iterable[Document]) -> str:
-    """SHA-256 of documents' tokens, entities and relations: whether a resumed run reads what it began with."""
-    digest = hashlib.sha256()
-    for documents in splits:
-        for document in documents:
-            items = [[e.start, e.end, e.type] for e in document.entities]
-            links = [[r.head, r.tail, r.type] for r in document.relations]
-            digest.update(json.dumps([document.tokens, items, links]).encode())
-    return digest.hexdigest()
-
-
-def _environment() -> dict[str, Any]:
-    packages = ("tensorflow", "keras", "tensorflow-addons", "numpy")
-    return {
-        "cman_tf": cman_tf.__version__,
-        "python": platform.python_version(),
-        **{package: metadata.version(package) for package in packages},
-        "machine": f"{platform.machine()}, {os.cpu_count()} processors, {platform.system()}",
-        "git_commit": _git_commit(),
-    }
-
-
-def _git_commit() -> str | None:
-    """Commit of the checkout that this file lies in, or None for an installed package."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def start_vectors(model: Cman, vocabulary: Vocabulary, vectors: np.ndarray) -> None:
-    """Put pretrained word vectors into a new model; rows of nan (words that the file lacks) keep their random start.
-
-    Args:
-        model: `Cman`.
-        vocabulary: `Vocabulary`.
-        vectors: float32 `(words, size)`.
-    """
-    layer = model.token_embedding.get_layer("word_embedding")
-    trained = layer.trained.numpy()
-    given = vectors[: vocabulary.num_trained]
-    trained[2:] = np.where(np.isnan(given), trained[2:], given)
-    layer.trained.assign(trained)
-    if layer.num_fixed:
-        layer.fixed.assign(vectors[vocabulary.num_trained :].astype(np.float16))

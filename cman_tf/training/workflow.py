@@ -19,7 +19,9 @@ from cman_tf.evaluation.evaluator import contextual_vectors, evaluate, write_res
 from cman_tf.evaluation.overlap_policies import by_overlap_policy
 from cman_tf.files import atomic_write
 from cman_tf.training import distribution
-from cman_tf.training.run import Run, fingerprint, start_vectors
+from cman_tf.training.building import start_vectors
+from cman_tf.training.origin import fingerprint
+from cman_tf.training.run import Run
 from cman_tf.training.trainer import Trainer
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from cman_tf.data.batches import divide, training_batches
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
 from cman_tf.training import distribution
-from cman_tf.training.run import build
+from cman_tf.training.building import build
 from tests.conftest import TINY
 
 EPOCHS = 40

@@ -14,7 +14,8 @@ from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
 from cman_tf.files import free_folder
 from cman_tf.training.averaging import WeightAverage
-from cman_tf.training.run import Run, start_vectors
+from cman_tf.training.building import start_vectors
+from cman_tf.training.run import Run
 from cman_tf.training.schedule import Schedule
 from cman_tf.training.trainer import Trainer
 from tests.conftest import TINY, TINY_WITHOUT_BILSTM

@@ -1,0 +1,182 @@
+"""Every hyper-parameter once: its type, range, default, unit and where the default comes from.
+
+'not in the paper' marks what Zhao et al. (2020) leave open and this project had to choose.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Optional
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+def _field(default: Any, help: str, **limits: Any) -> Any:
+    # Strict for numbers and switches: else true would count as 1, and the text "3" as a number.
+    return Field(default, description=help, strict=isinstance(default, (int, float)) or None, **limits)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class CorpusConfig:
+    """Which sentences are read."""
+
+    name: str = _field("sample", "sample, conll04, ade, or a folder with train, dev and test files")
+    variant: Literal["spert", "multihead"] = _field("spert", "which public split of CoNLL04; not in the paper")
+    fold: int = _field(0, "fold of ADE", ge=0, le=9)
+    overlap: Literal["error", "drop_sentences", "keep_outer"] = _field(
+        "error", "what is done with overlapping entities, which BIO tags cannot hold; not in the paper"
+    )
+    data_dir: Optional[str] = _field(None, "folder with copies of the public corpora, instead of a download")
+
+
+@dataclass(frozen=True, config=_STRICT)
+class WordsConfig:
+    """Word embeddings (paper, 3.1)."""
+
+    size: int = _field(50, "width of the vectors; a vector file sets it; not in the paper", ge=1)
+    vectors: Optional[str] = _field(
+        None, "GloVe or word2vec text file; without one, vectors start at random; not in the paper"
+    )
+    trainable: bool = _field(True, "whether the vectors of training words are trained; not in the paper")
+    lowercase: bool = _field(True, "whether words are looked up in lower case; not in the paper")
+    min_count: int = _field(2, "a word seen less often and without a vector is unknown; not in the paper", ge=1)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class CharactersConfig:
+    """Character BiLSTM (paper, 3.1)."""
+
+    size: int = _field(128, "width of the character embeddings (paper, 4.1)", ge=1)
+    hidden_size: int = _field(64, "width of the character LSTM per direction; not in the paper", ge=1)
+    max_length: int = _field(32, "characters of a word that are read, from its start; not in the paper", ge=1)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class EncoderConfig:
+    """Pretrained contextual encoders beside words and characters (the paper: ELMo, frozen)."""
+
+    modules: tuple[str, ...] = _field(
+        (),
+        "addresses, folders or names of encoder modules, with commas between; their vectors stand side by side; the "
+        "paper's is ELMo, the default none; not in the paper",
+    )
+    projection: int = _field(
+        0, "width that the contextual vectors are projected to, 0 = as they are, the paper's form", ge=0
+    )
+    trainable: bool = _field(False, "whether the encoders' own weights are trained (paper: frozen)")
+    learning_rate: float = _field(
+        3e-5, "learning rate of the encoders' own weights, where they are trained; not in the paper", gt=0
+    )
+    layer_decay: float = _field(0.9, "factor on that rate for each layer below the last; not in the paper", gt=0, le=1)
+    store: Optional[str] = _field(
+        None, "folder for the vectors of frozen encoders; without one, CMAN_TF_STORE or the user's cache folder"
+    )
+    store_gb: float = _field(32.0, "largest size of the stored vectors of an encoder, in gigabytes", gt=0)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class ModelConfig:
+    """The network (paper, 3.2 to 3.4)."""
+
+    hidden_size: int = _field(128, "d: width of every LSTM per direction, tokens are 2d wide (paper, 4.1)", ge=1)
+    num_heads: int = _field(4, "z: heads of every attention, a divisor of 2d; not in the paper", ge=1)
+    bsa_units: int = _field(2, "m: number of BSA units (paper, 4.1)", ge=1)
+    label_size: int = _field(25, "d_l: width of the label embeddings (paper, 4.1)", ge=1)
+    relation_size: int = _field(128, "width of the hidden layer that scores a pair; eq. 9 implies d", ge=1)
+    relation_projection: Literal["per_relation", "shared"] = _field(
+        "per_relation", "U, W, b, V for each relation (eq. 9), or U, W, b shared (Bekoulis et al., 2018)"
+    )
+    relation_prior: float = _field(
+        0.5,
+        "probability of a relation that training starts from, by a bias that eq. 9 lacks; 0.5 = eq. 9, no bias; not in "
+        "the paper",
+        gt=0,
+        le=0.5,
+    )
+    pair_context: int = _field(
+        0,
+        "width of what a pair is scored from beside its two tokens: the text between them, and their distance; 0 = "
+        "eq. 9, the tokens alone; not in the paper",
+        ge=0,
+    )
+    encoder: Literal["bilstm", "mlp"] = _field("bilstm", "what stands before each attention; mlp: Table 4, row 5")
+    bsa_attention: bool = _field(True, "self-attention in the BSA units; false: Table 4, row 2")
+    bla: bool = _field(True, "label attention; false: Table 4, row 3 (with bsa_attention false: row 4)")
+    embedding_dropout: float = _field(0.2, "dropout rate on token embeddings (paper, 4.1)", ge=0, lt=1)
+    lstm_dropout: float = _field(0.1, "dropout rate on BiLSTM outputs (paper, 4.1: .1 CoNLL04, .3 ADE)", ge=0, lt=1)
+    relation_dropout: float = _field(
+        0.0, "dropout rate on the tokens that pairs are scored from; not in the paper", ge=0, lt=1
+    )
+
+
+@dataclass(frozen=True, config=_STRICT)
+class TrainingConfig:
+    """Optimisation (paper, 3.5 and 4.1)."""
+
+    epochs: int = _field(180, "passes over the training sentences (paper, 4.1)", ge=1)
+    batch_size: int = _field(16, "sentences in a step; not in the paper", ge=1)
+    micro_batch: int = _field(
+        0, "sentences whose gradient is computed at once, less memory for the same step; 0 = the whole batch", ge=0
+    )
+    learning_rate: float = _field(5e-4, "learning rate of Adam (paper, 4.1)", gt=0)
+    schedule: Literal["constant", "linear"] = _field("constant", "constant, or linear decay to 0; not in the paper")
+    warmup_epochs: float = _field(0.0, "epochs over which the rate rises from 0; not in the paper", ge=0)
+    clip_norm: float = _field(5.0, "largest global norm of a gradient, 0 = no limit; not in the paper", ge=0)
+    adversarial_alpha: float = _field(
+        0.01,
+        "alpha: size of the adversarial perturbation in units of the square root of the embedding's width, 0 = off; "
+        "value of Bekoulis et al. (2018)",
+        ge=0,
+    )
+    relation_negatives: float = _field(
+        1.0,
+        "chance of a token that ends no entity to have its pairs in the relation loss; 1 = all pairs, eq. 12; "
+        "not in the paper",
+        ge=0,
+        le=1,
+    )
+    average_decay: float = _field(
+        0.0,
+        "decay per step of the exponential average of weights that is evaluated, 0 = off; not in the paper",
+        ge=0,
+        lt=1,
+    )
+
+
+@dataclass(frozen=True, config=_STRICT)
+class DecodingConfig:
+    """From scores to entities and relations."""
+
+    threshold: float = _field(0.5, "a relation counts above this probability; not in the paper", gt=0, lt=1)
+    bio_constrained: bool = _field(False, "whether an I- tag must follow its B- or I-; not in the paper")
+    type_constrained: bool = _field(
+        False, "whether relations keep to the type signatures of the training data; not in the paper"
+    )
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Config:
+    """All of it: what `--config` reads and a run folder keeps."""
+
+    corpus: CorpusConfig = Field(default_factory=CorpusConfig)
+    words: WordsConfig = Field(default_factory=WordsConfig)
+    characters: CharactersConfig = Field(default_factory=CharactersConfig)
+    encoder: EncoderConfig = Field(default_factory=EncoderConfig)
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+    decoding: DecodingConfig = Field(default_factory=DecodingConfig)
+    seed: int = _field(1, "seed of weights, order and dropout; not in the paper", ge=0, le=2**32 - 1)
+    protocol: Literal["train", "train+dev"] = _field(
+        "train",
+        "train: dev chooses the epoch; train+dev: both are trained on, the last epoch is kept; not in the paper",
+    )
+
+    def __post_init__(self) -> None:
+        width = 2 * self.model.hidden_size
+        if width % self.model.num_heads:
+            raise ValueError(
+                "2 * `model.hidden_size` must be a multiple of `model.num_heads`. Received: "
+                f"hidden_size={self.model.hidden_size}, num_heads={self.model.num_heads}"
+            )

@@ -1,0 +1,50 @@
+"""Where a run comes from: its data, its code, its machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cman_tf
+
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document
+
+
+def fingerprint(*splits: Iterable[Document]) -> str:
+    """SHA-256 of documents' tokens, entities and relations: whether a resumed run reads what it began with."""
+    digest = hashlib.sha256()
+    for documents in splits:
+        for document in documents:
+            items = [[e.start, e.end, e.type] for e in document.entities]
+            links = [[r.head, r.tail, r.type] for r in document.relations]
+            digest.update(json.dumps([document.tokens, items, links]).encode())
+    return digest.hexdigest()
+
+
+def environment() -> dict[str, Any]:
+    """Versions of what training depends on, the machine, and the commit: a dict, part of `environment.json`."""
+    packages = ("tensorflow", "keras", "tensorflow-addons", "numpy")
+    return {
+        "cman_tf": cman_tf.__version__,
+        "python": platform.python_version(),
+        **{package: metadata.version(package) for package in packages},
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors, {platform.system()}",
+        "git_commit": _git_commit(),
+    }
+
+
+def _git_commit() -> str | None:
+    """Commit of the checkout that this file lies in, or None for an installed package."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
