@@ -40,22 +40,21 @@ def main(folder):
     _record("against.txt", compared[compared.index("Against") :])
 
     (DOCS / "images").mkdir(exist_ok=True)
-    page = PAGE.format(sentence_html(cman_tf.load(folder / "runs/first")(SENTENCE)))
-    with tempfile.NamedTemporaryFile("w", suffix=".html", encoding="utf-8") as file:
-        file.write(page)
-        file.flush()
-        screenshot(Path(file.name), "sentence.png", "900,230")
-    screenshot(folder / "runs/first/report.html", "report.png", "1100,1000")
-    screenshot(folder / "runs/first/report.html", "report_sentences.png", "1100,900", "#tools")
+    report = (folder / "runs/first/report.html").read_text(encoding="utf-8")
+    screenshot(PAGE.format(sentence_html(cman_tf.load(folder / "runs/first")(SENTENCE))), "sentence.png", "900,200")
+    screenshot(report, "report.png", "1100,1000")
+    # Its tables closed, so that the sentences come into the picture.
+    screenshot(report.replace("<details open", "<details"), "report_sentences.png", "1100,1000")
 
 
-def screenshot(page, name, size, place=""):
-    """A picture of an HTML file, from `place` on (`#id`), as docs/images/NAME; `size`: width and height in pixels."""
-    with tempfile.TemporaryDirectory() as profile:
-        options = [f"--user-data-dir={profile}", f"--window-size={size}", f"--screenshot={DOCS / 'images' / name}"]
-        subprocess.run(
-            ["chromium", *CHROMIUM.split(), *options, page.absolute().as_uri() + place], check=True, capture_output=True
-        )
+def screenshot(html, name, size):
+    """A picture of a page as docs/images/NAME; `size` is width and height in pixels."""
+    with tempfile.TemporaryDirectory() as temporary:
+        page = Path(temporary) / "page.html"
+        page.write_text(html, encoding="utf-8")
+        options = [f"--user-data-dir={temporary}/profile", f"--window-size={size}"]
+        options += [f"--screenshot={DOCS / 'images' / name}", page.as_uri()]
+        subprocess.run(["chromium", *CHROMIUM.split(), *options], check=True, capture_output=True)
     print(DOCS / "images" / name)
 
 

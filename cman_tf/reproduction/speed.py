@@ -88,6 +88,22 @@ def serving_speed(figures: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "", *_bars(figures)]) + "\n"
 
 
+def batch_speed(figures: Mapping[str, Any]) -> str:
+    """A section for `benchmarks/results/batch.json`."""
+    counters, ids, machine = figures["counters"], figures["ids"], figures["environment"]
+    lines = [
+        "## Many sentences through Apache Beam",
+        "",
+        f"`python -m benchmarks.batch RUN --json benchmarks/results/batch.json`: {figures['sentences']:,} sentences, "
+        f"those of CoNLL04 and ADE in turn ({figures['texts']:,} distinct), through `export.batch` with the "
+        f"DirectRunner. {ids['once']:,} were answered once, {ids['more']:,} more often, {ids['never']:,} never; "
+        f"{counters['entities']:,} entities and {counters['relations']:,} relations were found. "
+        f"{figures['sentences_per_second']:.0f} sentences/s; load of the machine {machine['load_at_start']} at the "
+        f"start, {machine['load_at_end']} at the end.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _bars(figures: Mapping[str, Any]) -> list[str]:
     rows = [
         f"| {bar['mode']}: {bar['name']} | {bar['at']} {bar['bar']:g} | {bar['value']:.2f}"
@@ -102,4 +118,5 @@ SECTIONS = {
     "contextual_epoch": contextual_speed,
     "inference": prediction_speed,
     "serving": serving_speed,
+    "batch": batch_speed,
 }

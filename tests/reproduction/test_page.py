@@ -180,3 +180,17 @@ def test_speed_of_contextual_epochs_and_of_serving(page, tmp_path):
     assert "| 2048 wide | 12.0 | 1.20 |" in text
     assert "| batched | 100 | 140 |" in text
     assert text.count("| 2048 wide: epoch | at most 1.3 | 1.20 |") == 2
+
+
+def test_many_sentences_say_how_often_each_was_answered(page, tmp_path):
+    figures = {
+        "environment": {"load_at_start": 0.1, "load_at_end": 2.0},
+        "sentences": 1500,
+        "texts": 57,
+        "counters": {"entities": 1200, "relations": 34},
+        "ids": {"once": 1498, "more": 0, "never": 2},
+        "sentences_per_second": 41.6,
+    }
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "batch.json").write_text(json.dumps(figures))
+    assert "1,498 were answered once, 0 more often, 2 never; 1,200 entities and 34 relations were found. 42 " in page()
