@@ -61,8 +61,8 @@ def command(argv: list[str]) -> None:
     )
     args = cli.parse(parser, argv)
 
-    optional("apache_beam", "beam")
     with contextlib.nullcontext() if args.verbose else _quiet():
+        optional("apache_beam", "beam")
         counts = extract(
             version_folder(args.model, args.version),
             args.input,
