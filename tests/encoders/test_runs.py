@@ -125,7 +125,8 @@ def encoded(monkeypatch):
     return calls
 
 
-@pytest.mark.parametrize("trainable", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["frozen", "fine-tuned"])
+@pytest.mark.slow
+@pytest.mark.parametrize("trainable", [False, True], ids=["frozen", "fine-tuned"])
 def test_a_run_with_an_encoder(options, tmp_path, documents, dropping, trainable, encoded):
     # The last epoch is kept: without dev nothing else can be, were a resumed training to go another way.
     changes = {"encoder.trainable": trainable, "encoder.learning_rate": 0.01, "protocol": "train+dev"}

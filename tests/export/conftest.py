@@ -21,8 +21,8 @@ def trained_run(tmp_path_factory, documents):
     """`Run` of a network that finds entities, which it learnt, and relations, which are made up."""
     corpus = tmp_path_factory.mktemp("data") / "corpus"
     corpus.mkdir()
-    for split, part in {"train": documents, "dev": documents}.items():
-        formats.write(part, corpus / f"{split}.json", "spert")
+    for split in ("train", "dev", "test"):
+        formats.write(documents, corpus / f"{split}.json", "spert")
     values = {
         **TINY,
         "corpus": {"name": str(corpus)},

@@ -8,6 +8,7 @@ from tests.conftest import sentence
 pytestmark = pytest.mark.usefixtures("eager")
 
 
+@pytest.mark.slow
 def test_the_worst_direction_is_worse_than_random_ones(predictor, documents):
     found = perturb(predictor, documents[4], alphas=(0.0, 0.001, 0.1), directions=3)
     assert found.tokens == documents[4].tokens

@@ -40,6 +40,7 @@ def test_parts_hold_every_sentence_once_and_their_shares_add_up(count, parts):
     assert sum(share for _, share in divided) == pytest.approx(1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eager")
 def test_gradients_of_parts_add_up_to_that_of_the_batch(documents, schema, config):
     config = configs.change(config, {"model.embedding_dropout": 0.0, "model.lstm_dropout": 0.0})

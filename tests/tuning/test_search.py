@@ -118,6 +118,7 @@ def test_a_folder_with_a_search_needs_a_word(finished, tiny, eager_search):
         eager_search([*command, "--resume", "--directory", str(finished / "none")])
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_not_done_again(finished, tiny, eager_search, monkeypatch):
     before = read(finished)
     monkeypatch.setattr(Trainer, "end_epoch", lambda *_: pytest.fail("trained again"))
