@@ -35,6 +35,12 @@ def command(argv: list[str]) -> None:
     from cman_tf.outputs import write_predictions
     from export.serving.remote import Remote, untokenized
 
+    def on_wait(status: str) -> None:
+        print(
+            f"cman-client: no answer from {args.address} yet ({status}); asking again for {args.retry_seconds:g} s",
+            file=sys.stderr,
+        )
+
     documents = read_sentences(args.text, args.input, untokenized)
     with Remote(
         args.address,
@@ -43,6 +49,7 @@ def command(argv: list[str]) -> None:
         label=args.label,
         timeout=args.timeout,
         patience=args.retry_seconds,
+        on_wait=on_wait,
         tls=args.tls or args.ca is not None,
         ca=args.ca,
     ) as remote:

@@ -59,7 +59,7 @@ def evaluation_text(metrics: Mapping[str, Any]) -> str:
         groups = metrics.get(key, {}).items()
         headings = [heading, "Entities F1", "gold", "Relations F1", "gold"]
         rows = [
-            [name, *(cell for item in ITEMS for cell in (percent(group[item]["f1"]), str(group[item]["gold"])))]
+            [name, *(cell for item in ITEMS for cell in (group_f1(group[item]), str(group[item]["gold"])))]
             for name, group in groups
         ]
         tables += [(headings, rows)] if rows else []
@@ -116,7 +116,7 @@ def bars_html(breakdown: Mapping[str, Any], heading: str) -> str:
         for item in ITEMS:
             f1, count = group[item]["f1"], group[item]["gold"]
             cells.append(
-                f'<td class="bar {item}" style="--share:{100 * f1:.2f}%"><span>{percent(f1)}</span> '
+                f'<td class="bar {item}" style="--share:{100 * f1:.2f}%"><span>{group_f1(group[item])}</span> '
                 f"<small>{count} gold</small></td>"
             )
         rows.append(f"<tr><th>{escape(name)}</th>{''.join(cells)}</tr>")
@@ -127,6 +127,11 @@ def bars_html(breakdown: Mapping[str, Any], heading: str) -> str:
 def percent(fraction: float) -> str:
     """A fraction as percent with two decimals, without the sign."""
     return f"{100 * fraction:.2f}"
+
+
+def group_f1(scores: Mapping[str, Any]) -> str:
+    """F1 of a group of a breakdown in percent, or a dash where there was nothing to find and nothing was found."""
+    return percent(scores["f1"]) if scores["gold"] or scores["predicted"] else "-"
 
 
 def _summary(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

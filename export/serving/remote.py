@@ -17,6 +17,9 @@ from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 from export.serving.answers import annotated
 
+# Seconds without an answer after which a person wants to know what is waited for.
+NOTICE = 2.0
+
 
 def untokenized(texts: Iterable[str]) -> list[Document]:
     """Documents without tokens, which the server will find."""
@@ -33,6 +36,7 @@ class Remote:
         label: str or None. Instead of `version`.
         timeout: float. Seconds until a request's deadline.
         patience: float. Seconds to go on trying while the server is away or its queue is full.
+        on_wait: callable. Called once with the status, a str, when a request has waited for `NOTICE` seconds.
         tls: bool.
         ca: path or None. PEM of the authority; None is the system's.
 
@@ -54,6 +58,7 @@ class Remote:
         label: str | None = None,
         timeout: float = 30.0,
         patience: float = 60.0,
+        on_wait: Callable[[str], object] = lambda status: None,
         tls: bool = False,
         ca: str | Path | None = None,
     ) -> None:
@@ -63,6 +68,7 @@ class Remote:
         self.model, self.version, self.label = model, version, label
         self.timeout = timeout
         self.patience = patience
+        self._on_wait: Callable[[str], object] | None = on_wait
         self.left_out = 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -152,20 +158,28 @@ class Remote:
 
     def _predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
         """The response, after as many tries as `patience` allows."""
-        give_up, wait = time.monotonic() + self.patience, 0.1
+        began, wait = time.monotonic(), 0.1
         while True:
             try:
                 return self._stub.Predict(request, timeout=self.timeout)
             except grpc.RpcError as error:
-                if not _passing(error) or time.monotonic() + wait > give_up:
+                if not _passing(error) or time.monotonic() + wait > began + self.patience:
                     raise InputError(
                         f"The server must answer. Received: {error.code().name} from {self.address} ({error.details()})"
                     ) from None
+                if time.monotonic() - began > NOTICE:
+                    self._tell(error.code().name)
             # Random, or all threads would come back at once.
             self._stop.wait(wait * random.uniform(0.5, 1))
             if self._stop.is_set():
                 raise InputError("The server must answer. Received: an end of the program before it did")
             wait = min(wait * 2, 2.0)
+
+    def _tell(self, status: str) -> None:
+        with self._lock:
+            on_wait, self._on_wait = self._on_wait, None
+        if on_wait:
+            on_wait(status)
 
 
 def _passing(error: grpc.RpcError) -> bool:

@@ -134,7 +134,18 @@ def test_a_server_that_is_away_is_told_after_the_patience(run):
     code, _, err = run("a", "--retry-seconds", "0.5", address=f"127.0.0.1:{free_port()}")
     assert code == 2
     assert "UNAVAILABLE" in err
+    assert err.count("\n") == 1
     assert time.monotonic() - started < 5
+
+
+def test_who_waits_is_told_once_what_for(run, monkeypatch):
+    monkeypatch.setattr("export.serving.remote.NOTICE", 0.2)
+    address = f"127.0.0.1:{free_port()}"
+    code, _, err = run("a", "b", "c", "--retry-seconds", "1", address=address)
+    assert code == 2
+    notice, error = err.splitlines()
+    assert notice == f"cman-client: no answer from {address} yet (UNAVAILABLE); asking again for 1 s"
+    assert error.startswith("cman-client: The server must answer. Received: UNAVAILABLE")
 
 
 @pytest.fixture(scope="module")
