@@ -3,9 +3,11 @@
 import pytest
 
 from cman_tf import cli
+from cman_tf.data.formats import FORMATS
 from cman_tf.encoders import convert
 from cman_tf.encoders.contextual import load_encoder
 from tests.encoders import tiny
+from tests.encoders.toys import write
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,16 @@ def modules(tmp_path_factory, sources):
 def encoders(modules):
     """`ContextualEncoder`s, by kind."""
     return {kind: load_encoder(folder) for kind, folder in modules.items()}
+
+
+@pytest.fixture(scope="session")
+def module(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("encoders"), "toy", 1)
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory, documents):
+    folder = tmp_path_factory.mktemp("corpus")
+    for split in ("train", "dev", "test"):
+        FORMATS["spert"].write(documents, folder / f"{split}.json")
+    return folder

@@ -9,85 +9,25 @@ import tensorflow as tf
 
 from cman_tf import cli, evaluate, fit, predict
 from cman_tf import config as configs
-from cman_tf.data.batches import training_batches
 from cman_tf.data.document import Document
-from cman_tf.data.formats import FORMATS
-from cman_tf.encoders.card import Card
-from cman_tf.encoders.combined import Encoders
 from cman_tf.encoders.contextual import ContextualEncoder
-from cman_tf.encoders.module import save
 from cman_tf.errors import InputError
 from cman_tf.evaluation import evaluator
 from cman_tf.evaluation.thresholds import threshold_curve
-from cman_tf.model.adversarial import perturbation
 from cman_tf.predictor import Predictor
 from cman_tf.training import workflow
-from cman_tf.training.fine_tuning import FineTuning
 from cman_tf.training.run import Run
 from cman_tf.training.workflow import begin
 from tests.encoders import tiny
+from tests.encoders.toys import DroppingToy, Toy, write
 from tests.training.test_trainer import KilledError, Killer
 
-LAYERS, WIDTH = 3, 4
-
 pytestmark = pytest.mark.usefixtures("eager")
-
-
-class Toy(tf.Module):
-    """A vector for each hashed token, multiplied once more for each layer."""
-
-    def __init__(self, seed, width=WIDTH):
-        super().__init__()
-        random = np.random.default_rng(seed)
-        self.table = tf.Variable(random.normal(size=[40, width]).astype(np.float32), name="layer_0/table")
-        self.kernels = [
-            tf.Variable(random.normal(size=[width, width]).astype(np.float32) / 2, name=f"layer_{number}/kernel")
-            for number in range(1, LAYERS)
-        ]
-
-    def __call__(self, tokens, training):
-        states = [tf.gather(self.table, tf.strings.to_hash_bucket_fast(tokens, 40))]
-        for kernel in self.kernels:
-            states.append(tf.tanh(tf.matmul(states[-1], kernel)))
-        vectors = tf.stack(states, axis=2)
-        return vectors * tf.cast(tokens != "", tf.float32)[:, :, None, None]
-
-
-class DroppingToy(Toy):
-    """The same with dropout, as real encoders have."""
-
-    def __init__(self, seed, width=WIDTH):
-        super().__init__(seed, width)
-        self.generator = tf.random.Generator.from_seed(0)
-
-    def __call__(self, tokens, training):
-        vectors = super().__call__(tokens, training)
-        if not training:
-            return vectors
-        return tf.nn.experimental.general_dropout(vectors, 0.3, uniform_sampler=self.generator.uniform)
-
-
-def write(folder, name, seed, width=WIDTH, kind=Toy):
-    save(kind(seed, width), Card(name, "toy", LAYERS, width, "cased", "CC0", f"{seed:064d}"), folder / name)
-    return str(folder / name)
-
-
-@pytest.fixture(scope="module")
-def module(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("encoders"), "toy", 1)
 
 
 @pytest.fixture(scope="module")
 def dropping(tmp_path_factory):
     return write(tmp_path_factory.mktemp("encoders"), "dropping", 1, kind=DroppingToy)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory, documents):
-    folder = tmp_path_factory.mktemp("corpus")
-    for split in ("train", "dev", "test"):
-        FORMATS["spert"].write(documents, folder / f"{split}.json")
-    return folder
 
 
 @pytest.fixture
@@ -258,75 +198,3 @@ def test_bad_encoders_are_told(options, tmp_path, module):
     configs.save(configs.change(run.config(), {"encoder.modules": [wider]}), run.path / "config.yaml")
     with pytest.raises(Exception, match="toy of width 4. Received: wider of width 5"):
         run.encoders()
-
-
-@pytest.fixture(scope="module")
-def tuned_step(tmp_path_factory, corpus, config, module):
-    """Makes one step of a network with the Toy encoder; gives `(encoder's gradient, expected gradient)`."""
-    values = {"corpus.name": str(corpus), "encoder.modules": [module], "encoder.trainable": True}
-    values |= {"model.encoder": "mlp", "model.embedding_dropout": 0, "model.lstm_dropout": 0}
-    changed = configs.change(config, values)
-    run, _, _, documents, _ = begin(changed, tmp_path_factory.mktemp("runs") / "run")
-    alpha = 0.01
-
-    def step(micro_batch):
-        model, featurizer = run.build()
-        tuning = FineTuning(Encoders([module]), changed, steps=1)
-        variables = tuning.variables
-        dataset, _ = training_batches(documents, run.schema(), featurizer, 5, 1, keep_tokens=True)
-        features, targets = next(iter(dataset))
-        arguments = targets["tags"], targets["relations"], features["lengths"]
-
-        def embed():
-            inputs = {**features, **tuning.encode(features["tokens"])}
-            return model.token_embedding({name: inputs[name] for name in model.token_embedding.input_names})
-
-        with tf.GradientTape() as tape:
-            embeddings = embed()
-            clean = sum(model.joint_loss(embeddings, *arguments, training=True))
-        eta = perturbation(tape.gradient(clean, embeddings), alpha, features["lengths"])
-        with tf.GradientTape() as tape:
-            embeddings = embed()
-            total = sum(model.joint_loss(embeddings, *arguments, training=True))
-            total += sum(model.joint_loss(embeddings + eta, *arguments, training=True))
-        expected = [tf.convert_to_tensor(gradient).numpy() for gradient in tape.gradient(total, variables)]
-
-        # One step of plain gradient descent shows the gradient that was used.
-        tuning.optimizers = [tf.keras.optimizers.legacy.SGD(1.0) for _ in tuning.groups]
-        model.compile(
-            tf.keras.optimizers.legacy.SGD(1.0), adversarial_alpha=alpha, micro_batch=micro_batch, fine_tuning=tuning
-        )
-        before = [variable.numpy() for variable in variables]
-        model.train_step((features, targets))
-        return [old - new.numpy() for old, new in zip(before, variables)], expected
-
-    return step
-
-
-@pytest.mark.parametrize("micro_batch", [0, 2])
-def test_a_step_moves_the_encoder_by_the_gradient_of_both_losses(tuned_step, micro_batch):
-    found, expected = tuned_step(micro_batch)
-    assert len(found) == LAYERS
-    for one, other in zip(found, expected):
-        assert np.abs(other).max() > 1e-2
-        np.testing.assert_allclose(one, other, atol=1e-5)
-
-
-def test_the_encoders_rates_rise_over_the_warm_up(config, module):
-    values = {"encoder.learning_rate": 0.1, "encoder.layer_decay": 0.5, "training.warmup_epochs": 2.0}
-    tuning = FineTuning(Encoders([module]), configs.change(config, values), steps=3)
-    assert list(tuning.groups) == [0, 1, 2]
-    for optimizer, level in zip(tuning.optimizers, tuning.groups):
-        full = 0.1 * 0.5**level
-        rates = [float(optimizer.learning_rate(step)) for step in (0, 2, 5, 6)]
-        assert rates == pytest.approx([full / 6, full / 2, full, full])
-
-
-def test_lower_layers_learn_more_slowly(config, module):
-    values = {"encoder.learning_rate": 0.1, "encoder.layer_decay": 0.5, "encoder.modules": [module]}
-    tuning = FineTuning(Encoders([module]), configs.change(config, values), steps=3)
-    rates = {}
-    for optimizer, rows in zip(tuning.optimizers, tuning.groups.values()):
-        for row in rows:
-            rates[tuning.variables[row].name.split("/")[0]] = float(optimizer.learning_rate(0))
-    assert rates == pytest.approx({"layer_2": 0.1, "layer_1": 0.05, "layer_0": 0.025})
