@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cman_tf.data.document import Document, Entity, Relation
 
 ENTITY_KINDS = ("right", "wrong type", "wrong boundary", "missed", "spurious")
-RELATION_KINDS = ("right", "wrong type", "wrong direction", "wrong entity", "missed", "spurious")
+RELATION_KINDS = (
+    "right",
+    "wrong type",
+    "wrong direction",
+    "wrong entity",
+    "missed",
+    "missed end",
+    "spurious",
+    "spurious end",
+)
 
 
 @dataclass(frozen=True)
@@ -19,8 +28,8 @@ class Finding:
 
     Args:
         kind: str. One of `ENTITY_KINDS` or `RELATION_KINDS`.
-        gold: int or None. Its index in the annotated document; None if it is spurious.
-        predicted: int or None. Its index in the predicted document; None if it was missed.
+        gold: int or None. Its index in the annotated document; None if it is spurious, or its end is.
+        predicted: int or None. Its index in the predicted document; None if it was missed, or its end was.
     """
 
     kind: str
@@ -44,7 +53,8 @@ def compare(gold: Document, predicted: Document) -> tuple[list[Finding], list[Fi
     - wrong type: between the same two entities, strictly right, in the same direction
     - wrong direction: of the same type between the same two entities, strictly right, head and tail swapped
     - wrong entity: same type and direction, between entities paired above, one of which is not right
-    - missed, spurious: as above
+    - missed, spurious: as above, between two entities that are right
+    - missed end, spurious end: as above, but an end is itself not right, so that the relation could not be
 
     Repeated items count once, as in the scorer.
 
@@ -134,8 +144,19 @@ def _compare_relations(gold: Document, predicted: Document, entity_findings: Seq
     matching.pair("wrong type", lambda one, other: strictly(one) and same(one, other, any_type=True))
     matching.pair("wrong direction", lambda one, other: strictly(one) and same(one, other, swapped=True))
     matching.pair("wrong entity", same)
+
+    def of_its_cause(finding: Finding) -> Finding:
+        if finding.kind == "missed" and finding.gold is not None:
+            ends_right = strictly(gold.relations[finding.gold])
+        elif finding.kind == "spurious" and finding.predicted is not None:
+            ends_right = right.issuperset(in_gold_indices(predicted.relations[finding.predicted])[1:])
+        else:
+            return finding
+        return finding if ends_right else replace(finding, kind=f"{finding.kind} end")
+
     starts = [entity.start for entity in gold.entities]
-    return matching.finish(lambda relation: (starts[relation.head], starts[relation.tail]))
+    found = matching.finish(lambda relation: (starts[relation.head], starts[relation.tail]))
+    return [of_its_cause(finding) for finding in found]
 
 
 class _Matching:

@@ -17,7 +17,9 @@ SYMBOLS = {
     "wrong direction": "⇄",
     "wrong entity": "≈",
     "missed": "−",
+    "missed end": "⊖",
     "spurious": "+",
+    "spurious end": "⊕",
 }
 
 # Hues that stay apart under the common colour blindnesses come first; the label tells the type in any case.
@@ -90,7 +92,7 @@ def type_hues(documents: Iterable[Document]) -> dict[str, int]:
 
 def kind_class(kind: str) -> str:
     """CSS class of a kind of error: right, wrong, missed or spurious."""
-    return "wrong" if kind.startswith("wrong") else kind
+    return kind.split()[0]
 
 
 def text_html(text: str) -> str:

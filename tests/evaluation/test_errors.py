@@ -49,7 +49,11 @@ PEOP, ORG, LOC = (0, 2, "Peop"), (3, 4, "Org"), (6, 7, "Loc")
         ([PEOP, ORG, LOC], [(0, 1, "Live_In")], [("missed", 0, None), ("spurious", None, 0)]),
         # Two mistakes at once, type and direction, or type and entity, make two errors.
         ([PEOP, LOC], [(1, 0, "Work_For")], [("missed", 0, None), ("spurious", None, 0)]),
-        ([(1, 2, "Peop"), LOC], [(0, 1, "Kill")], [("missed", 0, None), ("spurious", None, 0)]),
+        ([(1, 2, "Peop"), LOC], [(0, 1, "Kill")], [("missed end", 0, None), ("spurious end", None, 0)]),
+        # An end that is not right is the cause, of what is missed and of what is too much, each by itself.
+        ([(0, 2, "Loc"), LOC], [], [("missed end", 0, None)]),
+        ([PEOP, LOC, (5, 6, "Loc")], [(0, 2, "Live_In")], [("missed", 0, None), ("spurious end", None, 0)]),
+        ([LOC, ORG, (7, 8, "Peop")], [(0, 1, "Live_In")], [("missed end", 0, None), ("spurious", None, 0)]),
         # The right one is found before the one of another type may take its place.
         ([PEOP, LOC], [(0, 1, "Kill"), (0, 1, "Live_In")], [("right", 0, 1), ("spurious", None, 0)]),
         # Repeated entities and relations are one.
@@ -78,7 +82,9 @@ def test_counts_by_hand():
             "wrong direction": 0,
             "wrong entity": 2,
             "missed": 0,
+            "missed end": 0,
             "spurious": 0,
+            "spurious end": 0,
         },
     }
 
@@ -90,5 +96,9 @@ def test_kinds_add_up_to_the_scorers_counts(corpus):
         assert tuple(kinds[item]) == names
         every = sum(kinds[item].values())
         assert kinds[item]["right"] == total[f"{item}_correct"]
-        assert every - kinds[item]["spurious"] == total[f"{item}_gold"]
-        assert every - kinds[item]["missed"] == total[f"{item}_predicted"]
+        spurious, missed = (
+            sum(number for kind, number in kinds[item].items() if kind.startswith(word))
+            for word in ("spurious", "missed")
+        )
+        assert every - spurious == total[f"{item}_gold"]
+        assert every - missed == total[f"{item}_predicted"]
