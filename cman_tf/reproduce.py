@@ -1,8 +1,9 @@
-"""`python -m cman_tf.reproduce`: the runs behind docs/results.md, and the page itself."""
+"""`python -m cman_tf.reproduce`: the runs behind docs/results.md, and the pages of figures themselves."""
 
 from __future__ import annotations
 
 import datetime
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,11 @@ def command(argv: list[str]) -> None:
     parser.add_argument("--max-hours", metavar="H", type=float, help="stop after so many hours (default: no limit)")
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="trainings at a time (default: 1)")
     parser.add_argument("--plan", action="store_true", help="show what would be run and how long it takes, and stop")
+    parser.add_argument(
+        "--rescore",
+        action="store_true",
+        help="score finished runs again with their weights, after a change of the scorer",
+    )
     parser.add_argument("--tables", action="store_true", help="run nothing, make the tables and plots again")
     parser.add_argument(
         "--data-dir",
@@ -43,13 +49,16 @@ def command(argv: list[str]) -> None:
         "--results", metavar="FOLDER", default="results", help="for the small files of finished runs (default: results)"
     )
     parser.add_argument(
-        "--page", metavar="FILE", default="docs/results.md", help="tables and plots (default: docs/results.md)"
+        "--page",
+        metavar="FILE",
+        default="docs/results.md",
+        help="tables and plots; speed.md and relations.md are written beside it (default: docs/results.md)",
     )
     parser.add_argument(
         "--benchmarks",
         metavar="FOLDER",
         default="benchmarks/results",
-        help=("JSON files of the benchmarks, for the page (default: benchmarks/results)"),
+        help="JSON files of the benchmarks, for speed.md (default: benchmarks/results)",
     )
     args = cli.parse(parser, argv)
     cli.check_count("--jobs", args.jobs)
@@ -69,13 +78,15 @@ def command(argv: list[str]) -> None:
         _show(planned, runner, args.jobs)
         if args.plan:
             return
-        outcome = runner.run(planned)
+        outcome = runner.run(planned, args.rescore)
 
+    from cman_tf.reproduction import speed
     from cman_tf.reproduction.dev_log import write_log
     from cman_tf.reproduction.page import write_page
 
     page = Path(args.page)
-    print(f"Page: {write_page(Path(args.results), Path(args.benchmarks), page, known)}")
+    print(f"Page: {write_page(Path(args.results), page, known)}")
+    print(f"Page: {speed.write_page(Path(args.benchmarks), page.with_name('speed.md'))}")
     if (Path(args.results) / "dev" / "notes.md").is_file():
         print(f"Page: {write_log(Path(args.results) / 'dev', page.with_name('relations.md'))}")
     missing = [f"{name} ({state})" for name, state in outcome.items() if state != "done"]
@@ -86,11 +97,12 @@ def command(argv: list[str]) -> None:
 def _show(planned: Sequence[Job], runner: Runner, processes: int) -> None:
     left = 0.0
     for job in planned:
-        state = runner.state(job)
-        left += job.minutes * (state != "done")
-        print(f"{state:<6} {job.minutes:>5.0f} min  {job.name}", flush=True)
-    hours = datetime.timedelta(minutes=round(left / processes))
-    print(f"To do: {hours} (h:mm:ss) on a quiet machine with two processors\n", flush=True)
+        left += runner.minutes_left(job)
+        print(f"{runner.state(job):<6} {job.minutes:>5.0f} min  {job.name}", flush=True)
+    # One training keeps two processors busy: on fewer, several at a time take as long as one after the other.
+    at_once = max(1, min(processes, (os.cpu_count() or 1) // 2))
+    hours = datetime.timedelta(minutes=round(left / at_once))
+    print(f"To do: {hours} (h:mm:ss) on a quiet machine with two processors for each training\n", flush=True)
 
 
 def main() -> None:

@@ -55,7 +55,10 @@ def evaluation_text(metrics: Mapping[str, Any]) -> str:
         if found
     ]
     tables = [(["Strict micro", *_summary(metrics)[0][1:]], rows)] if rows else []
-    for key, heading in (("by_sentence_length", "Tokens of sentence"), ("by_entity_distance", "Characters between")):
+    for key, heading in (
+        ("by_sentence_length", "Tokens of sentence"),
+        ("by_entity_distance", "Characters from end to end"),
+    ):
         groups = metrics.get(key, {}).items()
         headings = [heading, "Entities F1", "gold", "Relations F1", "gold"]
         rows = [

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from cman_tf.data.choice import check_choice
 from cman_tf.interop.extras import optional
-from cman_tf.reproduction.sections import PAPER, runs_of
+from cman_tf.reproduction.published import ROWS
+from cman_tf.reproduction.runs import runs_of
 
 if TYPE_CHECKING:
     import networkx
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BREAKDOWNS = {"by_entity_distance": "characters between entities", "by_sentence_length": "tokens in sentence"}
+BREAKDOWNS = {"by_entity_distance": "characters from end to end", "by_sentence_length": "tokens in sentence"}
 
 _ENTITIES, _RELATIONS, _PAPER = "#1b6ca8", "#c8553d", "#666666"
 
@@ -100,7 +101,9 @@ def paper_picture(folders: Sequence[Path]) -> Figure:
     Returns:
         `matplotlib.figure.Figure`.
     """
-    rows: list[tuple[Any, ...]] = [(name, [entities], [relations], _PAPER) for name, entities, relations in PAPER]
+    rows: list[tuple[Any, ...]] = [
+        (name, [entities], [relations], _PAPER) for name, (entities, relations) in ROWS["conll04"].items()
+    ]
     for folder in folders:
         micro = [metrics["strict"]["micro"] for _, metrics, _ in runs_of(folder)]
         scores = [[100 * found[item]["f1"] for found in micro] for item in ("entities", "relations")]

@@ -20,7 +20,7 @@ def write_log(folder: str | Path, path: str | Path) -> str | Path:
 
     Args:
         folder: path. `notes.md` and a folder for each group, which has one for each run, in the order of their names,
-            with its `config.yaml` and `history.csv`.
+            with its `config.yaml`, `environment.json` and `history.csv`.
         path: path of the page.
 
     Returns:
@@ -33,14 +33,14 @@ def write_log(folder: str | Path, path: str | Path) -> str | Path:
 
 
 def table(folder: str | Path) -> str:
-    """A row for each run: what it changed of the first one, and its dev F1 in percent, Markdown.
+    """A row for each run: what it changed of the first one, its commit, and its dev F1 in percent, Markdown.
 
     Raises:
         InputError: a run was trained on dev too.
     """
     lines = [
-        "| | What is different | Epochs | Entities | Relations | Relations, last epoch |",
-        "|---|---|---:|---:|---:|---:|",
+        "| | What is different | Commit | Epochs | Entities | Relations | Relations, last epoch |",
+        "|---|---|---|---:|---:|---:|---:|",
     ]
     base = None
     for path in sorted(path for path in Path(folder).iterdir() if path.is_dir()):
@@ -52,7 +52,8 @@ def table(folder: str | Path) -> str:
         if any(row["dev_re_f1"] is None for row in history):
             raise InputError(f"A run of the log must have been scored on dev. Received: {path}, protocol train+dev")
         best = max(history, key=lambda row: row["dev_ner_f1"] + row["dev_re_f1"])
-        cells = [path.name, changes(base, config), str(len(history))]
+        commit = (run.environment().get("git_commit") or "-")[:7]
+        cells = [path.name, changes(base, config), commit, str(len(history))]
         cells += [f"{100 * best[f'dev_{item}_f1']:.2f}" for item in ("ner", "re")]
         lines.append(f"| {' | '.join(cells)} | {100 * history[-1]['dev_re_f1']:.2f} |")
     return "\n".join(lines) + "\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.files import atomic_write
-from cman_tf.reproduction.sections import runs_of
+from cman_tf.reproduction.runs import runs_of
 
 _LINES = {"whole": ("CMAN", "#1b6ca8", "o-"), "no_units": ("without BSA attention and BLA", "#c8553d", "s--")}
 
@@ -48,7 +48,7 @@ def breakdown_figure(folder: Path, key: str, path: Path) -> bool:
                 label=label,
             )
         axes.set_title(item.capitalize(), fontsize=10)
-        axes.set_xlabel("characters between entities" if key == "by_entity_distance" else "tokens in sentence")
+        axes.set_xlabel("characters from end to end" if key == "by_entity_distance" else "tokens in sentence")
         axes.grid(axis="y", alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_ylim(0, 100)

@@ -71,16 +71,29 @@ class Runner:
             )
         return "done" if (path / "metrics.json").is_file() else "begun"
 
-    def run(self, jobs: Sequence[Job]) -> dict[str, str]:
+    def minutes_left(self, job: Job) -> float:
+        """What a job may still take: of one that was begun, the share of epochs that it lacks."""
+        state = self.state(job)
+        if state == "begun":
+            history = self.folder / job.name / "history.csv"
+            epochs = len(history.read_text(encoding="utf-8").splitlines()) - 1 if history.is_file() else 0
+            return job.minutes * (1 - epochs / job.config.training.epochs)
+        return job.minutes * (state == "new")
+
+    def run(self, jobs: Sequence[Job], rescore: bool = False) -> dict[str, str]:
         """Run those that are not done.
 
         Args:
             jobs: sequence of `Job`.
+            rescore: bool. Whether those that are done are scored again, by today's scorer, with the weights they have.
 
         Returns:
             dict of names to `"done"`, `"stopped"` (by the time limit) or the reason of a failure.
         """
         states = {job.name: self.state(job) for job in jobs}
+        if rescore:
+            # A run that is resumed after its last epoch is scored, which is all that is left.
+            states = {name: "begun" if state == "done" else state for name, state in states.items()}
         outcome = {}
         waiting: list[Job] = []
         running: dict[Job, subprocess.Popen[bytes]] = {}

@@ -1,9 +1,31 @@
-"""Sections of the results page about speed, from the JSON files of the benchmarks."""
+"""docs/speed.md, from the JSON files of the benchmarks."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from cman_tf.files import atomic_write
+
+INTRODUCTION = """# Speed
+
+`python -m cman_tf.reproduce --tables` makes this page from the files in `benchmarks/results/`. Each was written by the
+command that its section names, and says on which machine and at which commit. Figures of different sections need not be
+of the same machine; ratios are of one run.
+"""
+
+
+def write_page(benchmarks: Path, path: Path) -> Path:
+    """Write the page from what there is of the JSON files of `SECTIONS`, where the benchmarks left them."""
+    parts = [INTRODUCTION]
+    for name, section in SECTIONS.items():
+        source = benchmarks / f"{name}.json"
+        parts += [section(json.loads(source.read_text(encoding="utf-8")))] if source.is_file() else []
+    with atomic_write(path) as file:
+        file.write("\n".join(parts))
+    return path
 
 
 def training_speed(figures: Mapping[str, Any]) -> str:

@@ -158,10 +158,11 @@ def evaluate_on_test(
     if test and dev:
         kept = ("strict", "boundaries", "counts", "by_sentence_length", "by_entity_distance")
         metrics["dev"] = {name: results["dev"][0][name] for name in kept}
-    with atomic_write(run.metrics) as file:
-        json.dump(metrics, file, indent=2)
     documents = {"test": test, "dev": dev}
     write_results(run, split, documents[split], predictions, metrics)
+    # Last: its presence says that the run is done.
+    with atomic_write(run.metrics) as file:
+        json.dump(metrics, file, indent=2)
     return metrics, predictions
 
 

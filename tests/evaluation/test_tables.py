@@ -57,7 +57,7 @@ def test_everything_that_was_measured():
     assert rows["gold all"] == ["100.00"] * 6
     assert max(map(len, text.splitlines())) <= 100
     assert "Tokens of sentence" in text
-    assert "Characters between" in text
+    assert "Characters from end to end" in text
     assert "Against runs/[b], strict micro F1" in text
     assert "entities: +40.00 (95 %: " in text
 

@@ -6,7 +6,7 @@ import pytest
 
 from cman_tf.inspection.summaries import graph_picture, history_picture, paper_picture
 from cman_tf.interop.graph import relation_graph
-from cman_tf.reproduction.sections import PAPER
+from cman_tf.reproduction.published import ROWS
 from tests.conftest import sentence
 from tests.inspection.test_pictures import drawn
 
@@ -37,5 +37,5 @@ def test_figures_beside_the_papers(tmp_path):
         (tmp_path / "a" / seed / "config.yaml").write_text("{}")
     figure = paper_picture([Path(tmp_path / "a")])
     assert drawn(figure) == ["entities, strict micro F1, %", "relations, strict micro F1, %"]
-    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == [*(name for name, *_ in PAPER), "a"]
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == [*ROWS["conll04"], "a"]
     assert figure.axes[0].lines[-3].get_xdata()[0] == pytest.approx(60)

@@ -1,5 +1,7 @@
 """The log of what was tried on dev, from committed runs."""
 
+import json
+
 import pytest
 
 from cman_tf import config as configs
@@ -8,18 +10,19 @@ from cman_tf.reproduction.dev_log import changes, table, write_log
 from cman_tf.training.run import Run
 
 
-def history(path, config, *scores):
+def history(path, config, *scores, commit=None):
     configs.save(config, path / "config.yaml")
+    (path / "environment.json").write_text(json.dumps({"git_commit": commit}))
     Run(path).save_history([{"epoch": n, "dev_ner_f1": ner, "dev_re_f1": re} for n, (ner, re) in enumerate(scores, 1)])
 
 
 def test_a_row_has_what_changed_and_its_best_epoch(tmp_path, config):
     history(tmp_path / "some" / "1_base", config, (0.8, 0.5), (0.9, 0.4))
     other = configs.change(config, {"model.relation_prior": 0.01, "training.epochs": 3, "corpus.data_dir": "x"})
-    history(tmp_path / "some" / "2_prior", other, (0.1, 0.2), (0.85, 0.61), (0.8, 0.6))
+    history(tmp_path / "some" / "2_prior", other, (0.1, 0.2), (0.85, 0.61), (0.8, 0.6), commit="0123456789")
     rows = [line.strip("| ").split(" | ") for line in table(tmp_path / "some").splitlines()[2:]]
-    assert rows[0] == ["1_base", "(the same)", "2", "80.00", "50.00", "40.00"]
-    assert rows[1] == ["2_prior", "`model.relation_prior: 0.01`", "3", "85.00", "61.00", "60.00"]
+    assert rows[0] == ["1_base", "(the same)", "-", "2", "80.00", "50.00", "40.00"]
+    assert rows[1] == ["2_prior", "`model.relation_prior: 0.01`", "0123456", "3", "85.00", "61.00", "60.00"]
     (tmp_path / "notes.md").write_text("before\n\n<!-- table some -->\n\nafter\n")
     page = write_log(tmp_path, tmp_path / "page.md").read_text()
     assert page == f"before\n\n{table(tmp_path / 'some')}\nafter\n"

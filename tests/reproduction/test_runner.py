@@ -79,6 +79,31 @@ def test_a_run_of_another_configuration_is_not_taken_for_the_job(finished, job):
         Runner(finished[0] / "runs").run([other])
 
 
+@pytest.mark.slow
+def test_what_is_done_can_be_scored_again(finished, job):
+    folder = finished[0]
+    path = folder / "runs" / job.name
+    before, weights = (path / "metrics.json").read_text(), (path / "weights.h5").read_bytes()
+    (path / "metrics.json").write_text("{}")
+    Runner(folder / "runs", folder / "results").run([job], rescore=True)
+    assert (path / "metrics.json").read_text() == (folder / "results" / job.name / "metrics.json").read_text() == before
+    assert (path / "weights.h5").read_bytes() == weights
+
+
+def test_a_job_that_was_begun_has_the_rest_of_its_time_left(tmp_path, job):
+    job = Job(job.name, configs.change(job.config, {"training.epochs": 4}), 20.0)
+    runner, path = Runner(tmp_path), tmp_path / job.name
+    assert runner.minutes_left(job) == 20
+    path.mkdir(parents=True)
+    configs.save(job.config, path / "config.yaml")
+    (path / "environment.json").write_text("{}")
+    assert runner.minutes_left(job) == 20
+    (path / "history.csv").write_text("epoch\n1\n")
+    assert runner.minutes_left(job) == 15
+    (path / "metrics.json").write_text("{}")
+    assert runner.minutes_left(job) == 0
+
+
 def test_after_the_time_limit_nothing_is_begun(tmp_path, job):
     assert Runner(tmp_path, max_hours=1e-9).run([job]) == {job.name: "stopped"}
     assert not any(tmp_path.iterdir())

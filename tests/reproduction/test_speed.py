@@ -1,0 +1,71 @@
+import json
+
+import pytest
+
+from cman_tf.reproduction import speed
+
+
+@pytest.fixture
+def speed_page(tmp_path):
+    """The text of the page of speed, from figures by the name of their benchmark."""
+
+    def make(**figures):
+        for name, found in figures.items():
+            (tmp_path / f"{name}.json").write_text(json.dumps(found))
+        return speed.write_page(tmp_path, tmp_path / "docs" / "speed.md").read_text(encoding="utf-8")
+
+    return make
+
+
+def test_speed_says_which_bars_are_not_reached(speed_page):
+    build = {"sentences_per_second": 80.0, "first_step_seconds": 9.0}
+    figures = {
+        "environment": {},
+        "modes": {mode: {"project": build, "plain": build} for mode in ("without", "with")},
+        "bars": [
+            {"name": "share", "value": value, "at": "at least", "bar": 0.5, "reached": value >= 0.5}
+            for value in (0.61, 0.4)
+        ],
+    }
+    assert "| share | at least 0.5 | 0.61 | 0.40 (not reached) |" in speed_page(training_step=figures)
+
+
+def test_prediction_speed(speed_page):
+    figures = {
+        "sentences": 288,
+        "sentences_per_second": {"1": 171.2, "32": 300.0},
+        "milliseconds_per_call": {"p50": 5.51, "p99": 11.0},
+        "bars": [{"mode": "batch 1", "name": "speed", "value": 171.2, "at": "at least", "bar": 210, "reached": False}],
+    }
+    text = speed_page(inference=figures)
+    assert "| 1 | 171 | 5.5 | 11.0 |" in text
+    assert "| 32 | 300 | | |" in text
+    assert "| batch 1: speed | at least 210 | 171.20 (not reached) |" in text
+
+
+def test_speed_of_contextual_epochs_and_of_serving(speed_page):
+    bar = {"mode": "2048 wide", "name": "epoch", "value": 1.2, "at": "at most", "bar": 1.3, "reached": True}
+    epochs = {
+        "rounds": 2,
+        "seconds": {"no vectors": [11.0, 10.0], "2048 wide": [12.0, 13.0]},
+        "times_without": {"no vectors": 1.0, "2048 wide": 1.2},
+        "bars": [bar],
+    }
+    serving = {"sentences": 288, "answers_per_second": {"batched": {"1": 99.6, "8": 140.0}}, "bars": [bar]}
+    text = speed_page(contextual_epoch=epochs, serving=serving)
+    assert "| 2048 wide | 12.0 | 1.20 |" in text
+    assert "| batched | 100 | 140 |" in text
+    assert text.count("| 2048 wide: epoch | at most 1.3 | 1.20 |") == 2
+
+
+def test_many_sentences_say_how_often_each_was_answered(speed_page):
+    figures = {
+        "environment": {"load_at_start": 0.1, "load_at_end": 2.0},
+        "sentences": 1500,
+        "texts": 57,
+        "counters": {"entities": 1200, "relations": 34},
+        "ids": {"once": 1498, "more": 0, "never": 2},
+        "sentences_per_second": 41.6,
+    }
+    text = speed_page(batch=figures)
+    assert "1,498 were answered once, 0 more often, 2 never; 1,200 entities and 34 relations were found. 42 " in text
