@@ -30,7 +30,7 @@ SCORES = {
     "strict, micro, without test sentences that recur in training": ("without_repeated", "strict", "micro"),
     "strict, micro, relations held to type signatures": ("type_constrained", "strict", "micro"),
 }
-GROUPS = {"by_sentence_length": "tokens in the sentence", "by_entity_distance": "characters from the end of one entity to that of the other"}
+GROUPS = {"by_sentence_length": "tokens in the sentence", "by_entity_distance": "characters from end to end"}
 # A failure shows best in a short sentence.
 TOKENS, EXAMPLES = 30, 2
 TEXT = """\
