@@ -70,14 +70,16 @@ class CRF(tf.keras.layers.Layer):
         """What marginals are made of: `(alphas, betas, log_norm)`.
 
         Returns:
-            `alphas` `(batch, tokens, num_tags)`, log scores of all beginnings up to a token, its emission included;
+            float64, for a marginal is a small difference of sums that grow with the sentence: `alphas`
+            `(batch, tokens, num_tags)`, log scores of all beginnings up to a token, its emission included;
             `betas` `(batch, tokens, num_tags)`, of all continuations after a token, its emission excluded; `log_norm`
             `(batch,)`, of all tag sequences. What stands at padding means nothing.
         """
+        emissions, transitions = tf.cast(emissions, tf.float64), tf.cast(self.transitions, tf.float64)
         # From right to left the recurrence is the same with the transitions turned round: one loop does both.
         backward = tf.reverse_sequence(emissions, lengths, seq_axis=1, batch_axis=0)
         inputs = tf.transpose(tf.stack([emissions, backward]), [2, 0, 1, 3])
-        transitions = tf.stack([self.transitions, tf.transpose(self.transitions)])[:, None]
+        transitions = tf.stack([transitions, tf.transpose(transitions)])[:, None]
 
         def step(scores: tf.Tensor, token: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             emission, first = token

@@ -96,16 +96,17 @@ def entity_scores(
     """
     inside = tf.sequence_mask(lengths, tf.shape(tags)[1])
     alphas, betas, log_norm = crf.forward_backward(emissions, lengths)
+    emissions, transitions = tf.cast(emissions, alphas.dtype), tf.cast(crf.transitions, alphas.dtype)
     alphas = tf.gather(alphas, tags, batch_dims=2)
     before = _shift(tags, 1, 0)
-    steps = tf.gather_nd(crf.transitions, tf.stack([before, tags], axis=2))
+    steps = tf.gather_nd(transitions, tf.stack([before, tags], axis=2))
     path = tf.cumsum(steps + tf.gather(emissions, tags, batch_dims=2), axis=1)
     # After the span's last token anything may come but the I- tag of its own type.
     ahead = emissions[:, 1:] + betas[:, 1:]
-    leave = tf.gather(crf.transitions, tags[:, :-1]) + ahead
+    leave = tf.gather(transitions, tags[:, :-1]) + ahead
     continuing = tf.one_hot((tags[:, :-1] + 1) // 2 * 2, crf.num_tags, on_value=True, off_value=False)
-    leave = tf.reduce_logsumexp(tf.where(continuing, tf.float32.min, leave), axis=2)
-    leave = tf.where(inside[:, 1:], leave, 0.0)
+    leave = tf.reduce_logsumexp(tf.where(continuing, leave.dtype.min, leave), axis=2)
+    leave = tf.where(inside[:, 1:], leave, tf.zeros_like(leave))
     leave = tf.concat([leave, tf.zeros_like(emissions[:, :1, 0])], axis=1)
     start, last = entities["entity_start"], tf.maximum(entities["entity_end"] - 1, 0)
 
@@ -113,7 +114,8 @@ def entity_scores(
         return tf.gather(values, positions, batch_dims=1)
 
     score = at(alphas, start) + at(path, last) - at(path, start) + at(leave, last)
-    return tf.where(entities["entity_mask"], tf.minimum(tf.exp(score - log_norm[:, None]), 1.0), 0.0)
+    marginal = tf.cast(tf.exp(score - log_norm[:, None]), tf.float32)
+    return tf.where(entities["entity_mask"], tf.minimum(marginal, 1.0), 0.0)
 
 
 def _shift(values: tf.Tensor, by: int, fill: bool | int) -> tf.Tensor:

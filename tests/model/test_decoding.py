@@ -122,7 +122,37 @@ def test_entity_score_is_the_marginal_of_its_span():
                 if list(sequence[start:end]) == tags[row, start:end].tolist()
                 and (end == length or sequence[end] != 2 + 2 * label)
             )
-            np.testing.assert_allclose(found[row, index], with_span / sum(scores.values()), rtol=1e-3)
+            np.testing.assert_allclose(found[row, index], with_span / sum(scores.values()), rtol=1e-6)
+
+
+def test_entity_scores_stay_exact_in_long_sentences():
+    """Beside the share of the sequences that are held to the span, in double precision."""
+    random = np.random.default_rng(1)
+    crf, length = CRF(5), 1500
+    crf(tf.zeros([1, 1, 2]))
+    crf.transitions.assign(random.normal(size=(5, 5)))
+    emissions = (5 * random.normal(size=(1, length, 5))).astype(np.float32)
+    tags = crf.decode(tf.constant(emissions), tf.constant([length]))
+    entities = decode_entities(tags, tf.constant([length]))
+    found = entity_scores(crf, emissions, tags, entities, tf.constant([length])).numpy()[0]
+
+    def log_norm(scores):
+        total = scores[0]
+        for row in scores[1:]:
+            total = np.logaddexp.reduce(total[:, None] + crf.transitions.numpy().astype(np.float64), axis=0) + row
+        return np.logaddexp.reduce(total)
+
+    every = log_norm(emissions[0].astype(np.float64))
+    chosen = spans(tags[0].numpy().tolist())
+    assert len(chosen) > 100
+    for index in (0, len(chosen) // 2, len(chosen) - 2):
+        start, end, label = chosen[index]
+        held = emissions[0].astype(np.float64)
+        for position in range(start, end):
+            others = [tag for tag in range(5) if tag != tags[0, position]]
+            held[position, others] = -1e9
+        held[end, 2 + 2 * label] = -1e9
+        assert found[index] == pytest.approx(np.exp(log_norm(held) - every), abs=1e-6)
 
 
 def test_bio_constraint_forbids_i_without_its_b():
