@@ -52,12 +52,14 @@ setup(
         "grpcio-health-checking>=1.48.2,<1.63",  # later ones need protobuf 5
         "numpy>=1.23.5,<2",
         "protobuf>=4.21,<5",  # TensorFlow 2.15 cannot use later ones
+        "h5py>=3.8,<4",
         "lmdb>=1.4,<2",
         "matplotlib>=3.7,<4",
         "platformdirs>=4,<5",
         "pooch>=1.8,<2",
         "pydantic>=2.7,<3",
         "pyyaml>=6,<7",
+        "requests>=2.25,<3",
         "rich>=13,<16",
         "scikit-learn>=1.3,<2",
         "tqdm>=4.60,<5",

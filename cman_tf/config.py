@@ -52,6 +52,11 @@ def _sentence(error: Mapping[str, Any], where: str) -> str:
     name = ".".join(str(part) for part in error["loc"])
     if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         near = nearest(name)
+        if near == name:
+            section, _, leaf = name.partition(".")
+            return (
+                f"A field of a section must stand below it, `{section}: {{{leaf}: ...}}`. Received: {name} in {where}"
+            )
         hint = f"; nearest: {near}" if near else f"; sections: {', '.join(f.name for f in dataclasses.fields(Config))}"
         return f"A config field must exist. Received: {name} in {where}{hint}"
     if error["type"] == "value_error":
@@ -75,12 +80,34 @@ def nearest(name: str) -> str | None:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1, but 5e-4 is a number, as everybody writes it."""
+    """YAML with numbers as everybody writes them, 5e-4 and 010, and no name twice.
+
+    YAML 1.1 takes 010 for 8, 1:30 for 90, 2020-01-01 for a date, and the last of two mappings of one name.
+    """
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in found if tag.rsplit(":", 1)[-1] not in ("int", "float", "timestamp")]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen = set()
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"`{key.value}` is there twice", key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
+_NUMBER = list("-+.0123456789")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?\d+$"), _NUMBER)
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?((\d+\.\d*|\.\d+)([eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.(inf|Inf|INF))$|\.(nan|NaN|NAN)$"),
+    _NUMBER,
 )
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value))
 
 
 def parse_yaml(text: str) -> Any:
@@ -89,7 +116,10 @@ def parse_yaml(text: str) -> Any:
     Raises:
         yaml.YAMLError: no valid YAML.
     """
-    return yaml.load(text, _Loader)  # noqa: S506, a safe loader by its base
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506, a safe loader by its base
+    except (ValueError, RecursionError) as error:
+        raise yaml.YAMLError(f"no value can be made of it: {error}") from None
 
 
 def load(name: str, overrides: dict | None = None) -> Config:

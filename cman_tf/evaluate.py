@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from cman_tf import cli
-from cman_tf.files import atomic_write
+from cman_tf.files import atomic_write, check_new_file
 
 
 def command(argv: list[str]) -> None:
@@ -53,6 +53,8 @@ def command(argv: list[str]) -> None:
     from cman_tf.training.run import Run
     from cman_tf.training.workflow import load_corpus, score_overlap_policies, sentences_trained_on
 
+    for path in filter(None, (args.json, args.report)):
+        check_new_file(path)
     changes = cli.overrides(args)
     run = Run.open(args.run)
     rival = Run.open(args.against) if args.against else None
@@ -71,12 +73,13 @@ def command(argv: list[str]) -> None:
         metrics["overlap_policies"] = score_overlap_policies(predictor, config, args.split)
     if rival:
         metrics["against"] = compare_runs(documents, predictions, rival, changes)
+    # First what cannot fail: a disk that is full must not lose the scores.
+    print(evaluation_text(metrics), flush=True)
     if args.json:
         with atomic_write(args.json) as file:
             json.dump(metrics, file, indent=2)
     if args.report:
         write_report(args.report, documents, predictions, metrics, title=f"{Path(args.run).name}: {args.split}")
-    print(evaluation_text(metrics))
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -73,6 +74,29 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
 def _refusal(path: str | Path, error: Exception) -> InputError:
     reason = getattr(error, "strerror", None) or error
     return InputError(f"An output file must be writable. Received: {path} ({reason})")
+
+
+def check_new_file(path: str | Path) -> None:
+    """Raise `InputError` unless `atomic_write` could write `path` now: before long work. Leaves nothing behind."""
+    path = Path(path)
+    if os.path.isdir(path):
+        raise _refusal(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    if os.path.exists(path) and not os.path.isfile(path):
+        return  # a device or a pipe
+    made = []
+    try:
+        path = Path(os.path.realpath(path))
+        made = [folder for folder in path.parents if not folder.exists()]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except (OSError, ValueError) as error:
+        raise _refusal(path, error) from None
+    finally:
+        with contextlib.suppress(OSError):
+            for folder in made:
+                folder.rmdir()
 
 
 def check_new_folder(path: str | Path) -> None:

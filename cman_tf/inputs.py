@@ -8,7 +8,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cman_tf.data import formats
@@ -19,8 +18,11 @@ if TYPE_CHECKING:
     from cman_tf.data.document import Document
 
 
+TEXT = "text"
+
+
 def read_sentences(
-    texts: list[str], path: str | None, tokenize: Callable[[list[str]], list[Document]]
+    texts: list[str], path: str | None, tokenize: Callable[[list[str]], list[Document]], format: str | None = None
 ) -> list[Document]:
     """Documents of raw sentences or of a file in a known format.
 
@@ -29,6 +31,8 @@ def read_sentences(
         path: str or None. A text file (a sentence a line, blank lines too), or a file or folder in any format of
             `cman_tf.data.formats`; `-` is standard input.
         tokenize: callable, list of str -> list of `Document`.
+        format: str or None. `"text"`, or a key of `cman_tf.data.formats.FORMATS`. Default: recognised from the content,
+            text if it is none of them.
 
     Returns:
         list of `Document`, one for each sentence or line, in order.
@@ -41,15 +45,13 @@ def read_sentences(
     if texts:
         return tokenize(texts)
     with _file(path) as name, _named(name, path):
-        if formats.recognise(name) is not None:
-            return formats.read(name, tokenize=tokenize)
-        return tokenize(_lines(name))
+        format = format or formats.recognise(name) or TEXT
+        return tokenize(_lines(name)) if format == TEXT else formats.read(name, format, tokenize)
 
 
 def _lines(path: str) -> list[str]:
     """The lines of a text file. Blank ones are sentences too, so a file of them is no empty file."""
-    data = Path(path).read_bytes()
-    text = data.decode("ascii") if data and not data.strip() else read_text(path)
+    text = read_text(path, blank=True)
     # Not splitlines: a sentence may hold U+2028 and its like.
     lines = text.split("\n")
     return [line[:-1] if line.endswith("\r") else line for line in (lines[:-1] if lines[-1] == "" else lines)]

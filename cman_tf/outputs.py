@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cman_tf.data import formats
 from cman_tf.errors import InputError
-from cman_tf.files import atomic_write, check_new_folder
+from cman_tf.files import atomic_write, check_new_file, check_new_folder
 
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
@@ -27,12 +27,15 @@ def check_output(format: str, path: str | Path | None = None) -> None:
         format, path: those of `write_predictions`.
 
     Raises:
-        InputError: a format of several files without a folder, or a folder that has content.
+        InputError: a format of several files without a folder, a folder that has content, or a file that cannot be
+            written.
     """
     if format in formats.FOLDERS:
         if path is None:
             raise InputError(f"Format {format} needs --output FOLDER, for it is several files. Received: no --output")
         check_new_folder(path)
+    elif path is not None:
+        check_new_file(path)
 
 
 def write_predictions(documents: Sequence[Document], format: str, path: str | Path | None = None) -> None:

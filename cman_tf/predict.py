@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 from cman_tf import cli
+from cman_tf.data import formats
+from cman_tf.inputs import TEXT, read_sentences
 from cman_tf.outputs import FORMATS
 
 
@@ -22,19 +24,23 @@ def command(argv: list[str]) -> None:
         metavar="FILE",
         help="a sentence a line, or a file or folder of any known format; - is standard input (default: -)",
     )
+    parser.add_argument(
+        "--input-format",
+        choices=(TEXT, *formats.FORMATS),
+        help="how the input is written (default: recognised; a file that begins like none of them is text)",
+    )
     parser.add_argument("--output", metavar="FILE", help="a new folder for csv and brat (default: standard output)")
     parser.add_argument("--format", choices=FORMATS, default="table", help="how the answer is written (default: table)")
     cli.add_config_options(parser, sections=("decoding",))
     args = cli.parse(parser, argv)
 
-    from cman_tf.inputs import read_sentences
     from cman_tf.outputs import check_output, write_predictions
     from cman_tf.training.run import Run
 
     check_output(args.format, args.output)
     run = Run.open(args.run)
     predictor = run.predictor(cli.overrides(args))
-    documents = read_sentences(args.text, args.input, predictor.tokenize)
+    documents = read_sentences(args.text, args.input, predictor.tokenize, args.input_format)
     with cli.progress(len(documents), "sentences") as advance:
         found = predictor.extract(documents, progress=advance)
     write_predictions(found, args.format, args.output)

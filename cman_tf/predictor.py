@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -126,10 +126,20 @@ class Predictor:
 
         Returns:
             `Document`, or a list of them in the order of the input. Offsets are code points of the given text.
+
+        Raises:
+            InputError: something else than text, or a sentence too long for the memory.
         """
         if isinstance(text, str):
             return self.extract(self.tokenize([text]))[0]
-        return self.extract(self.tokenize(list(text)))
+        texts = list(text) if isinstance(text, Iterable) else [text]
+        for position, item in enumerate(texts):
+            if not isinstance(item, str):
+                raise InputError(
+                    "A text must be a string, or a sequence of strings; tokens go into extract([Document(tokens)]). "
+                    f"Received: {type(item).__name__} at position {position}"
+                )
+        return self.extract(self.tokenize(texts))
 
     def tokenize(self, texts: Sequence[str]) -> list[Document]:
         """Documents without annotation from raw texts."""
@@ -153,6 +163,9 @@ class Predictor:
 
         Returns:
             list of `Document` with what was found, each item with its score, in the order of the input.
+
+        Raises:
+            InputError: a sentence is too long for the memory.
         """
         results = list(documents)
         for rows in self._batches([len(document) for document in documents]):
@@ -163,11 +176,19 @@ class Predictor:
                 tags = pad([np.array(self.schema.tag_ids(documents[row]), np.int32) for row in rows], 0)
             decoding = (tags, self.extractor.threshold, self.extractor.allowed)
             # Vectors of empty sentences alone, the longest of which is last, would make a batch without a column.
-            if contextual and len(documents[rows[-1]]):
-                vectors = {name: tf.constant(pad([values[r] for r in rows], 0)) for name, values in contextual.items()}
-                found = self._from_vectors(tokens, vectors, *decoding)
-            else:
-                found = self._from_tokens(tokens, *decoding)
+            try:
+                if contextual and len(documents[rows[-1]]):
+                    vectors = {
+                        name: tf.constant(pad([values[r] for r in rows], 0)) for name, values in contextual.items()
+                    }
+                    found = self._from_vectors(tokens, vectors, *decoding)
+                else:
+                    found = self._from_tokens(tokens, *decoding)
+            except tf.errors.ResourceExhaustedError:
+                raise InputError(
+                    "A sentence must be short enough for the memory, which grows with the square of its tokens. "
+                    f"Received: {len(documents[rows[-1]])} tokens in sentence {rows[-1] + 1}"
+                ) from None
             found = {name: value.numpy() for name, value in found.items()}
             for position, row in enumerate(rows):
                 results[row] = documents[row].with_annotation(*annotation(found, position, self.schema))

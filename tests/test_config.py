@@ -65,7 +65,8 @@ def test_an_empty_file_is_the_defaults(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("5e-4", 5e-4), ("1e3", 1000.0), ("-2E+5", -2e5), (".5e1", 5.0), ("3", 3), ("e5", "e5"), ("no", False)],
+    [("5e-4", 5e-4), ("1e3", 1000.0), ("-2E+5", -2e5), (".5e1", 5.0), ("3", 3), ("e5", "e5"), ("no", False),
+     ("010", 10), ("1:30", "1:30"), ("2020-99-99", "2020-99-99"), ("0b_", "0b_"), ("-7", -7), (".inf", float("inf"))],
 )  # fmt: skip
 def test_numbers_of_yaml(text, value):
     found = configs.parse_yaml(text)
@@ -81,6 +82,7 @@ def test_numbers_of_yaml(text, value):
         ({"training": {"num_heads": 3}}, "nearest: model.num_heads"),
         ({"modell": {"bla": True}}, "nearest: model"),
         ({"zzz": 1}, "sections: corpus, words"),
+        ({"training.epochs": 3}, "must stand below it, `training: {epochs: ...}`. Received: training.epochs in x"),
         ({"model": 3}, "`model` must be a mapping of names to values. Received: 3 in x"),
         ({"model": {1: 2}}, "The name of a config field must be text. Received: model.1 in x"),
         ({"training": {"epochs": 2.5}}, "`training.epochs` must be a valid integer. Received: 2.5 in x"),
@@ -129,6 +131,8 @@ def test_an_unknown_name_is_told_with_the_nearest():
     [
         (b"model: [1", "A config file must be valid YAML. Received: "),
         (b"model: {hidden_size: 3", "line 1"),
+        (b"seed: 1\nmodel: {bla: true}\nmodel: {}\n", "`model` is there twice"),
+        (b"seed: " + b"[" * 5000, "A config file must be valid YAML. Received: "),
         (b"a: \x01", "A config file must be valid YAML. Received: "),
         (b"\xff\xfe\xff", "A config file must be readable text. Received: "),
         (b"- 1\n- 2\n", "A configuration must be a mapping of names to values. Received: [1, 2] in "),

@@ -49,6 +49,8 @@ def test_arguments_are_sentences():
         ("a\rb\n", ["a\rb"]),
         ("\n", [""]),
         (" \n\t\n", [" ", "\t"]),
+        ("\xa0\n", ["\xa0"]),
+        ("\x1c", ["\x1c"]),
         ("a\u2028b\x0cc\n", ["a\u2028b\x0cc"]),
         ("\ufeffa\n", ["a"]),
         ("🎈 שלום \x07\n", ["🎈 שלום \x07"]),
@@ -108,6 +110,16 @@ def test_bad_input_is_told_with_its_place(tmp_path, monkeypatch, data, told):
             read_sentences([], place, tokenize)
         assert told.format(name) in str(caught.value)
         assert "/tmp/tmp" not in str(caught.value)
+
+
+def test_a_format_may_be_named(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("{Berlin} is a city.\n", encoding="utf-8")
+    assert [document.text for document in read_sentences([], str(path), tokenize, "text")] == ["{Berlin} is a city."]
+    with pytest.raises(InputError, match="begins|JSON"):
+        read_sentences([], str(path), tokenize)
+    with pytest.raises(InputError, match="#doc"):
+        read_sentences([], str(path), tokenize, "multihead")
 
 
 def test_files_that_cannot_be_read(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 
 from cman_tf.errors import InputError
 
@@ -69,6 +70,8 @@ class Document:
     id: str = ""
 
     def __post_init__(self) -> None:
+        if isinstance(self.tokens, str):
+            raise InputError(f"`tokens` must be a sequence of strings. Received: the string {self.tokens!r}")
         for name in ("tokens", "entities", "relations"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for position, token in enumerate(self.tokens):
@@ -106,12 +109,14 @@ class Document:
 
     def _check_annotation(self) -> None:
         for entity in self.entities:
+            _check_fields("An entity's start and end", (entity.start, entity.end), entity.type)
             if not 0 <= entity.start < entity.end <= len(self.tokens):
                 raise InputError(
                     "An entity must satisfy 0 <= start < end <= number of tokens. Received: "
                     f"start={entity.start}, end={entity.end} in a sentence of {len(self.tokens)} tokens"
                 )
         for relation in self.relations:
+            _check_fields("A relation's head and tail", (relation.head, relation.tail), relation.type)
             for role in ("head", "tail"):
                 index = getattr(relation, role)
                 if not 0 <= index < len(self.entities):
@@ -156,3 +161,10 @@ def _joined_offsets(tokens: Sequence[str]) -> tuple[tuple[int, int], ...]:
         offsets.append((position, position + len(token)))
         position += len(token) + 1
     return tuple(offsets)
+
+
+def _check_fields(what: str, numbers: tuple[int, int], kind: str) -> None:
+    if not all(isinstance(number, Integral) and not isinstance(number, bool) for number in numbers):
+        raise InputError(f"{what} must be whole numbers. Received: {numbers[0]!r} and {numbers[1]!r}")
+    if not isinstance(kind, str) or not kind:
+        raise InputError(f"A type must be a non-empty string. Received: {kind!r}")

@@ -96,7 +96,12 @@ class Vocabulary:
             words = (folder / "words.txt").read_bytes().decode("utf-8").split("\n")[:-1]
             characters = [int(line) for line in (folder / "characters.txt").read_text(encoding="utf-8").split()]
             settings = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
-            return cls(words, settings["num_trained"], characters, settings["lowercase"])
+            trained, lowercase = settings["num_trained"], settings["lowercase"]
+            if type(trained) is not int or not 0 <= trained <= len(words) or type(lowercase) is not bool:
+                raise ValueError(f"{trained} trained words of {len(words)}, lowercase {lowercase}")
+            if len(set(words)) < len(words) or len(set(characters)) < len(characters):
+                raise ValueError("a word or character is there twice")
+            return cls(words, trained, characters, lowercase)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"A vocabulary must be as it was saved. Received: {folder} ({error})") from None
 

@@ -19,7 +19,7 @@ from keras.src.saving.legacy.hdf5_format import save_weights_to_hdf5_group
 import cman_tf
 from cman_tf import config as configs
 from cman_tf.data.featurizer import Featurizer
-from cman_tf.data.formats.reading import located
+from cman_tf.data.formats.reading import located, read_text
 from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
@@ -145,6 +145,8 @@ class Run:
         missing = [name for name in needed if not (run.path / name).is_file()]
         if missing:
             raise InputError(f"A run folder must be complete. Received: {path} without {', '.join(missing)}")
+        # What a copy cut short; as a person's own file it would stand for all defaults.
+        read_text(run.path / "config.yaml")
         found = run.environment().get("format")
         if found != FORMAT:
             raise InputError(
@@ -189,7 +191,7 @@ class Run:
         """The run's `Schema`."""
         path = self.path / "labels.json"
         with located(str(path)):
-            return Schema.from_json(path.read_text(encoding="utf-8"))
+            return Schema.from_json(read_text(path))
 
     def vocabulary(self) -> Vocabulary:
         """The run's `Vocabulary`."""
@@ -256,6 +258,20 @@ class Run:
         with atomic_write(self.weights, "wb") as file:
             file.write(data.getbuffer())
 
+    def checkpoint(self) -> str | None:
+        """The latest checkpoint, or None. What a kill cut short is none."""
+        import tensorflow as tf
+
+        return tf.train.latest_checkpoint(str(self.checkpoints))
+
+    def finished(self) -> bool:
+        """Whether the last epoch is done: its row and weights are there, and checkpoints are gone."""
+        return (
+            len(self.history()) == self.config().training.epochs
+            and self.weights.is_file()
+            and self.checkpoint() is None
+        )
+
     def remove_checkpoints(self) -> None:
         """Remove them in one move: of half of them a resumed training could make nothing."""
         gone = self.path / ".checkpoints"
@@ -269,10 +285,14 @@ class Run:
         path = self.path / "history.csv"
         if not path.exists():
             return []
-        with open(path, encoding="utf-8", newline="") as file:
-            return [
-                {name: float(value) if value else None for name, value in row.items()} for row in csv.DictReader(file)
-            ]
+        try:
+            with open(path, encoding="utf-8", newline="") as file:
+                return [
+                    {name: float(value) if value else None for name, value in row.items()}
+                    for row in csv.DictReader(file, strict=True)
+                ]
+        except (OSError, ValueError, TypeError, csv.Error) as error:
+            raise InputError(f"A run's history must be a table of numbers. Received: {path} ({error})") from None
 
     def save_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write `history.csv`, one row an epoch."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tensorflow as tf
 
 from cman_tf.data.batches import training_batches
@@ -179,8 +180,7 @@ class Trainer:
                 self.checkpoints.restore_or_initialize()
             # The history may be one epoch ahead of the checkpoint that a kill prevented; that epoch is done again.
             self.history = history[: int(self.epoch.numpy())]
-        elif len(history) == self.config.training.epochs and self.run.weights.is_file():
-            # Checkpoints are removed when the last epoch is done.
+        elif self.run.finished():
             self.epoch.assign(len(history))
             self.history = history
 
@@ -217,7 +217,10 @@ class Trainer:
             logs["val_f1"] = (row["dev_ner_f1"] + row["dev_re_f1"]) / 2
         row["sentences_per_second"] = len(self.train) / seconds
         self.history.append(row)
-        is_best = logs["val_f1"] > float(self.best.numpy()) if self.dev else epoch + 1 == self.config.training.epochs
+        # In the precision that is kept, so that an equal score is no better one.
+        is_best = (
+            np.float32(logs["val_f1"]) > self.best.numpy() if self.dev else epoch + 1 == self.config.training.epochs
+        )
         if is_best:
             self.run.save_weights(self.model, self.encoder_variables)
             self.best.assign(logs.get("val_f1", 0.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -53,6 +54,7 @@ def begin(config: Config, path: str | Path) -> tuple[Run, Cman, Featurizer, list
         `(run, model, featurizer, train, dev)`, ready for `Trainer`.
     """
     Run.check_new(path)
+    config = _with_absolute_places(config)
     corpus = load_corpus(config, splits=("train",))
     train, dev = training_data(config, corpus)
     schema = schema_of(train, corpus)
@@ -78,6 +80,16 @@ def begin(config: Config, path: str | Path) -> tuple[Run, Cman, Featurizer, list
     return run, model, featurizer, train, dev
 
 
+def _with_absolute_places(config: Config) -> Config:
+    """The same with folders of the corpus that do not depend on where the run is used from."""
+    places = {"corpus.data_dir": config.corpus.data_dir}
+    if config.corpus.name not in corpora.NAMES:
+        places["corpus.name"] = config.corpus.name
+    found = {name: os.path.abspath(os.path.expanduser(place)) for name, place in places.items() if place is not None}
+    # What is no folder is told as it was given.
+    return change(config, {name: place for name, place in found.items() if os.path.isdir(place)})
+
+
 def resume(path: str | Path) -> tuple[Run, Cman, Featurizer, list[Document], list[Document]]:
     """Open a run folder that was begun, for training to go on: the same as `begin` returns.
 
@@ -92,7 +104,7 @@ def resume(path: str | Path) -> tuple[Run, Cman, Featurizer, list[Document], lis
             f"A run must be resumed on the corpus it began with. Received: {path}, whose train or dev sentences changed"
         )
     model, featurizer = run.build()
-    if config.words.vectors and not list(run.checkpoints.glob("*.index")):
+    if config.words.vectors and run.checkpoint() is None and not run.finished():
         # Killed in its first epoch, it has nothing else to start from.
         vocabulary, vectors = Vocabulary.of(train, config.words)
         if vocabulary.words != run.vocabulary().words:

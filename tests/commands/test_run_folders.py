@@ -35,7 +35,20 @@ def test_a_run_must_be_complete(refused, copy, name):
         ("labels.json", '{"entity_types": []}', "A schema must be JSON"),
         ("labels.json", '{"entity_types": [1], "relation_types": []}', "non-empty string"),
         ("vocabulary/vocabulary.json", "{}", "A vocabulary must be as it was saved"),
+        (
+            "vocabulary/vocabulary.json",
+            '{"num_trained": "5", "lowercase": true}',
+            "A vocabulary must be as it was saved",
+        ),
+        (
+            "vocabulary/vocabulary.json",
+            '{"num_trained": -5, "lowercase": true}',
+            "A vocabulary must be as it was saved",
+        ),
+        ("vocabulary/words.txt", "ana\n", "A vocabulary must be as it was saved"),
+        ("vocabulary/words.txt", "ana\n" * 99, "A vocabulary must be as it was saved"),
         ("vocabulary/characters.txt", "a", "A vocabulary must be as it was saved"),
+        ("config.yaml", "", "A file must not be empty"),
         ("weights.h5", "abc", "The weights of a run must be those of its configuration"),
     ],
 )
@@ -44,6 +57,20 @@ def test_a_run_must_be_whole(refused, copy, name, content, told):
     sentence = refused("cman-predict", copy, "Rain .")
     assert told in sentence
     assert str(copy) in sentence
+
+
+def test_a_run_must_be_text(refused, copy):
+    (copy / "labels.json").write_bytes(b"\xff")
+    assert f"A file must be UTF-8 text. Received: byte 0xff in {copy / 'labels.json'}" in refused(
+        "cman-predict", copy, "Rain ."
+    )
+
+
+@pytest.mark.parametrize("content", ["epoch,loss\n1,much\n", "epoch\n1,2\n"])
+def test_a_history_must_be_numbers(refused, copy, content):
+    (copy / "history.csv").write_text(content)
+    told = refused("cman-fit", "--resume", "--run-dir", copy)
+    assert f"A run's history must be a table of numbers. Received: {copy / 'history.csv'} (" in told
 
 
 def test_a_run_with_encoders_must_say_which(refused, copy):

@@ -4,13 +4,24 @@ import os
 import pytest
 
 from cman_tf.errors import InputError
-from cman_tf.files import atomic_write
+from cman_tf.files import atomic_write, check_new_file
 
 
 def test_writes_text_as_utf8_with_plain_line_ends(tmp_path):
     with atomic_write(tmp_path / "new" / "folder" / "a.txt") as file:
         file.write("é\n")
     assert (tmp_path / "new" / "folder" / "a.txt").read_bytes() == b"\xc3\xa9\n"
+
+
+def test_a_file_can_be_tried_before_it_is_written(tmp_path):
+    (tmp_path / "old").write_text("kept")
+    for path in (tmp_path / "old", tmp_path / "new" / "folder" / "a", "/dev/stdout"):
+        check_new_file(path)
+    assert (tmp_path / "old").read_text() == "kept"
+    assert os.listdir(tmp_path) == ["old"]
+    for path in (tmp_path, tmp_path / "old" / "a", "/proc/nope/a", "a\0b"):
+        with pytest.raises(InputError, match="An output file must be writable. Received: "):
+            check_new_file(path)
 
 
 def test_writes_bytes(tmp_path):

@@ -5,6 +5,7 @@ import tensorflow as tf
 from cman_tf import config as configs
 from cman_tf.data.featurizer import Featurizer
 from cman_tf.data.vocabulary import Vocabulary
+from cman_tf.errors import InputError
 from cman_tf.model.assembly import build_cman
 from cman_tf.predictor import Predictor
 
@@ -61,6 +62,21 @@ def test_any_text_is_answered_and_offsets_are_those_of_the_text(eager_to_relate)
             assert 0 <= entity.score <= 1
         assert all(0.001 < relation.score <= 1 for relation in document.relations)
     assert any(document.relations for document in found)
+
+
+@pytest.mark.parametrize(("given", "told"), [(None, "NoneType"), (b"abc", "int"), (["a", None], "NoneType")])
+def test_something_else_than_text_is_refused(model, given, told):
+    with pytest.raises(InputError, match=rf"A text must be a string.* Received: {told} at position"):
+        model(given)
+
+
+def test_a_sentence_too_long_for_the_memory_is_told(model, documents, monkeypatch):
+    def exhausted(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(model, "_from_tokens", exhausted)
+    with pytest.raises(InputError, match=r"short enough for the memory.* Received: 9 tokens in sentence 5"):
+        model.extract(documents)
 
 
 def test_no_sentence_no_answer(model):

@@ -195,12 +195,36 @@ def test_a_run_killed_in_its_first_epoch_starts_again_from_its_word_vectors(tmp_
     file.write_text("ana 1 2 3\nelsewhere 4 5 6\n", encoding="utf-8")
     changes = {"corpus.name": str(tmp_path / "corpus"), "words.vectors": str(file)}
     run, first, *_ = workflow.begin(configs.change(config, changes), tmp_path / "run")
-    _, again, *_ = workflow.resume(run.path)
-    for found, expected in zip(again.get_weights(), first.get_weights()):
-        np.testing.assert_array_equal(found, expected)
+    for _ in range(2):
+        _, again, *_ = workflow.resume(run.path)
+        for found, expected in zip(again.get_weights(), first.get_weights()):
+            np.testing.assert_array_equal(found, expected)
+        # The second time with what a kill leaves that comes between a checkpoint's index and its being named.
+        run.checkpoints.mkdir(exist_ok=True)
+        (run.checkpoints / "ckpt-1.index").write_bytes(b"")
     file.write_text("ana 1 2 3\nsomewhere 4 5 6\n", encoding="utf-8")
     with pytest.raises(InputError, match="word vectors it began with"):
         workflow.resume(run.path)
+    # With all epochs done the file is not asked for.
+    file.unlink()
+    run.save_history([{"epoch": epoch} for epoch in range(run.config().training.epochs)])
+    run.save_weights(first)
+    workflow.resume(run.path)
+
+
+def test_a_run_finds_its_corpus_from_anywhere(tmp_path, documents, config, monkeypatch):
+    from cman_tf.training import workflow
+
+    for name in ("corpus", "data"):
+        (tmp_path / name).mkdir()
+    write_corpus(tmp_path / "corpus", documents)
+    monkeypatch.chdir(tmp_path)
+    changes = {"corpus.name": "corpus", "corpus.data_dir": "data", "words.vectors": None}
+    run, _, _, train, _ = workflow.begin(configs.change(config, changes), "run")
+    monkeypatch.chdir("/")
+    run = Run.open(tmp_path / "run", trained=False)
+    assert run.config().corpus.data_dir == str(tmp_path / "data")
+    assert list(workflow.load_corpus(run.config()).splits["train"]) == train
 
 
 def test_folders_are_numbered_when_taken(tmp_path):

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from cman_tf.data.document import Document, Entity, Relation
 
 
-def read_text(path: str | Path) -> str:
+def read_text(path: str | Path, blank: bool = False) -> str:
     """The content of a text file.
 
     Args:
         path: str or path.
+        blank: bool. Whether white space alone is a content too. Default: such a file is empty.
 
     Returns:
         str. Line ends as they are, without a byte order mark.
@@ -38,7 +39,7 @@ def read_text(path: str | Path) -> str:
         raise InputError(
             f"A file must be UTF-8 text. Received: byte 0x{data[error.start]:02x} in {path}, line {line}"
         ) from None
-    if not text.strip():
+    if not (text if blank else text.strip()):
         raise InputError(f"A file must not be empty. Received: no text in {path}")
     return text
 
