@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import shutil
@@ -19,6 +20,22 @@ if TYPE_CHECKING:
 
 
 TEXT = "text"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What a command needs for `read_sentences`: `text`, `input`, `input_format`."""
+    parser.add_argument("text", metavar="TEXT", nargs="*", help="a sentence (default: those of --input)")
+    parser.add_argument(
+        "--input",
+        metavar="FILE",
+        help="a sentence a line, or a file or folder of any known format, whose tokens are kept; - is standard input "
+        "(default: -)",
+    )
+    parser.add_argument(
+        "--input-format",
+        choices=(TEXT, *formats.FORMATS),
+        help="how the input is written (default: recognised; what begins like none of the others is text)",
+    )
 
 
 def read_sentences(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 
 from cman_tf import cli
-from cman_tf.data import formats
-from cman_tf.inputs import TEXT, read_sentences
+from cman_tf.inputs import add_options, read_sentences
 from cman_tf.outputs import FORMATS
 
 
@@ -18,17 +17,7 @@ def command(argv: list[str]) -> None:
         usage="RUN [TEXT ...] [options]",
     )
     parser.add_argument("run", metavar="RUN", help="folder written by cman_tf.fit")
-    parser.add_argument("text", metavar="TEXT", nargs="*", help="a sentence (default: those of --input)")
-    parser.add_argument(
-        "--input",
-        metavar="FILE",
-        help="a sentence a line, or a file or folder of any known format; - is standard input (default: -)",
-    )
-    parser.add_argument(
-        "--input-format",
-        choices=(TEXT, *formats.FORMATS),
-        help="how the input is written (default: recognised; a file that begins like none of them is text)",
-    )
+    add_options(parser)
     parser.add_argument("--output", metavar="FILE", help="a new folder for csv and brat (default: standard output)")
     parser.add_argument("--format", choices=FORMATS, default="table", help="how the answer is written (default: table)")
     cli.add_config_options(parser, sections=("decoding",))

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from cman_tf import cli
+from cman_tf.inputs import add_options, read_sentences
 
 
 def command(argv: list[str]) -> None:
@@ -15,12 +16,7 @@ def command(argv: list[str]) -> None:
         'python -m export.client "Ana Lima lives in Oslo ." --address localhost:8500',
         usage="[TEXT ...] [options]",
     )
-    parser.add_argument("text", metavar="TEXT", nargs="*", help="a sentence (default: those of --input)")
-    parser.add_argument(
-        "--input",
-        metavar="FILE",
-        help="a sentence a line, or a file of any known format (its tokens are kept); - is standard input (default: -)",
-    )
+    add_options(parser)
     parser.add_argument("--output", metavar="FILE", help="where the answer is written (default: standard output)")
     parser.add_argument(
         "--format",
@@ -31,7 +27,6 @@ def command(argv: list[str]) -> None:
     _add_server_options(parser)
     args = cli.parse(parser, argv)
 
-    from cman_tf.inputs import read_sentences
     from cman_tf.outputs import write_predictions
     from export.serving.remote import Remote, untokenized
 
@@ -41,7 +36,7 @@ def command(argv: list[str]) -> None:
             file=sys.stderr,
         )
 
-    documents = read_sentences(args.text, args.input, untokenized)
+    documents = read_sentences(args.text, args.input, untokenized, args.input_format)
     with Remote(
         args.address,
         model=args.model_name,

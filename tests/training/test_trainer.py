@@ -130,8 +130,14 @@ def test_a_moved_run_answers_the_same(tmp_path, finished, documents):
     import shutil
 
     shutil.copytree(finished[0].path, tmp_path / "moved")
-    moved = Run.open(tmp_path / "moved").predictor().extract(documents)
-    assert moved == finished[0].predictor().extract(documents)
+    # All pairs, with their scores: they tell any two networks apart.
+    moved, here = (
+        run.predictor({"decoding.threshold": 0.001}).extract(documents)
+        for run in (Run.open(tmp_path / "moved"), finished[0])
+    )
+    assert moved == here
+    scores = [[relation.score for document in found for relation in document.relations] for found in (moved, here)]
+    assert scores[0] == scores[1] != []
 
 
 def test_a_loss_that_is_no_number_is_bad_input(tmp_path, config, documents):
@@ -242,13 +248,14 @@ def write_corpus(folder, documents):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("seconds", [None, 0.0, 1.0, 3.0])
 def test_sigkill_and_resume_from_the_command_line(tmp_path, documents, seconds):
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     write_corpus(corpus, documents)
     options = [f"--{section}.{name}={value}" for section, values in TINY.items() for name, value in values.items()]
-    options += ["--corpus", str(corpus), "--training.epochs=40"]
+    (tmp_path / "vectors.txt").write_text("ana 1 2 3 4 5 6\nelsewhere 4 5 6 7 8 9\n", encoding="utf-8")
+    options += ["--corpus", str(corpus), "--training.epochs=40", f"--words.vectors={tmp_path / 'vectors.txt'}"]
 
     def command(run, *arguments):
         return [sys.executable, "-m", "cman_tf.fit", "--run-dir", str(run), *arguments]
@@ -256,10 +263,14 @@ def test_sigkill_and_resume_from_the_command_line(tmp_path, documents, seconds):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     subprocess.run(command(whole, *options), check=True, capture_output=True)
     process = subprocess.Popen(command(killed, *options), stdout=subprocess.DEVNULL)
-    while not list((killed / "checkpoints").glob("*.index")):
+    # None: in the first epoch, before there is a checkpoint.
+    begun = killed / "environment.json" if seconds is None else killed / "checkpoints" / "checkpoint"
+    while not begun.exists():
         assert process.poll() is None
         time.sleep(0.05)
-    time.sleep(seconds)
+    time.sleep(seconds or 0)
+    assert process.poll() is None, "the training ended before it could be killed"
+    assert (killed / "checkpoints" / "checkpoint").exists() == (seconds is not None)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     subprocess.run(command(killed, "--resume"), check=True, capture_output=True)
