@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from cman_tf import cli
+from cman_tf.data.formats.reading import located
 from cman_tf.files import atomic_write, check_new_file
 
 
@@ -61,13 +62,14 @@ def command(argv: list[str]) -> None:
     config = run.config(changes)
     documents = load_corpus(config, splits=(args.split,)).splits[args.split]
     predictor = run.predictor({name: value for name, value in changes.items() if name.startswith("decoding.")})
-    metrics, predictions = evaluate(
-        predictor,
-        documents,
-        train=sentences_trained_on(run, changes) if args.split == "test" else (),
-        exclude_types=args.exclude_type,
-        variants=True,
-    )
+    with located(f"{config.corpus.name}, {args.split}"):
+        metrics, predictions = evaluate(
+            predictor,
+            documents,
+            train=sentences_trained_on(run, changes) if args.split == "test" else (),
+            exclude_types=args.exclude_type,
+            variants=True,
+        )
     metrics = {"split": args.split, "corpus": config.corpus.name, **metrics}
     if config.corpus.overlap != "error":
         metrics["overlap_policies"] = score_overlap_policies(predictor, config, args.split)

@@ -24,7 +24,7 @@ TEXT = "text"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What a command needs for `read_sentences`: `text`, `input`, `input_format`."""
-    parser.add_argument("text", metavar="TEXT", nargs="*", help="a sentence (default: those of --input)")
+    parser.add_argument("text", metavar="TEXT", nargs="*", default=[], help="a sentence (default: those of --input)")
     parser.add_argument(
         "--input",
         metavar="FILE",

@@ -18,11 +18,13 @@ of the same machine; ratios are of one run.
 
 
 def write_page(benchmarks: Path, path: Path) -> Path:
-    """Write the page from what there is of the JSON files of `SECTIONS`, where the benchmarks left them."""
+    """Write the page from what there is in `benchmarks` of the JSON files of `SECTIONS` and of `notes.md`."""
     parts = [INTRODUCTION]
     for name, section in SECTIONS.items():
         source = benchmarks / f"{name}.json"
         parts += [section(json.loads(source.read_text(encoding="utf-8")))] if source.is_file() else []
+    notes = benchmarks / "notes.md"
+    parts += [notes.read_text(encoding="utf-8")] if notes.is_file() else []
     with atomic_write(path) as file:
         file.write("\n".join(parts))
     return path
