@@ -82,7 +82,8 @@ def nearest(name: str) -> str | None:
 class _Loader(yaml.SafeLoader):
     """YAML with numbers as everybody writes them, 5e-4 and 010, and no name twice.
 
-    YAML 1.1 takes 010 for 8, 1:30 for 90, 2020-01-01 for a date, and the last of two mappings of one name.
+    YAML 1.1 takes 010 for 8, 1:30 for 90, 2020-01-01 for a date, and the last of two mappings of one name. Its 0x10 and
+    1_000 are no numbers here.
     """
 
     yaml_implicit_resolvers = {
@@ -90,24 +91,34 @@ class _Loader(yaml.SafeLoader):
         for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        node = super().compose_mapping_node(anchor)
         seen = set()
-        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"`{key.value}` is there twice", key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
+        for key, _ in node.value:
+            name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
+            if name in seen:
+                raise yaml.composer.ComposerError(None, None, f"`{key.value}` is there twice", key.start_mark)
+            seen |= {name} if name else set()
+        return node
 
 
 _NUMBER = list("-+.0123456789")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?\d+$"), _NUMBER)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?[0-9]+$"), _NUMBER)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?((\d+\.\d*|\.\d+)([eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.(inf|Inf|INF))$|\.(nan|NaN|NAN)$"),
+    re.compile(
+        r"[-+]?(([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(inf|Inf|INF))$"
+        r"|\.(nan|NaN|NAN)$"
+    ),
     _NUMBER,
 )
 _Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text that `_Loader` would take for a number in quotes."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
 
 
 def parse_yaml(text: str) -> Any:
@@ -118,7 +129,8 @@ def parse_yaml(text: str) -> Any:
     """
     try:
         return yaml.load(text, _Loader)  # noqa: S506, a safe loader by its base
-    except (ValueError, RecursionError) as error:
+    except (ValueError, LookupError, AttributeError, RecursionError) as error:
+        # What PyYAML lets through of tags on values that they do not fit, and of brackets too deep.
         raise yaml.YAMLError(f"no value can be made of it: {error}") from None
 
 
@@ -193,4 +205,4 @@ def to_dict(config: Config) -> dict:
 def save(config: Config, path: str | Path) -> None:
     """Write the configuration as YAML that `load` reads back equal."""
     with atomic_write(path) as file:
-        yaml.safe_dump(to_dict(config), file, sort_keys=False, allow_unicode=True)
+        yaml.dump(to_dict(config), file, _Dumper, sort_keys=False, allow_unicode=True)

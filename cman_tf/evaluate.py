@@ -63,25 +63,29 @@ def command(argv: list[str]) -> None:
     documents = load_corpus(config, splits=(args.split,)).splits[args.split]
     predictor = run.predictor({name: value for name, value in changes.items() if name.startswith("decoding.")})
     with located(f"{config.corpus.name}, {args.split}"):
-        metrics, predictions = evaluate(
-            predictor,
-            documents,
-            train=sentences_trained_on(run, changes) if args.split == "test" else (),
-            exclude_types=args.exclude_type,
-            variants=True,
-        )
+        for document in documents:
+            predictor.schema.check(document)
+    metrics, predictions = evaluate(
+        predictor,
+        documents,
+        train=sentences_trained_on(run, changes) if args.split == "test" else (),
+        exclude_types=args.exclude_type,
+        variants=True,
+    )
     metrics = {"split": args.split, "corpus": config.corpus.name, **metrics}
     if config.corpus.overlap != "error":
         metrics["overlap_policies"] = score_overlap_policies(predictor, config, args.split)
     if rival:
         metrics["against"] = compare_runs(documents, predictions, rival, changes)
-    # First what cannot fail: a disk that is full must not lose the scores.
-    print(evaluation_text(metrics), flush=True)
-    if args.json:
-        with atomic_write(args.json) as file:
-            json.dump(metrics, file, indent=2)
-    if args.report:
-        write_report(args.report, documents, predictions, metrics, title=f"{Path(args.run).name}: {args.split}")
+    try:
+        if args.json:
+            with atomic_write(args.json) as file:
+                json.dump(metrics, file, indent=2)
+        if args.report:
+            write_report(args.report, documents, predictions, metrics, title=f"{Path(args.run).name}: {args.split}")
+    finally:
+        # Also where a disk is full: the scores must not be lost.
+        print(evaluation_text(metrics))
 
 
 def main() -> None:

@@ -94,8 +94,8 @@ def check_new_file(path: str | Path) -> None:
     except (OSError, ValueError) as error:
         raise _refusal(path, error) from None
     finally:
-        with contextlib.suppress(OSError):
-            for folder in made:
+        for folder in made:
+            with contextlib.suppress(OSError):
                 folder.rmdir()
 
 

@@ -132,7 +132,7 @@ class Predictor:
         """
         if isinstance(text, str):
             return self.extract(self.tokenize([text]))[0]
-        texts = list(text) if isinstance(text, Iterable) else [text]
+        texts = list(text) if isinstance(text, Iterable) and not isinstance(text, bytes) else [text]
         for position, item in enumerate(texts):
             if not isinstance(item, str):
                 raise InputError(

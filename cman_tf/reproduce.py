@@ -86,7 +86,8 @@ def command(argv: list[str]) -> None:
 
     page = Path(args.page)
     print(f"Page: {write_page(Path(args.results), page, known)}")
-    print(f"Page: {speed.write_page(Path(args.benchmarks), page.with_name('speed.md'))}")
+    if Path(args.benchmarks).is_dir():
+        print(f"Page: {speed.write_page(Path(args.benchmarks), page.with_name('speed.md'))}")
     if (Path(args.results) / "dev" / "notes.md").is_file():
         print(f"Page: {write_log(Path(args.results) / 'dev', page.with_name('relations.md'))}")
     missing = [f"{name} ({state})" for name, state in outcome.items() if state != "done"]

@@ -27,7 +27,7 @@ def command(argv: list[str]) -> None:
     _add_server_options(parser)
     args = cli.parse(parser, argv)
 
-    from cman_tf.outputs import write_predictions
+    from cman_tf.outputs import check_output, write_predictions
     from export.serving.remote import Remote, untokenized
 
     def on_wait(status: str) -> None:
@@ -36,6 +36,7 @@ def command(argv: list[str]) -> None:
             file=sys.stderr,
         )
 
+    check_output(args.format, args.output)
     documents = read_sentences(args.text, args.input, untokenized, args.input_format)
     with Remote(
         args.address,

@@ -48,6 +48,21 @@ def test_values_of_every_kind_survive_saving(tmp_path):
     assert configs.load(str(tmp_path / "config.yaml")) == config
 
 
+@pytest.mark.parametrize(
+    "name", ["08", "-09", "+.5", "1\u0663", "1e5", "0x10", "1_000", "1:30", "2020-01-01", "no", "~"]
+)
+def test_text_that_looks_like_something_else_survives_saving(tmp_path, name):
+    config = configs.from_dict({"corpus": {"name": name}, "encoder": {"modules": [name]}})
+    configs.save(config, tmp_path / "config.yaml")
+    assert configs.load(str(tmp_path / "config.yaml")) == config
+
+
+def test_merged_mappings_are_no_repetition():
+    text = "base: &b {a: 1}\nx: {y: {mid: &m {<<: *b, a: 2}}}\ntop: {<<: *m}\n"
+    assert configs.parse_yaml(text) == yaml.safe_load(text)
+    assert configs.parse_yaml('{1: a, "1": b}') == {1: "a", "1": "b"}
+
+
 def test_a_configuration_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         configs.Config().model.hidden_size = 3
@@ -132,6 +147,8 @@ def test_an_unknown_name_is_told_with_the_nearest():
         (b"model: [1", "A config file must be valid YAML. Received: "),
         (b"model: {hidden_size: 3", "line 1"),
         (b"seed: 1\nmodel: {bla: true}\nmodel: {}\n", "`model` is there twice"),
+        (b"seed: !!bool x", "A config file must be valid YAML. Received: "),
+        (b"seed: !!float ''", "A config file must be valid YAML. Received: "),
         (b"seed: " + b"[" * 5000, "A config file must be valid YAML. Received: "),
         (b"a: \x01", "A config file must be valid YAML. Received: "),
         (b"\xff\xfe\xff", "A config file must be readable text. Received: "),

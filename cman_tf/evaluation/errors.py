@@ -28,8 +28,8 @@ class Finding:
 
     Args:
         kind: str. One of `ENTITY_KINDS` or `RELATION_KINDS`.
-        gold: int or None. Its index in the annotated document; None if it is spurious, or its end is.
-        predicted: int or None. Its index in the predicted document; None if it was missed, or its end was.
+        gold: int or None. Its index in the annotated document; None for `spurious` and `spurious end`.
+        predicted: int or None. Its index in the predicted document; None for `missed` and `missed end`.
     """
 
     kind: str

@@ -29,9 +29,10 @@ protocols; the paper's network reads ELMo, no row of this project does, each nam
 The encoder is not the only difference. All rows of this project start relations from a prior, sample pairs in training,
 average weights and train for 4 to 30 epochs instead of 180; those with an encoder also give the pair scorer the tokens
 between both ends (`pair_context`). The paper's own setting, `conll04_paper`, was not run. Prior, number of epochs,
-`pair_context` and sampling were chosen on CoNLL04's dev split ([the log](relations.md)). Dropout, batch size and
-schedule were taken over from a prototype whose scores had been read on test, and were not varied on dev. MiniLM and ADE
-use the same settings untuned.
+`pair_context` and, with encoders, sampling were chosen on CoNLL04's dev split ([the log](relations.md)). Dropout, batch
+size and schedule were taken over from a prototype whose scores had been read on test; with encoders they were not
+varied on dev, and what a search found for words was not taken. MiniLM and ADE use the same settings untuned, apart from
+their encoders and epochs.
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -172,4 +173,8 @@ class Runner:
 
 def _differences(kept: configs.Config, asked: configs.Config) -> list[str]:
     """Names of config fields in which two configurations differ."""
-    return [name for name in configs.different(kept, asked) if name not in _PLACES]
+    different = [name for name in configs.different(kept, asked) if name not in _PLACES]
+    # A run keeps the whole path of a folder.
+    if "corpus.name" in different and kept.corpus.name == os.path.abspath(asked.corpus.name):
+        different.remove("corpus.name")
+    return different

@@ -145,15 +145,18 @@ class Run:
         missing = [name for name in needed if not (run.path / name).is_file()]
         if missing:
             raise InputError(f"A run folder must be complete. Received: {path} without {', '.join(missing)}")
-        # What a copy cut short; as a person's own file it would stand for all defaults.
-        read_text(run.path / "config.yaml")
         found = run.environment().get("format")
         if found != FORMAT:
             raise InputError(
                 f"A run folder must be of format {FORMAT}, that of cman_tf {cman_tf.__version__}. Received: {path} of "
                 f"format {found}"
             )
-        if run.config().encoder.modules and not (run.path / "encoders.json").is_file():
+        config = run.config()
+        # A person's own file need not say all; of a run's, the rest was cut off.
+        missing = sorted(configs.to_dict(config).keys() - run._values().keys())
+        if missing:
+            raise InputError(f"A run's config.yaml must say all. Received: {path} without {', '.join(missing)} there")
+        if config.encoder.modules and not (run.path / "encoders.json").is_file():
             raise InputError(
                 f"A run folder must be complete. Received: {path} without encoders.json, which config.yaml asks for"
             )
@@ -187,11 +190,15 @@ class Run:
         """The run's `Config`, with some fields changed."""
         return configs.load(str(self.path / "config.yaml"), overrides)
 
+    def _values(self) -> dict[str, Any]:
+        return configs.parse_yaml((self.path / "config.yaml").read_text(encoding="utf-8")) or {}
+
     def schema(self) -> Schema:
         """The run's `Schema`."""
         path = self.path / "labels.json"
+        text = read_text(path)
         with located(str(path)):
-            return Schema.from_json(read_text(path))
+            return Schema.from_json(text)
 
     def vocabulary(self) -> Vocabulary:
         """The run's `Vocabulary`."""
@@ -262,7 +269,10 @@ class Run:
         """The latest checkpoint, or None. What a kill cut short is none."""
         import tensorflow as tf
 
-        return tf.train.latest_checkpoint(str(self.checkpoints))
+        # Not `latest_checkpoint`, which takes a [ in the name of a folder for a pattern.
+        state = tf.train.get_checkpoint_state(str(self.checkpoints))
+        path = state.model_checkpoint_path if state else None
+        return path if path and Path(f"{path}.index").is_file() else None
 
     def finished(self) -> bool:
         """Whether the last epoch is done: its row and weights are there, and checkpoints are gone."""
@@ -289,7 +299,7 @@ class Run:
             with open(path, encoding="utf-8", newline="") as file:
                 return [
                     {name: float(value) if value else None for name, value in row.items()}
-                    for row in csv.DictReader(file, strict=True)
+                    for row in csv.DictReader(file, restval="too few", strict=True)
                 ]
         except (OSError, ValueError, TypeError, csv.Error) as error:
             raise InputError(f"A run's history must be a table of numbers. Received: {path} ({error})") from None

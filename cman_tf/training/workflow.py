@@ -216,7 +216,13 @@ def sentences_trained_on(run: Run, changes: Mapping[str, Any]) -> list[Document]
     try:
         return training_data(config, load_corpus(config, splits=("train",)))[0]
     except InputError as error:
-        if changes.get("corpus.name", config.corpus.name) == config.corpus.name:
+        # A folder is the same however it is named.
+        if (
+            len(
+                {os.path.abspath(name) for name in (changes.get("corpus.name", config.corpus.name), config.corpus.name)}
+            )
+            == 1
+        ):
             raise
         print(f"No score without repeated sentences, for those of training cannot be read. {error}", file=sys.stderr)
         return []

@@ -48,7 +48,12 @@ def test_a_run_must_be_complete(refused, copy, name):
         ("vocabulary/words.txt", "ana\n", "A vocabulary must be as it was saved"),
         ("vocabulary/words.txt", "ana\n" * 99, "A vocabulary must be as it was saved"),
         ("vocabulary/characters.txt", "a", "A vocabulary must be as it was saved"),
-        ("config.yaml", "", "A file must not be empty"),
+        ("config.yaml", "", "A run's config.yaml must say all. Received: "),
+        (
+            "config.yaml",
+            "seed: 1\n",
+            "without characters, corpus, decoding, encoder, model, protocol, training, words there",
+        ),
         ("weights.h5", "abc", "The weights of a run must be those of its configuration"),
     ],
 )
@@ -66,7 +71,7 @@ def test_a_run_must_be_text(refused, copy):
     )
 
 
-@pytest.mark.parametrize("content", ["epoch,loss\n1,much\n", "epoch\n1,2\n"])
+@pytest.mark.parametrize("content", ["epoch,loss\n1,much\n", "epoch\n1,2\n", "epoch,loss\n1\n"])
 def test_a_history_must_be_numbers(refused, copy, content):
     (copy / "history.csv").write_text(content)
     told = refused("cman-fit", "--resume", "--run-dir", copy)

@@ -19,9 +19,10 @@ def test_a_file_can_be_tried_before_it_is_written(tmp_path):
         check_new_file(path)
     assert (tmp_path / "old").read_text() == "kept"
     assert os.listdir(tmp_path) == ["old"]
-    for path in (tmp_path, tmp_path / "old" / "a", "/proc/nope/a", "a\0b"):
+    for path in (tmp_path, tmp_path / "old" / "a", "/proc/nope/a", "a\0b", tmp_path / "half" / ("y" * 300) / "a"):
         with pytest.raises(InputError, match="An output file must be writable. Received: "):
             check_new_file(path)
+    assert os.listdir(tmp_path) == ["old"]
 
 
 def test_writes_bytes(tmp_path):

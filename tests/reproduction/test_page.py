@@ -73,8 +73,10 @@ def test_a_table_for_each_experiment_with_mean_and_deviation(page, tmp_path, doc
 
 
 def test_kinds_of_error_are_counted(page, tmp_path, documents, fewer, config):
-    for seed, predicted in ((1, documents), (2, fewer)):
+    for seed, predicted in ((1, documents), (2, fewer), (3, fewer)):
         kinds = count_kinds(documents, predicted)
+        if seed == 3:  # scored before there were all of them
+            del kinds["relations"]["missed end"]
         write_run(
             tmp_path / "results" / "conll04" / "words" / f"seed{seed}", config, documents, predicted, error_kinds=kinds
         )
