@@ -44,12 +44,13 @@ def table(results: Path) -> str:
         "paper lacks: the prior, sampled pairs, averaged weights, and what stands between two tokens (`pair_context`), "
         "which may do part of what attention does there.",
         "",
-        "| | Runs | Entities, paper | Relations, paper | Entities | Relations |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| | Runs | Entities, paper | Relations, paper | Entities | Relations | Entities, dev | Relations, dev |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, (title, *paper) in published.ABLATIONS.items():
         cells = [title, str(len(found[name])), *("-" if value is None else f"{value:.2f}" for value in paper)]
-        cells += [strict(found[name], item) if found[name] else "not run" for item in ITEMS]
+        for split in (None, "dev"):
+            cells += [strict(found[name], item, split) if found[name] else "not run" for item in ITEMS]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -29,9 +29,10 @@ def spread(values: Sequence[float]) -> str:
     return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
 
 
-def strict(runs: Sequence[NamedRun], item: str) -> str:
-    """Strict micro F1 of `"entities"` or `"relations"` over runs, in percent."""
-    return spread([100 * metrics["strict"]["micro"][item]["f1"] for _, metrics, _ in runs])
+def strict(runs: Sequence[NamedRun], item: str, split: str | None = None) -> str:
+    """Strict micro F1 of `"entities"` or `"relations"` over runs, in percent; of `"dev"`, or the split they are of."""
+    found = [metrics[split] if split else metrics for _, metrics, _ in runs]
+    return spread([100 * scores["strict"]["micro"][item]["f1"] for scores in found])
 
 
 def in_folds(runs: Sequence[NamedRun]) -> bool:

@@ -127,11 +127,12 @@ def test_folds_and_policies(page, tmp_path, documents, fewer, config):
 def test_ablations_stand_beside_the_paper_and_make_the_figures(page, tmp_path, documents, fewer, config):
     for name, predicted in (("whole", documents), ("no_units", fewer)):
         folder = tmp_path / "results" / "conll04" / "ablations" / name / "seed1"
-        write_run(folder, config, documents, predicted, dev=breakdowns(documents, predicted))
+        dev = {**score(documents, documents), **breakdowns(documents, predicted)}
+        write_run(folder, config, documents, predicted, dev=dev)
     text = page()
-    assert "| CMAN | 1 | 90.62 | 72.97 | 100.00 | 100.00 |" in text
-    assert "| - both units | 1 | 89.34 | 68.95 | 53.33 | 0.00 |" in text
-    assert "| - BLA unit | 0 | 90.57 | 70.84 | not run | not run |" in text
+    assert "| CMAN | 1 | 90.62 | 72.97 | 100.00 | 100.00 | 100.00 | 100.00 |" in text
+    assert "| - both units | 1 | 89.34 | 68.95 | 53.33 | 0.00 | 100.00 | 100.00 |" in text
+    assert "| - BLA unit | 0 | 90.57 | 70.84 | not run | not run | not run | not run |" in text
     assert "## conll04/ablations" not in text
     for name in ("by_entity_distance", "by_sentence_length"):
         assert f"(images/{name}.svg)" in text
@@ -145,7 +146,13 @@ def test_ablations_stand_beside_the_paper_and_make_the_figures(page, tmp_path, d
 def test_ablations_must_be_alike(page, tmp_path, documents, config):
     for name, epochs in (("whole", 16), ("mlp", 8)):
         folder = tmp_path / "results" / "conll04" / "ablations" / name / "seed1"
-        write_run(folder, configs.change(config, {"training.epochs": epochs}), documents, documents)
+        write_run(
+            folder,
+            configs.change(config, {"training.epochs": epochs}),
+            documents,
+            documents,
+            dev=score(documents, documents),
+        )
     with pytest.raises(InputError, match="must be alike but for what is ablated. Received: .* 16 epochs, .* 8 epochs"):
         page()
 
