@@ -6,6 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from cman_tf.evaluation.scorer import ITEMS
 from cman_tf.files import atomic_write
 from cman_tf.reproduction.runs import runs_of
 
@@ -32,9 +33,16 @@ def breakdown_figure(folder: Path, key: str, path: Path) -> bool:
     from matplotlib.figure import Figure
 
     rc: Any = {"svg.hashsalt": key, "svg.fonttype": "none"}  # ids that do not change, and text that can be searched
+    lowest = min(
+        metrics["dev"][key][group][item]["f1"]
+        for found in runs.values()
+        for metrics in found
+        for group in metrics["dev"][key]
+        for item in ITEMS
+    )
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     FigureCanvasSVG(figure)
-    for axes, item in zip(figure.subplots(1, 2, sharey=True), ("entities", "relations")):
+    for axes, item in zip(figure.subplots(1, 2, sharey=True), ITEMS):
         for name, (label, colour, style) in _LINES.items():
             groups = list(runs[name][0]["dev"][key])
             values = [[100 * metrics["dev"][key][group][item]["f1"] for metrics in runs[name]] for group in groups]
@@ -51,7 +59,7 @@ def breakdown_figure(folder: Path, key: str, path: Path) -> bool:
         axes.set_xlabel("characters from end to end" if key == "by_entity_distance" else "tokens in sentence")
         axes.grid(axis="y", alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.set_ylim(0, 100)
+        axes.set_ylim(20 * (100 * lowest // 20), 100)
     axes.legend(frameon=False, loc="lower left", fontsize=8)
     figure.axes[0].set_ylabel("strict micro F1, %")
     with matplotlib.rc_context(rc), atomic_write(path, "wb") as file:
