@@ -69,23 +69,30 @@ def command(argv: list[str]) -> None:
     return _train(config, path, args)
 
 
+# Fields that a resumed run may change: where lies what it reads, which is checked to be what it began with.
+PLACES = ("corpus.name", "corpus.data_dir", "words.vectors", "encoder.modules", "encoder.store")
+
+
 def _resume(args: argparse.Namespace, changes: Mapping[str, Any]) -> None:
-    if not args.run_dir or args.config or changes:
+    refused = ["--config"] * bool(args.config) + [f"--{name}" for name in changes if name not in PLACES]
+    if not args.run_dir or refused:
         raise InputError(
-            "--resume goes on with the configuration of the run: it takes --run-dir and no config field. Received: "
-            + (", ".join(["--config"] * bool(args.config) + [f"--{name}" for name in changes]) or "no --run-dir")
+            "--resume goes on with the configuration of the run: it takes --run-dir, and where things lie by now "
+            f"(--{', --'.join(PLACES)}). Received: {', '.join(refused) or 'no --run-dir'}"
         )
-    return _train(None, args.run_dir, args)
+    return _train(None, args.run_dir, args, changes)
 
 
-def _train(config: configs.Config | None, path: str | Path, args: argparse.Namespace) -> None:
+def _train(
+    config: configs.Config | None, path: str | Path, args: argparse.Namespace, moved: Mapping[str, Any] | None = None
+) -> None:
     # TensorFlow is slow to import; a wrong option is answered before.
     strategy = make_strategy(args.strategy)
     from cman_tf.training.progress import TrainingProgress
     from cman_tf.training.workflow import train
 
     progress = TrainingProgress if is_chief(strategy) else None
-    trained = train(config, path, resuming=args.resume, progress=progress, strategy=strategy)
+    trained = train(config, path, resuming=args.resume, progress=progress, strategy=strategy, moved=moved)
     if trained:
         _report(*trained)
     else:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cman_tf.config import change
+from cman_tf.config import change, save
 from cman_tf.data import corpora
 from cman_tf.data.formats.reading import located
 from cman_tf.data.schema import Schema
@@ -90,19 +90,28 @@ def _with_absolute_places(config: Config) -> Config:
     return change(config, {name: place for name, place in found.items() if os.path.isdir(place)})
 
 
-def resume(path: str | Path) -> tuple[Run, Cman, Featurizer, list[Document], list[Document]]:
+def resume(
+    path: str | Path, moved: Mapping[str, Any] | None = None
+) -> tuple[Run, Cman, Featurizer, list[Document], list[Document]]:
     """Open a run folder that was begun, for training to go on: the same as `begin` returns.
+
+    Args:
+        path: str or path. The run folder.
+        moved: dict of dotted config fields that say where what it reads lies by now, or None. The run keeps them.
 
     Raises:
         InputError: the corpus, or the file of word vectors, is no longer the one that the run began with.
     """
     run = Run.open(path, trained=False)
-    config = run.config()
+    config = _with_absolute_places(run.config(dict(moved or {})))
     train, dev = training_data(config, load_corpus(config, splits=("train",)))
     if fingerprint(train, dev) != run.environment().get("corpus_sha256"):
         raise InputError(
             f"A run must be resumed on the corpus it began with. Received: {path}, whose train or dev sentences changed"
         )
+    if config != run.config():
+        run.encoders(config, trained=False)  # refuses others than the run's
+        save(config, run.path / "config.yaml")
     model, featurizer = run.build()
     if config.words.vectors and run.checkpoint() is None and not run.finished():
         # Killed in its first epoch, it has nothing else to start from.
@@ -122,6 +131,7 @@ def train(
     resuming: bool = False,
     progress: Callable[[int], TrainingProgress] | None = None,
     strategy: tf.distribute.Strategy | None = None,
+    moved: Mapping[str, Any] | None = None,
 ) -> tuple[Run, dict[str, Any] | None, list[Document]] | None:
     """Train a network and evaluate it on the corpus's test split, if it has one.
 
@@ -131,6 +141,7 @@ def train(
         resuming: bool. Whether to go on with the run in `path`.
         progress: context manager as `TrainingProgress`, or a callable that makes one from the epochs, or None.
         strategy: `tf.distribute.Strategy` or None, see `cman_tf.training.distribution`.
+        moved: dict or None. When resuming, where things lie by now, see `resume`.
 
     Returns:
         `(run, metrics, predictions)`: `Run`; the content of `metrics.json` and the test documents with what was
@@ -138,7 +149,7 @@ def train(
         writes the run folder and evaluates.
     """
     with distribution.own_folder(strategy, path, resuming) as folder, distribution.scope(strategy):
-        run, model, featurizer, train, dev = resume(folder) if resuming else begin(config, folder)  # type: ignore[arg-type]
+        run, model, featurizer, train, dev = resume(folder, moved) if resuming else begin(config, folder)  # type: ignore[arg-type]
         config = run.config()
         # With the weights they came with: what training made of them is in the checkpoint.
         encoders = run.encoders(trained=False)

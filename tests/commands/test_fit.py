@@ -73,6 +73,22 @@ def test_a_resumed_run_needs_its_corpus(refused, copy, tmp_path, documents):
     assert "the corpus it began with" in refused("cman-fit", "--resume", "--run-dir", copy)
 
 
+def test_a_run_goes_on_where_its_corpus_was_moved(quick, copy, tmp_path, corpus, answered, refused, monkeypatch):
+    import shutil
+
+    moved = shutil.copytree(corpus, tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    answered("cman-fit", "--resume", "--run-dir", copy, "--corpus", "moved")
+    assert Run.open(copy).config().corpus.name == str(moved)
+    other = write_corpus(
+        tmp_path / "other", train=formats.read(corpus / "dev.json"), dev=formats.read(corpus / "dev.json")
+    )
+    assert "the corpus it began with" in refused("cman-fit", "--resume", "--run-dir", copy, "--corpus", other)
+    assert Run.open(copy).config().corpus.name == str(moved)
+    told = refused("cman-fit", "--resume", "--run-dir", copy, "--corpus", moved, "--training.epochs", "3")
+    assert told.endswith("Received: --training.epochs\n")
+
+
 def test_corpora_that_fit_refuses(refused, tmp_path, documents):
     def told(*argv):
         sentence = refused("cman-fit", "--run-dir", tmp_path / "run", *argv)

@@ -93,7 +93,7 @@ def test_names_are_taken_as_they_are_written(text):
         (["--model.num_heads", "7"], "must be a multiple of `model.num_heads`. Received: hidden_size=64, num_heads=7"),
         (["--config", "conl04"], "Received: conl04; nearest: conll04"),
         (["--config", "missing.yaml"], "A config file must be readable text. Received: missing.yaml"),
-        (["--resume"], "it takes --run-dir and no config field. Received: no --run-dir"),
+        (["--resume"], "--encoder.store). Received: no --run-dir"),
         (["--resume", "--run-dir", "a", "--seed", "3", "--config", "sample"], "Received: --config, --seed"),
         (["--resume", "--run-dir", "missing"], "Received: missing, which is no folder"),
     ],
