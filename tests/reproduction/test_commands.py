@@ -5,6 +5,7 @@ import pytest
 from cman_tf import cli, crossval, reproduce
 from cman_tf import config as configs
 from cman_tf.reproduction.folds import summary
+from cman_tf.reproduction.plan import experiments
 
 
 def call(command, *argv):
@@ -49,7 +50,8 @@ def test_the_plan_says_what_is_left_and_how_long_it_takes(capsys, tmp_path, monk
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[:2]] == ["new", "new"]
     assert [line.split()[-1] for line in lines[:2]] == [f"conll04/minilm_frozen/seed{seed}" for seed in (1, 2)]
-    assert lines[2].startswith("To do: 0:2")
+    minutes = 2 * experiments()["conll04/minilm_frozen"].minutes
+    assert lines[2].startswith(f"To do: 0:{minutes:02.0f}:00 ")
     assert not any(tmp_path.iterdir())
 
 
