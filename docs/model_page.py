@@ -11,8 +11,7 @@ import statistics
 import sys
 from pathlib import Path
 
-import yaml
-
+from cman_tf.config import parse_yaml
 from cman_tf.data import formats
 from cman_tf.evaluation.errors import RELATION_KINDS, compare, count_kinds
 from cman_tf.files import atomic_write
@@ -118,7 +117,7 @@ def page(results, gold, predicted, name):
     """
     folders = sorted(path.parent for path in results.glob("seed*/metrics.json"))
     runs = [json.loads((folder / "metrics.json").read_text(encoding="utf-8")) for folder in folders]
-    config = yaml.safe_load((folders[0] / "config.yaml").read_text(encoding="utf-8"))
+    config = parse_yaml((folders[0] / "config.yaml").read_text(encoding="utf-8"))
     encoders = json.loads((folders[0] / "encoders.json").read_text(encoding="utf-8"))
     found = count_kinds(gold, predicted)
     return TEXT.format(

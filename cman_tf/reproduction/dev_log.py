@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import yaml
-
 from cman_tf import config as configs
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
@@ -45,7 +43,7 @@ def table(folder: str | Path) -> str:
     base = None
     for path in sorted(path for path in Path(folder).iterdir() if path.is_dir()):
         run = Run(path)
-        values = yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8"))
+        values = configs.parse_yaml((path / "config.yaml").read_text(encoding="utf-8"))
         config = configs.from_dict(values, str(path))
         base = base or config
         history = run.history()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
+from cman_tf.config import parse_yaml
 
 # Name, metrics and configuration of a run.
 NamedRun = tuple[str, dict[str, Any], dict[str, Any]]
@@ -17,7 +17,7 @@ NamedRun = tuple[str, dict[str, Any], dict[str, Any]]
 def runs_of(folder: Path) -> list[NamedRun]:
     """The runs of one experiment, in order: list of `(name, metrics, configuration)`."""
     return [
-        (path.parent.name, json.loads(path.read_text()), yaml.safe_load((path.parent / "config.yaml").read_text()))
+        (path.parent.name, json.loads(path.read_text()), parse_yaml((path.parent / "config.yaml").read_text()))
         for path in sorted(folder.glob("*/metrics.json"))
     ]
 

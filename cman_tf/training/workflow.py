@@ -228,12 +228,8 @@ def sentences_trained_on(run: Run, changes: Mapping[str, Any]) -> list[Document]
         return training_data(config, load_corpus(config, splits=("train",)))[0]
     except InputError as error:
         # A folder is the same however it is named.
-        if (
-            len(
-                {os.path.abspath(name) for name in (changes.get("corpus.name", config.corpus.name), config.corpus.name)}
-            )
-            == 1
-        ):
+        scored = changes.get("corpus.name", config.corpus.name)
+        if os.path.abspath(scored) == os.path.abspath(config.corpus.name):
             raise
         print(f"No score without repeated sentences, for those of training cannot be read. {error}", file=sys.stderr)
         return []

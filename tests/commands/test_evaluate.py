@@ -7,6 +7,7 @@ import pytest
 
 from cman_tf import cli, evaluate
 from cman_tf import config as configs
+from cman_tf.errors import InputError
 from cman_tf.training.run import Run
 from tests.commands.conftest import files, write_corpus
 from tests.conftest import sentence
@@ -24,6 +25,18 @@ def test_evaluate_prints_and_writes(quick, trained, tmp_path, answered):
     assert {"per_type", "counts", "without_types", "against"} <= set(metrics)
     assert (tmp_path / "a" / "report.html").read_text().startswith("<!")
     assert files(tmp_path / "a") == ["metrics.json", "report.html"]
+
+
+def test_scores_are_told_though_a_file_cannot_be_written(quick, trained, tmp_path, capsys, monkeypatch):
+    def full(*_, **__):
+        raise InputError("An output file must be writable. Received: disk full")
+
+    monkeypatch.setattr(evaluate, "atomic_write", full)
+    argv = [str(trained), "--split", "dev", "--json", str(tmp_path / "metrics.json")]
+    assert cli.run("cman-evaluate", evaluate.command, argv) == 2
+    out, err = capsys.readouterr()
+    assert "strict micro" in out
+    assert err == "cman-evaluate: An output file must be writable. Received: disk full\n"
 
 
 def measured(tmp_path, capsys, *argv):
