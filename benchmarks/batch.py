@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.files import atomic_write
 
 FILES = 8

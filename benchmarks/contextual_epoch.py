@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 from benchmarks.environment import environment
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.files import atomic_write
 
 # What stands in the store, layers and width, as MPNet and Flair have it, and what it is projected to. A projection of 0

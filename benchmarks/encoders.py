@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.environment import environment
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 

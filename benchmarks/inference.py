@@ -7,7 +7,7 @@ import sys
 import time
 
 from benchmarks.environment import environment
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.files import atomic_write
 
 # Ten times what a span-based peer with a 6-layer encoder manages on two cores.

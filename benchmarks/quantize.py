@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.environment import environment
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.encoders.transformer import Transformer
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
@@ -88,7 +88,7 @@ def measure(path, heads, sentences, rounds):
     """All forms of one encoder, timed in turns.
 
     Args:
-        path: str. A module that `cman_tf.encoders.convert` wrote of BERT.
+        path: str. A module that `cman_tf.encoders.conversion` wrote of BERT.
         heads: int. Which the module does not tell.
         sentences: list of lists of str.
         rounds: int.

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write

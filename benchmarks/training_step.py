@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 from benchmarks.environment import environment
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.files import atomic_write
 
 BUILDS = ("project", "plain")

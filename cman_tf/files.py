@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Files: written whole or not at all, and where pretrained ones are found."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
+
+import platformdirs
 
 from cman_tf.errors import InputError
 
@@ -142,3 +144,26 @@ def free_folder(parent: str | Path, name: str) -> Path:
         number += 1
         path = Path(parent) / f"{name}-{number}"
     return path
+
+
+ENCODERS_VARIABLE = "CMAN_TF_ENCODERS"
+
+
+def find_pretrained(name: str) -> str:
+    """Address or path of an encoder or a file of word vectors.
+
+    Args:
+        name: str. An address, a path, or a name in the folder `$CMAN_TF_ENCODERS` (default: `encoders` in the current
+            folder, then in the user's cache folder).
+
+    Returns:
+        str; `name` itself if nothing is found, for its reader to refuse.
+    """
+    if "://" in name:
+        return name
+    given = os.environ.get(ENCODERS_VARIABLE)
+    places: list[str | Path] = [given] if given else ["encoders", platformdirs.user_cache_path("cman-tf") / "encoders"]
+    for path in (Path(name), *(Path(place, name) for place in places)):
+        if path.expanduser().exists():
+            return str(path.expanduser())
+    return name

@@ -1,10 +1,10 @@
-"""A trained model in Python's hands: text or tokens in, documents out."""
+"""Prediction in Python: text or tokens in, documents out."""
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -12,31 +12,25 @@ import tensorflow as tf
 
 from cman_tf import config as configs
 from cman_tf.data import raw_text
+from cman_tf.data.answers import annotated
 from cman_tf.data.batches import pad
-from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 from cman_tf.model.extraction import NO_TAGS, Extractor
 
 if TYPE_CHECKING:
-    from cman_tf.data.featurizer import Featurizer
-    from cman_tf.data.schema import Schema
-    from cman_tf.encoders.combined import Encoders
     from cman_tf.encoders.feature_store import StoredVectors
-    from cman_tf.model.cman import Cman
+    from cman_tf.model.network import Network
 
 
 class Predictor:
     """Extracts entities and relations.
 
     Args:
-        model: `Cman`.
-        featurizer: `Featurizer`.
-        schema: `Schema`.
-        config: `Config`.
-        encoders: `Encoders` or None.
-        batch_size: int. Sentences in a batch at most. Default 32.
-        batch_cells: int. Pairs of tokens in a batch at most (but for one sentence by itself), which bounds memory
-            for long sentences. Default 500,000.
+        network: `Network`, trained.
+        batch_size: int. Largest number of sentences in a batch. Default 32.
+        batch_cells: int. Largest number of pairs of tokens in a batch of more than one sentence; bounds the memory
+            that long sentences need. Default 500,000.
 
     Example:
         >>> predictor = cman_tf.load("runs/sample")
@@ -44,26 +38,15 @@ class Predictor:
         >>> [(document.entity_text(entity), entity.type) for entity in document.entities]
     """
 
-    def __init__(
-        self,
-        model: Cman,
-        featurizer: Featurizer,
-        schema: Schema,
-        config: configs.Config,
-        encoders: Encoders | None = None,
-        batch_size: int = 32,
-        batch_cells: int = 500_000,
-    ) -> None:
-        self.model = model
-        self.schema = schema
-        self.config = config
+    def __init__(self, network: Network, batch_size: int = 32, batch_cells: int = 500_000) -> None:
+        self.network = network
         self.batch_size = batch_size
         self.batch_cells = batch_cells
-        self.extractor = Extractor(model, featurizer, schema, config.decoding, encoders)
+        self.extractor = Extractor(network)
         tokens, tags = tf.TensorSpec([None, None], tf.string), tf.TensorSpec([None, None], tf.int32)
         vectors = {
             item.name: tf.TensorSpec(item.shape, item.dtype)
-            for item in model.token_embedding.inputs
+            for item in network.model.token_embedding.inputs
             if item.name.startswith("contextual_")
         }
         # What to decode with is an input, so that one graph answers for every threshold. AutoGraph would take longer
@@ -74,18 +57,11 @@ class Predictor:
         )
         self._from_vectors = tf.function(
             lambda tokens, vectors, *decoding: self.extractor.from_features(
-                {**featurizer(tokens), **vectors}, *decoding
+                {**network.featurizer(tokens), **vectors}, *decoding
             ),
             input_signature=[tokens, vectors, *decoding],
             autograph=False,
         )
-
-    @classmethod
-    def from_run(cls, run: str | Path) -> Predictor:
-        """Load a run folder written by `python -m cman_tf.fit`; see `cman_tf.load`."""
-        from cman_tf.training.run import Run
-
-        return Run.open(run).predictor()
 
     def with_decoding(self, **changes: Any) -> Predictor:
         """A predictor of the same network that decodes otherwise.
@@ -97,19 +73,17 @@ class Predictor:
             InputError: a field does not exist, its value is out of range, or it is `bio_constrained` and changes, for
                 that is part of the network's CRF.
         """
-        config = configs.change(self.config, {f"decoding.{name}": value for name, value in changes.items()})
+        config = configs.change(self.network.config, {f"decoding.{name}": value for name, value in changes.items()})
         constrained = config.decoding.bio_constrained
-        if constrained != self.config.decoding.bio_constrained:
+        if constrained != self.network.config.decoding.bio_constrained:
             raise InputError(
                 "`bio_constrained` must be given when the network is made; load the run with it instead: "
                 f'Run.open(path).predictor({{"decoding.bio_constrained": {constrained}}}). '
                 f"Received: {constrained} for a network made with {not constrained}"
             )
         other = copy.copy(self)
-        other.config = config
-        other.extractor = Extractor(
-            self.model, self.extractor.featurizer, self.schema, config.decoding, self.extractor.encoders
-        )
+        other.network = dataclasses.replace(self.network, config=config)
+        other.extractor = Extractor(other.network)
         return other
 
     @overload
@@ -173,7 +147,7 @@ class Predictor:
             tokens = tf.constant(pad(encoded, b""), tf.string)
             tags: Any = NO_TAGS
             if label_source == "gold":
-                tags = pad([np.array(self.schema.tag_ids(documents[row]), np.int32) for row in rows], 0)
+                tags = pad([np.array(self.network.schema.tag_ids(documents[row]), np.int32) for row in rows], 0)
             decoding = (tags, self.extractor.threshold, self.extractor.allowed)
             # Vectors of empty sentences alone, the longest of which is last, would make a batch without a column.
             try:
@@ -191,7 +165,7 @@ class Predictor:
                 ) from None
             found = {name: value.numpy() for name, value in found.items()}
             for position, row in enumerate(rows):
-                results[row] = documents[row].with_annotation(*annotation(found, position, self.schema))
+                results[row] = annotated(documents[row], found, position, self.network.schema)
             if progress:
                 progress(len(rows))
         return results
@@ -207,20 +181,3 @@ class Predictor:
         if batch:
             yield batch
 
-
-def annotation(found: Mapping[str, np.ndarray], position: int, schema: Schema) -> tuple[list[Entity], list[Relation]]:
-    """Entities and relations of one row of the extractor's output, as `(entities, relations)`."""
-
-    def items(kind: str, *names: str) -> zip:
-        kept = found[f"{kind}_mask"][position]
-        return zip(*(found[f"{kind}_{name}"][position][kept].tolist() for name in names))
-
-    entities = [
-        Entity(start, end, schema.entity_types[label], score)
-        for start, end, label, score in items("entity", "start", "end", "type", "score")
-    ]
-    relations = [
-        Relation(head, tail, schema.relation_types[label], score)
-        for head, tail, label, score in items("relation", "head", "tail", "type", "score")
-    ]
-    return entities, relations

@@ -100,7 +100,7 @@ def _in_checkout(file, target):
 
 _ABOUT_CONFIGURATION = """\
 A configuration is a YAML file of these sections and fields; what it does not say has its default. Each field is also an
-option of `cman_tf.fit` and `cman_tf.crossval`: `--model.hidden_size 64`. A run folder keeps its own in `config.yaml`.
+option of `cman_tf.fit` and `cman_tf.commands.crossval`: `--model.hidden_size 64`. A run folder keeps its own in `config.yaml`.
 
 *Source* says where the default comes from: *paper* is Zhao et al. (2020) with the section, *not in the paper* is a
 choice of this project. A dash is a matter of files, memory or output, which no paper would settle."""
@@ -126,7 +126,7 @@ def configuration():
                 "",
                 *_table(configs.fields(info.annotation, name + ".")),
             ]
-    lines += ["", "## Top level", "", *_table(item for item in configs.fields() if "." not in item[0])]
+    lines += ["", "## Top level", "", *_table(item for item in configs.all_fields() if "." not in item[0])]
     lines += ["", "## Configurations that come with the package", "", "Given by name: `--config conll04`."]
     for name, source in sorted(configs.shipped().items()):
         lines += ["", f"### {name}", "", "```yaml", source.read_text(encoding="utf-8").strip(), "```"]
@@ -134,7 +134,7 @@ def configuration():
 
 
 def _table(fields):
-    from cman_tf import field_texts
+    from cman_tf.commands import field_texts
 
     yield "| Field | Values | Default | What it is | Source |"
     yield "|---|---|---|---|---|"

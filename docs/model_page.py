@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cman_tf.config import parse_yaml
 from cman_tf.data import formats
-from cman_tf.evaluation.errors import RELATION_KINDS, compare, count_kinds
+from cman_tf.evaluation.error_kinds import RELATION_KINDS, compare, count_kinds
 from cman_tf.files import atomic_write
 from cman_tf.training.run import Run
 from cman_tf.training.workflow import load_corpus
@@ -89,7 +89,7 @@ Relations in long sentences and between far entities are what it misses most:
 ## Known failures
 
 Kinds of error of the run {name} on the test split
-([what each means](reference/api/cman_tf.evaluation.md#cman_tf.evaluation.errors.compare)):
+([what each means](reference/api/cman_tf.evaluation.md#cman_tf.evaluation.error_kinds.compare)):
 
 {kinds}
 

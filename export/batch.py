@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cman_tf import cli
-from cman_tf.errors import InputError
-from cman_tf.interop.extras import optional
+from cman_tf.commands import cli
+from cman_tf.errors import InputError, optional
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions

@@ -98,8 +98,8 @@ def weights_fingerprint(predictor: Predictor) -> str:
     Args:
         predictor: `Predictor`, not quantised.
     """
-    encoders = predictor.extractor.encoders
-    weights = [*predictor.model.weights, *(encoders.trainable_variables if encoders else ())]
+    encoders = predictor.network.encoders
+    weights = [*predictor.network.model.weights, *(encoders.trainable_variables if encoders else ())]
     digest = hashlib.sha256()
     for weight in weights:
         value = np.ascontiguousarray(weight.numpy())

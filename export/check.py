@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 
@@ -226,12 +226,12 @@ def _predictor(
     if about.get("quantize"):
         from export.quantize import quantize
 
-        quantize(predictor.model, about["quantize"]["kind"], predictor.extractor.encoders)
+        quantize(predictor.network.model, about["quantize"]["kind"], predictor.network.encoders)
     return predictor
 
 
 def _sentences(input: str | None, predictor: Predictor | None) -> list[Document]:
-    from cman_tf.inputs import read_sentences
+    from cman_tf.commands.inputs import read_sentences
 
     def tokenize(texts: list[str]) -> list[Document]:
         return predictor.tokenize(texts) if predictor else [Document([], text=text, offsets=[]) for text in texts]

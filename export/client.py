@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from cman_tf import cli
-from cman_tf.inputs import add_options, read_sentences
+from cman_tf.commands import cli
+from cman_tf.commands.inputs import add_options, read_sentences
 
 
 def command(argv: list[str]) -> None:
@@ -27,7 +27,7 @@ def command(argv: list[str]) -> None:
     _add_server_options(parser)
     args = cli.parse(parser, argv)
 
-    from cman_tf.outputs import check_output, write_predictions
+    from cman_tf.commands.outputs import check_output, write_predictions
     from export.serving.remote import Remote, untokenized
 
     def on_wait(status: str) -> None:

@@ -31,7 +31,7 @@ class SmallerTables(tf.Module):
     `benchmarks.quantize` has the figures. What is rewritten is TensorFlow's own inner form of a function, of 2.15.
 
     Args:
-        module: what `cman_tf.encoders.convert` wrote, loaded.
+        module: what `cman_tf.encoders.conversion` wrote, loaded.
         store: callable, float32 array -> list of `tf.Variable`: the rows, and perhaps a scale for each.
 
     Attributes:

@@ -115,7 +115,7 @@ def measured(
 
 
 def _quantized(predictor: Predictor, kind: str) -> dict[str, int]:
-    return dict(zip(("before", "after"), quantize(predictor.model, kind, predictor.extractor.encoders)))
+    return dict(zip(("before", "after"), quantize(predictor.network.model, kind, predictor.network.encoders)))
 
 
 def summary(report: Mapping[str, Any]) -> str:

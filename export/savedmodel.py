@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.errors import InputError
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def export(
             from export.quantize import measured
 
             about["quantize"] = measured(run, predictor, quantize, max_f1_drop, data_dir)
-        signatures = Signatures(predictor.extractor, predictor.schema, **limits)
+        signatures = Signatures(predictor.extractor, predictor.network.schema, **limits)
         try:
             save(signatures, made.folder)
         except tf.errors.OpError as error:  # TensorFlow's own, for a full disk say
@@ -143,7 +143,7 @@ def export(
         names = operations(made.folder)
         about["operations"] = {"count": len(names), "beyond_core": beyond_core(names)}
         write_warmup(made.folder, Path(model_dir).resolve().name, sizes(signatures.max_tokens))
-        write_card(made.folder, run, predictor.schema, predictor.config, **about)
+        write_card(made.folder, run, predictor.network.schema, predictor.network.config, **about)
     return made.path, about  # type: ignore[return-value]
 
 

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.errors import InputError
 from export.serving.options import port, positive, whole
 

@@ -6,7 +6,7 @@ import yaml
 from cman_tf import config as configs
 from cman_tf.errors import InputError
 
-NAMES = [name for name, *_ in configs.fields()]
+NAMES = [name for name, *_ in configs.all_fields()]
 
 
 def dump(path, text):
@@ -29,9 +29,9 @@ def test_fields_are_the_leaves_of_the_tree():
             else:
                 yield prefix + name, value
 
-    defaults = {name: [] if default == () else default for name, _, default, _ in configs.fields()}
+    defaults = {name: [] if default == () else default for name, _, default, _ in configs.all_fields()}
     assert defaults == dict(leaves(configs.to_dict(configs.Config())))
-    assert all(description for *_, description in configs.fields())
+    assert all(description for *_, description in configs.all_fields())
 
 
 @pytest.mark.parametrize("name", sorted(configs.shipped()))

@@ -28,7 +28,7 @@ from cman_tf.training.workflow import load_corpus, schema_of, training_data
 if TYPE_CHECKING:
     import numpy as np
 
-    from cman_tf.config_fields import Config, WordsConfig
+    from cman_tf.config.fields import Config, WordsConfig
     from cman_tf.model.cman import Cman
     from tuning.space import Space
 

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cman_tf import cli
 from cman_tf import config as configs
+from cman_tf.commands import cli
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 from tuning import OBJECTIVES, TUNERS

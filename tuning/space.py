@@ -88,8 +88,8 @@ class Space:
             return cls([_dimension(name, entry) for name, entry in entries.items() if entry is not None], base)
 
     def _check(self, item: Dimension) -> None:
-        if item.name not in {name for name, *_ in configs.fields()}:
-            near = configs.nearest(item.name)
+        if item.name not in {name for name, *_ in configs.all_fields()}:
+            near = configs.nearest_field(item.name)
             raise InputError(
                 f"A hyper-parameter must be a config field. Received: {item.name}"
                 + (f"; nearest: {near}" if near else "")

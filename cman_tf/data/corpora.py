@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cman_tf.data import formats
-from cman_tf.data.choice import check_choice
 from cman_tf.data.document import Document
 from cman_tf.data.download import fetch
 from cman_tf.data.formats.reading import located, reason
 from cman_tf.data.overlap import POLICIES, Counts, resolve
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, check_choice
 
 SPLITS = ("train", "dev", "test")
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from cman_tf.data.choice import check_choice
 from cman_tf.data.document import Document
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, check_choice
 
 
 @dataclass(frozen=True)

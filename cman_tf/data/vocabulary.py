@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cman_tf.encoders.places import find
 from cman_tf.errors import InputError
-from cman_tf.files import atomic_write
+from cman_tf.files import atomic_write, find_pretrained
 
 if TYPE_CHECKING:
-    from cman_tf.config_fields import WordsConfig
+    from cman_tf.config.fields import WordsConfig
     from cman_tf.data.document import Document
 
 
@@ -57,7 +56,7 @@ class Vocabulary:
             for token in document.tokens:
                 counts[token.lower() if config.lowercase else token] += 1
                 characters.update(map(ord, token))
-        file_words, table = read_vectors(find(config.vectors)) if config.vectors else ([], None)
+        file_words, table = read_vectors(find_pretrained(config.vectors)) if config.vectors else ([], None)
         rows: dict[str, int] = {}
         for row, word in enumerate(file_words):
             rows.setdefault(word.lower() if config.lowercase else word, row)

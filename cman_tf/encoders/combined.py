@@ -9,15 +9,16 @@ from typing import Any
 import tensorflow as tf
 
 from cman_tf.encoders.contextual import load_encoder
-from cman_tf.encoders.places import find, input_names
+from cman_tf.encoders.feature_store import input_names
 from cman_tf.errors import InputError
+from cman_tf.files import find_pretrained
 
 
 class Encoders(tf.Module):
     """Several contextual encoders of the same tokens.
 
     Args:
-        names: sequence of str, see `find`.
+        names: sequence of str, see `find_pretrained`.
 
     Call arguments:
         tokens: string `(batch, tokens)`, padded with `""`.
@@ -32,7 +33,7 @@ class Encoders(tf.Module):
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(name="encoders")
-        self.encoders = [load_encoder(find(name)) for name in names]
+        self.encoders = [load_encoder(find_pretrained(name)) for name in names]
 
     def __call__(self, tokens: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
         return dict(zip(input_names(self.encoders), (encoder(tokens, training) for encoder in self.encoders)))

@@ -100,7 +100,7 @@ def load_encoder(handle: str | Path) -> ContextualEncoder:
             return ContextualEncoder(module, module.card)
         if not callable(module) or not hasattr(module, "card") or not hasattr(module, "trainable_variables"):
             raise InputError(
-                "An encoder must be a SavedModel written by cman_tf.encoders.convert, or ELMo's module. "
+                "An encoder must be a SavedModel written by cman_tf.encoders.conversion, or ELMo's module. "
                 "Received: a SavedModel without a call or card"
             )
         card = Card.parse(read_text(_card_file(module)))

@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,6 @@ import lmdb
 import numpy as np
 import platformdirs
 
-from cman_tf.encoders.places import input_names
 from cman_tf.errors import InputError
 
 try:
@@ -28,7 +27,7 @@ except ImportError:  # Windows; there two processes must not begin a store at th
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from cman_tf.config_fields import EncoderConfig
+    from cman_tf.config.fields import EncoderConfig
     from cman_tf.data.document import Document
     from cman_tf.encoders.combined import Encoders
     from cman_tf.encoders.contextual import ContextualEncoder
@@ -277,3 +276,8 @@ def _whole(path: Path, about: Mapping[str, Any] | None = None) -> bool:
             return isinstance(found, dict) and all(found.get(name) == about[name] for name in decisive)
     except (lmdb.Error, ValueError):
         return False
+
+
+def input_names(encoders: Iterable[object]) -> list[str]:
+    """The network's input for each encoder: `contextual_1`, `contextual_2`, ..."""
+    return [f"contextual_{number}" for number, _ in enumerate(encoders, 1)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.errors import InputError
 
 

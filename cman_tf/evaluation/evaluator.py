@@ -12,7 +12,7 @@ from cman_tf.data.document import Document
 from cman_tf.encoders.feature_store import stored_vectors
 from cman_tf.errors import InputError
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length, score_sentences
-from cman_tf.evaluation.errors import count_kinds
+from cman_tf.evaluation.error_kinds import count_kinds
 from cman_tf.evaluation.report import write_report
 from cman_tf.evaluation.scorer import score
 from cman_tf.evaluation.significance import paired_bootstrap
@@ -51,7 +51,7 @@ def evaluate(
     Raises:
         InputError: a type that the model does not know.
     """
-    schema = predictor.schema
+    schema = predictor.network.schema
     for document in documents:
         schema.check(document)
     for name in exclude_types:
@@ -86,7 +86,7 @@ def contextual_vectors(predictor: Predictor, documents: Sequence[Document]) -> d
     that of its training: the encoders then compute the vectors.
     """
     try:
-        return stored_vectors(predictor.extractor.encoders, predictor.config.encoder, documents)
+        return stored_vectors(predictor.network.encoders, predictor.network.config.encoder, documents)
     except InputError as error:
         print(f"Contextual vectors are computed without being kept. {error}", file=sys.stderr)
         return None

@@ -8,7 +8,7 @@ from html import escape
 from importlib import resources
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.evaluation.errors import compare
+from cman_tf.evaluation.error_kinds import compare
 
 SYMBOLS = {
     "right": "✓",

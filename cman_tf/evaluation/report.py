@@ -16,7 +16,7 @@ from typing import Any
 from cman_tf.data.document import Document
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length
 from cman_tf.evaluation.curves import curves_html
-from cman_tf.evaluation.errors import ENTITY_KINDS, RELATION_KINDS, compare
+from cman_tf.evaluation.error_kinds import ENTITY_KINDS, RELATION_KINDS, compare
 from cman_tf.evaluation.markup import (
     SYMBOLS,
     comparison_html,

@@ -58,7 +58,7 @@ def look_inside(predictor: Predictor, document: Document | str) -> Inside:
         InputError: the sentence has no token.
     """
     document, features = sentence_features(predictor, document)
-    model, lengths = predictor.model, features["lengths"]
+    model, lengths = predictor.network.model, features["lengths"]
     embeddings = token_embeddings(model, features)
     mask = tf.sequence_mask(lengths)
     entity_inputs = {"embeddings": embeddings, "lengths": lengths}
@@ -67,7 +67,7 @@ def look_inside(predictor: Predictor, document: Document | str) -> Inside:
     relation_inputs = {"tokens": found["tokens"], "tags": tags, "lengths": lengths}
     scores = model.relation_network(relation_inputs, training=False)["scores"]
     alphas, betas, log_norm = model.crf.forward_backward(found["emissions"], lengths)
-    names = predictor.schema.tags
+    names = predictor.network.schema.tags
     return Inside(
         tokens=tuple(document.tokens),
         tags=tuple(names[tag] for tag in tags[0].numpy()),
@@ -78,7 +78,7 @@ def look_inside(predictor: Predictor, document: Document | str) -> Inside:
         marginals=tf.exp(alphas + betas - log_norm[:, None, None])[0].numpy(),
         relations=tf.sigmoid(scores)[0].numpy(),
         tag_names=names,
-        relation_names=tuple(predictor.schema.relation_types),
+        relation_names=tuple(predictor.network.schema.relation_types),
     )
 
 

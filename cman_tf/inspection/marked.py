@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from cman_tf.evaluation.errors import compare
+from cman_tf.evaluation.error_kinds import compare
 from cman_tf.evaluation.markup import comparison_html, extraction_html, page_file, type_hues
 from cman_tf.evaluation.scorer import check_same_sentences
 

@@ -59,18 +59,18 @@ def perturb(
     Raises:
         InputError: the sentence has no token, its entities overlap, or a type is not one of the network's.
     """
-    tags = tf.constant([predictor.schema.tag_ids(document)], tf.int32)
-    cells = predictor.schema.relation_cells(document)
+    tags = tf.constant([predictor.network.schema.tag_ids(document)], tf.int32)
+    cells = predictor.network.schema.relation_cells(document)
     relations = tf.reshape(tf.constant(cells, tf.int32), [1, -1, 3])
     document, features = sentence_features(predictor, document)
-    embeddings, lengths = token_embeddings(predictor.model, features), features["lengths"]
+    embeddings, lengths = token_embeddings(predictor.network.model, features), features["lengths"]
     # The network of training, for that of prediction has no gradient.
-    loss = tf.function(lambda moved: predictor.model.joint_loss(moved, tags, relations, lengths, training=True))
+    loss = tf.function(lambda moved: predictor.network.model.joint_loss(moved, tags, relations, lengths, training=True))
 
     def losses(direction: tf.Tensor) -> list[np.ndarray]:
         return [tf.stack(loss(embeddings + perturbation(direction, alpha, lengths))).numpy() for alpha in alphas]
 
-    with _without_dropout(predictor.model):
+    with _without_dropout(predictor.network.model):
         with tf.GradientTape() as tape:
             tape.watch(embeddings)
             total = tf.add_n(loss(embeddings))

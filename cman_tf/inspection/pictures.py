@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cman_tf.data.choice import check_choice
+from cman_tf.errors import check_choice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

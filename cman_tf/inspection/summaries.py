@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cman_tf.data.choice import check_choice
-from cman_tf.interop.extras import optional
-from cman_tf.reproduction.published import ROWS
-from cman_tf.reproduction.runs import runs_of
+from cman_tf.errors import check_choice, optional
+from reproduction.published import ROWS
+from reproduction.runs import runs_of
 
 if TYPE_CHECKING:
     import networkx

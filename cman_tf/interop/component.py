@@ -18,7 +18,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import minibatch
 
-from cman_tf.interop import spacy_docs
+from cman_tf.data.formats import spacy_docs
 
 
 class CmanComponent:

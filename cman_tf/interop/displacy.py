@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cman_tf.errors import InputError
-from cman_tf.interop.extras import optional
+from cman_tf.errors import InputError, optional
 
 if TYPE_CHECKING:
     from cman_tf.data.document import Document

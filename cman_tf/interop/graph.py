@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cman_tf.errors import optional, printable
 from cman_tf.files import atomic_write
-from cman_tf.interop.extras import optional
-from cman_tf.printing import printable
 
 if TYPE_CHECKING:
     import networkx

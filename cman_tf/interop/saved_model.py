@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.data.answers import annotated, left_out
 from cman_tf.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from cman_tf.data.document import Document
     from cman_tf.predictor import Predictor
 
 
@@ -32,9 +31,9 @@ def load_model(path: str | Path) -> Predictor | SavedModel:
     version = _version(Path(path))
     if version:
         return SavedModel(version)
-    from cman_tf.predictor import Predictor
+    from cman_tf.training.run import Run
 
-    return Predictor.from_run(path)
+    return Run.open(path).predictor()
 
 
 def _version(path: Path) -> Path | None:
@@ -75,7 +74,7 @@ class SavedModel:
         import tensorflow as tf
 
         results: list[Any] = [None] * len(documents)
-        left_out = 0
+        dropped = 0
         order = sorted(range(len(documents)), key=lambda index: len(documents[index]))
         for first in range(0, len(order), self.batch_size):
             rows = order[first : first + self.batch_size]
@@ -85,26 +84,14 @@ class SavedModel:
                 ragged_rank=1,
             )
             answer = {name: value.numpy() for name, value in self._answer(tokens=tokens.to_tensor("")).items()}
-            left_out += sum(int(answer[f"{what}_overflow"].sum()) for what in ("token", "entity", "relation"))
             for position, row in enumerate(rows):
-                results[row] = documents[row].with_annotation(*_annotation(answer, position))
-        if left_out:
+                results[row] = annotated(documents[row], answer, position)
+                dropped += left_out(answer, position)
+        if dropped:
             logging.getLogger(__name__).warning(
-                "%s has no room for all; %d tokens, entities and relations are left out", self.path, left_out
+                "%s has no room for all; %d tokens, entities and relations are left out", self.path, dropped
             )
         return results
-
-
-def _annotation(answer: Mapping[str, np.ndarray], position: int) -> tuple[list[Entity], list[Relation]]:
-    def items(kind: str, *names: str) -> zip:
-        kept = answer[f"{kind}_mask"][position]
-        return zip(*(answer[f"{kind}_{name}"][position][kept].tolist() for name in names))
-
-    entities = [Entity(start, end, type.decode(), score) for start, end, type, score in
-                items("entity", "start", "end", "type", "score")]  # fmt: skip
-    relations = [Relation(head, tail, type.decode(), score) for head, tail, type, score in
-                 items("relation", "head", "tail", "type", "score")]  # fmt: skip
-    return entities, relations
 
 
 def _load(path: Path) -> Any:

@@ -11,11 +11,8 @@ from cman_tf.data.tokenizer import tokenize
 from cman_tf.model.decoding import decode_entities, decode_relations, entity_scores, last_tokens
 
 if TYPE_CHECKING:
-    from cman_tf.config_fields import DecodingConfig
-    from cman_tf.data.featurizer import Featurizer
     from cman_tf.data.schema import Schema
-    from cman_tf.encoders.combined import Encoders
-    from cman_tf.model.cman import Cman
+    from cman_tf.model.network import Network
 
 NO_TAGS = ((-1,),)
 """Given tags that leave all of them to the CRF."""
@@ -25,11 +22,7 @@ class Extractor(tf.Module):
     """Featuriser, network and decoder in a row.
 
     Args:
-        model: `Cman`.
-        featurizer: `Featurizer`.
-        schema: `Schema`.
-        decoding: `DecodingConfig`.
-        encoders: `Encoders` or None.
+        network: `Network`; its configuration says how to decode.
 
     Methods:
         from_tokens: string `(batch, tokens)` padded with `""` -> dict, dense and padded, batch first: `tags` int32
@@ -44,20 +37,14 @@ class Extractor(tf.Module):
     `allowed` bool, see `decode_relations`, by default those of `decoding`.
     """
 
-    def __init__(
-        self,
-        model: Cman,
-        featurizer: Featurizer,
-        schema: Schema,
-        decoding: DecodingConfig,
-        encoders: Encoders | None = None,
-    ) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__(name="extractor")
-        self.model = model
-        self.featurizer = featurizer
-        self.encoders = encoders
+        self.model = network.model
+        self.featurizer = network.featurizer
+        self.encoders = network.encoders
+        decoding = network.config.decoding
         self.threshold = decoding.threshold
-        allowed = allowed_types(schema)
+        allowed = allowed_types(network.schema)
         self.allowed = allowed if decoding.type_constrained else tf.ones_like(allowed)
 
     def split(self, text: tf.Tensor) -> dict[str, tf.Tensor]:

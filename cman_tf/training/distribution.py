@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cman_tf.data.choice import check_choice
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, check_choice
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cman_tf
+from cman_tf.version import __version__
 
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
@@ -33,7 +33,7 @@ def environment() -> dict[str, Any]:
     """Versions of what training depends on, the machine, and the commit: a dict, part of `environment.json`."""
     packages = ("tensorflow", "keras", "tensorflow-addons", "numpy")
     return {
-        "cman_tf": cman_tf.__version__,
+        "cman_tf": __version__,
         "python": platform.python_version(),
         **{package: metadata.version(package) for package in packages},
         "machine": f"{platform.machine()}, {os.cpu_count()} processors, {platform.system()}",

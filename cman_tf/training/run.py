@@ -16,23 +16,19 @@ from typing import TYPE_CHECKING, Any
 import h5py
 from keras.src.saving.legacy.hdf5_format import save_weights_to_hdf5_group
 
-import cman_tf
 from cman_tf import config as configs
-from cman_tf.data.featurizer import Featurizer
 from cman_tf.data.formats.reading import located, read_text
 from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
+from cman_tf.model.network import Network
 from cman_tf.predictor import Predictor
-from cman_tf.training.building import build
 from cman_tf.training.origin import environment
+from cman_tf.version import __version__
 
 if TYPE_CHECKING:
-    import tensorflow as tf
-
     from cman_tf.encoders.combined import Encoders
-    from cman_tf.model.cman import Cman
 
 # Raised when a folder of an earlier version can no longer be read.
 FORMAT = 2
@@ -67,24 +63,13 @@ class Run:
             )
 
     @classmethod
-    def create(
-        cls,
-        path: str | Path,
-        config: configs.Config,
-        schema: Schema,
-        vocabulary: Vocabulary,
-        fingerprint: str,
-        encoders: Sequence[Mapping[str, Any]] = (),
-    ) -> Run:
+    def create(cls, path: str | Path, network: Network, fingerprint: str) -> Run:
         """Begin a run in a new or empty folder.
 
         Args:
             path: str or path.
-            config: `Config`.
-            schema: `Schema`.
-            vocabulary: `Vocabulary`.
-            fingerprint: str. Of the training data, see `fingerprint`.
-            encoders: list of dicts, `Encoders.about`. Default: none.
+            network: `Network`. Everything but its weights is written.
+            fingerprint: str. Of the training data, see `cman_tf.training.origin.fingerprint`.
 
         Raises:
             InputError: the folder has content, or cannot be written.
@@ -93,7 +78,7 @@ class Run:
         run = cls(path)
         existed = run.path.exists()
         try:
-            run._begin(config, schema, vocabulary, fingerprint, encoders)
+            run._begin(network, fingerprint)
         except BaseException as error:
             # Half a run could neither be resumed nor begun again.
             shutil.rmtree(run.path, ignore_errors=True)
@@ -104,25 +89,20 @@ class Run:
             raise
         return run
 
-    def _begin(
-        self,
-        config: configs.Config,
-        schema: Schema,
-        vocabulary: Vocabulary,
-        fingerprint: str,
-        encoders: Sequence[Mapping[str, Any]],
-    ) -> None:
-        vocabulary.save(self.path / "vocabulary")
+    def _begin(self, network: Network, fingerprint: str) -> None:
+        network.vocabulary.save(self.path / "vocabulary")
         with atomic_write(self.path / "labels.json") as file:
-            file.write(schema.to_json())
-        configs.save(config, self.path / "config.yaml")
-        if encoders:
+            file.write(network.schema.to_json())
+        configs.save(network.config, self.path / "config.yaml")
+        if network.encoders:
             with atomic_write(self.path / "encoders.json") as file:
-                json.dump(list(encoders), file, indent=2)
+                json.dump(network.encoders.about, file, indent=2)
         # Written last: a folder that has it has the rest.
         with atomic_write(self.path / "environment.json") as file:
             json.dump(
-                {"format": FORMAT, "seed": config.seed, "corpus_sha256": fingerprint, **environment()}, file, indent=2
+                {"format": FORMAT, "seed": network.config.seed, "corpus_sha256": fingerprint, **environment()},
+                file,
+                indent=2,
             )
 
     @classmethod
@@ -148,7 +128,7 @@ class Run:
         found = run.environment().get("format")
         if found != FORMAT:
             raise InputError(
-                f"A run folder must be of format {FORMAT}, that of cman_tf {cman_tf.__version__}. Received: {path} of "
+                f"A run folder must be of format {FORMAT}, that of cman_tf {__version__}. Received: {path} of "
                 f"format {found}"
             )
         config = run.config()
@@ -204,21 +184,26 @@ class Run:
         """The run's `Vocabulary`."""
         return Vocabulary.read(self.path / "vocabulary")
 
-    def build(self, config: configs.Config | None = None) -> tuple[Cman, Featurizer]:
-        """The network with untrained weights and its featuriser: `(Cman, Featurizer)`."""
-        return build(config or self.config(), self.schema(), self.vocabulary(), self.about_encoders())
-
-    def encoders(self, config: configs.Config | None = None, trained: bool = True) -> Encoders | None:
-        """The run's contextual encoders: `Encoders`, or None if it has none.
+    def network(self, overrides: dict[str, Any] | None = None, trained: bool = True) -> Network:
+        """The run's `Network`.
 
         Args:
-            config: `Config`. Default: the run's.
-            trained: bool. Whether with the weights that the run gave them, else with those they came with.
+            overrides: dict of dotted config fields, for other decoding, e.g. `{"decoding.threshold": 0.4}`, or for
+                places that changed.
+            trained: bool. Whether with the weights of the run, else with those that a training starts from. Default
+                True.
 
         Raises:
-            InputError: one cannot be loaded, or is another than the run was trained with.
+            InputError: if an encoder cannot be loaded or is not the one that the run was trained with, or the weights
+                do not fit the configuration.
         """
-        config = config or self.config()
+        config = self.config(overrides)
+        network = Network.build(config, self.schema(), self.vocabulary(), self._encoders(config))
+        if trained:
+            self.load_weights(network)
+        return network
+
+    def _encoders(self, config: configs.Config) -> Encoders | None:
         if not config.encoder.modules:
             return None
         # tensorflow-hub and tensorflow-text take seconds to import.
@@ -226,23 +211,20 @@ class Run:
 
         encoders = Encoders(config.encoder.modules)
         encoders.check(self.about_encoders(), self.path)
-        if config.encoder.trainable and trained:
-            with self._loading(self.weights), h5py.File(self.weights) as file:
-                for number, variable in enumerate(encoders.trainable_variables):
-                    variable.assign(file[f"encoders/{number}"][()])
         return encoders
 
     def predictor(self, overrides: dict[str, Any] | None = None) -> Predictor:
-        """The trained model, ready to extract.
+        """A `Predictor` of the trained network; `overrides` as for `network`."""
+        return Predictor(self.network(overrides))
 
-        Args:
-            overrides: dict of dotted config fields, for other decoding, e.g. `{"decoding.threshold": 0.4}`.
-        """
-        config = self.config(overrides)
-        model, featurizer = self.build(config)
+    def load_weights(self, network: Network) -> None:
+        """Load `weights.h5` into a network of this run, and into its encoders if they were trained."""
         with self._loading(self.weights):
-            model.load_weights(self.weights)
-        return Predictor(model, featurizer, self.schema(), config, self.encoders(config))
+            network.model.load_weights(self.weights)
+            if network.encoders and network.config.encoder.trainable:
+                with h5py.File(self.weights) as file:
+                    for number, variable in enumerate(network.encoders.trainable_variables):
+                        variable.assign(file[f"encoders/{number}"][()])
 
     @contextlib.contextmanager
     def _loading(self, path: str | Path) -> Iterator[None]:
@@ -254,14 +236,15 @@ class Run:
                 f"({' '.join(str(error).split())})"
             ) from None
 
-    def save_weights(self, model: Cman, encoder_variables: Sequence[tf.Variable] = ()) -> None:
-        """Replace `weights.h5` in one move; with it the variables of encoders that are trained."""
+    def save_weights(self, network: Network) -> None:
+        """Replace `weights.h5` atomically; includes the weights of encoders that are trained."""
         # In memory first, for HDF5 does not survive a disk that fills while it writes.
         data = io.BytesIO()
         with h5py.File(data, "w") as file:
-            save_weights_to_hdf5_group(file, model)
-            for number, variable in enumerate(encoder_variables):
-                file[f"encoders/{number}"] = variable.numpy()
+            save_weights_to_hdf5_group(file, network.model)
+            if network.encoders and network.config.encoder.trainable:
+                for number, variable in enumerate(network.encoders.trainable_variables):
+                    file[f"encoders/{number}"] = variable.numpy()
         with atomic_write(self.weights, "wb") as file:
             file.write(data.getbuffer())
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import tensorflow as tf
 
 from cman_tf.data.batches import training_batches
@@ -22,12 +21,9 @@ from cman_tf.training.fine_tuning import FineTuning
 from cman_tf.training.schedule import Schedule
 
 if TYPE_CHECKING:
-    from cman_tf.config import Config
     from cman_tf.data.document import Document
-    from cman_tf.data.featurizer import Featurizer
-    from cman_tf.encoders.combined import Encoders
     from cman_tf.encoders.feature_store import StoredVectors
-    from cman_tf.model.cman import Cman
+    from cman_tf.model.network import Network
     from cman_tf.training.progress import TrainingProgress
     from cman_tf.training.run import Run
 
@@ -44,14 +40,11 @@ class Trainer:
 
     Args:
         run: `Run`, a folder that was begun with `Run.create`.
-        config: `Config`.
-        model: `Cman`.
-        featurizer: `Featurizer`.
+        network: `Network`. Frozen encoders fill the feature store before the first step; encoders that are trained are
+            part of each step.
         train: sequence of `Document`.
         dev: sequence of `Document`, empty for none.
         progress: object with `step(steps)` and `epoch(row, best, seconds_left)`, called during training, or None.
-        encoders: `Encoders` or None. Frozen ones fill the feature store before the first step; those that are to be
-            trained are part of each step.
         strategy: `tf.distribute.Strategy` or None. The network was made, and this is called, in its scope.
 
     Raises:
@@ -61,23 +54,20 @@ class Trainer:
     def __init__(
         self,
         run: Run,
-        config: Config,
-        model: Cman,
-        featurizer: Featurizer,
+        network: Network,
         train: Sequence[Document],
         dev: Sequence[Document],
         progress: TrainingProgress | None = None,
-        encoders: Encoders | None = None,
         strategy: tf.distribute.Strategy | None = None,
     ) -> None:
         self.run = run
-        self.config = config
-        self.model = model
+        self.network = network
+        self.config = config = network.config
+        self.model = model = network.model
         self.train = train
         self.dev = dev
         self.progress = progress
-        self.featurizer = featurizer
-        self.encoders = encoders
+        encoders = network.encoders
         self.strategy = strategy
         if strategy and encoders and config.encoder.trainable:
             raise InputError("Encoders are trained on one device: encoder.trainable needs --strategy none")
@@ -94,10 +84,10 @@ class Trainer:
         )
         state: dict[str, Any] = {}
         self.fine_tuning = FineTuning(encoders, config, self.steps) if encoders and config.encoder.trainable else None
-        self.encoder_variables = self.fine_tuning.variables if self.fine_tuning else []
+        encoder_variables = self.fine_tuning.variables if self.fine_tuning else []
         if self.fine_tuning:
             state = {
-                "encoders": self.encoder_variables,
+                "encoders": encoder_variables,
                 "encoder_optimizers": self.fine_tuning.optimizers,
                 "encoder_random_state": self.fine_tuning.random_state,
             }
@@ -111,16 +101,15 @@ class Trainer:
             fine_tuning=self.fine_tuning,
         )
         if training.average_decay:
-            weights = model.trainable_weights + self.encoder_variables
+            weights = model.trainable_weights + encoder_variables
             state["average"] = WeightAverage(weights, training.average_decay)
         self.average = state.get("average")
-        self.predictor = Predictor(model, featurizer, run.schema(), config, encoders)
+        self.predictor = Predictor(network)
         self.epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
-        self.best = tf.Variable(-1.0, trainable=False)
         self.history: list[dict[str, Any]] = []
         self.summaries: Any = None
         self.checkpoints = tf.train.CheckpointManager(
-            tf.train.Checkpoint(model=model, optimizer=self.optimizer, epoch=self.epoch, best=self.best, **state),
+            tf.train.Checkpoint(model=model, optimizer=self.optimizer, epoch=self.epoch, **state),
             str(run.checkpoints),
             max_to_keep=1,
         )
@@ -147,8 +136,8 @@ class Trainer:
             def make_dataset(**parts: Any) -> tf.data.Dataset:
                 return training_batches(
                     self.train,
-                    self.run.schema(),
-                    self.featurizer,
+                    self.network.schema,
+                    self.network.featurizer,
                     self.config.training.batch_size,
                     self.config.seed,
                     first_epoch=first,
@@ -171,7 +160,7 @@ class Trainer:
 
     def _stored(self, documents: Sequence[Document]) -> dict[str, StoredVectors] | None:
         """Stored vectors of frozen encoders by the name of their input, None without such encoders."""
-        return stored_vectors(self.encoders, self.config.encoder, documents)
+        return stored_vectors(self.network.encoders, self.config.encoder, documents)
 
     def _restore(self) -> None:
         history = self.run.history()
@@ -217,13 +206,9 @@ class Trainer:
             logs["val_f1"] = (row["dev_ner_f1"] + row["dev_re_f1"]) / 2
         row["sentences_per_second"] = len(self.train) / seconds
         self.history.append(row)
-        # In the precision that is kept, so that an equal score is no better one.
-        is_best = (
-            np.float32(logs["val_f1"]) > self.best.numpy() if self.dev else epoch + 1 == self.config.training.epochs
-        )
+        is_best = best_epoch(self.history) is row if self.dev else epoch + 1 == self.config.training.epochs
         if is_best:
-            self.run.save_weights(self.model, self.encoder_variables)
-            self.best.assign(logs.get("val_f1", 0.0))
+            self.run.save_weights(self.network)
         if self.average:
             self.average.swap()
         self.run.save_history(self.history)
@@ -266,3 +251,8 @@ class _EpochEnd(tf.keras.callbacks.Callback):
 
 def _finite(value: float) -> bool:
     return value == value and abs(value) != float("inf")
+
+
+def best_epoch(history: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The row of a history whose weights are kept: the first with the highest mean of both dev scores."""
+    return max(history, key=lambda row: row["dev_ner_f1"] + row["dev_re_f1"])

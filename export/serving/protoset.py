@@ -12,7 +12,7 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2
 
-from cman_tf import cli
+from cman_tf.commands import cli
 
 _APIS = "tensorflow_serving/apis"
 # The modules of the services themselves cannot be imported with protobuf 4; those of their messages can.

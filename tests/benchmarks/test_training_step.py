@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.tables import print_training_step
 from benchmarks.training_step import Worker, bars, command, summarise
-from cman_tf import cli
+from cman_tf.commands import cli
 
 READY = {"first_step": 9.0, "sentences": 100, "flops": 6e9}
 

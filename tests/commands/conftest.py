@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from cman_tf import cli, evaluate, fit, predict
 from cman_tf import config as configs
+from cman_tf.commands import cli, evaluate, fit, predict
 from cman_tf.data import formats
 from cman_tf.training import workflow
 from cman_tf.training.run import Run

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from cman_tf import cli, evaluate
 from cman_tf import config as configs
+from cman_tf.commands import cli, evaluate
 from cman_tf.errors import InputError
 from cman_tf.training.run import Run
 from tests.commands.conftest import files, write_corpus

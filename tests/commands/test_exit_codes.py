@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.errors import InputError
 
 

@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from cman_tf import cli, fit, predict
 from cman_tf import config as configs
+from cman_tf.commands import cli, fit, predict
 from tests.commands.conftest import COMMANDS, files
 
-NAMES = [name for name, *_ in configs.fields()]
+NAMES = [name for name, *_ in configs.all_fields()]
 
 
 @pytest.mark.parametrize("program", COMMANDS)
@@ -26,7 +26,7 @@ def test_help_of_fit_shows_every_field_with_its_default(capsys):
     with pytest.raises(SystemExit):
         fit.command(["--help"])
     text = " ".join(capsys.readouterr().out.split())
-    for name, _, default, help in configs.fields():
+    for name, _, default, help in configs.all_fields():
         assert f"--{name} " in text
         shown = str(default).lower() if isinstance(default, bool) else default
         notes = text.partition(f" {' '.join(help.split())} (")[2].partition(")")[0].split("; ")
@@ -56,7 +56,7 @@ def test_help_does_not_wait_for_tensorflow():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_config_field_is_an_option(name):
-    kind, default = next((kind, default) for field, kind, default, _ in configs.fields() if field == name)
+    kind, default = next((kind, default) for field, kind, default, _ in configs.all_fields() if field == name)
     value = default if kind in (int, float) else not default if kind is bool else default or "text"
     expected = [value] if kind == tuple[str, ...] else value
     parser = cli.parser("test", "", "")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cman_tf import cli
 from cman_tf import config as configs
+from cman_tf.commands import cli
 from cman_tf.training.run import Run
 from tests.commands.conftest import COMMANDS
 

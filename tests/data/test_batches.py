@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cman_tf.config_fields import WordsConfig
+from cman_tf.config.fields import WordsConfig
 from cman_tf.data.batches import pad, plan, training_batches
 from cman_tf.data.featurizer import Featurizer
 from cman_tf.data.vocabulary import Vocabulary

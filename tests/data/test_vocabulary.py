@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cman_tf.config_fields import WordsConfig
+from cman_tf.config.fields import WordsConfig
 from cman_tf.data.vocabulary import Vocabulary, read_vectors
 from cman_tf.errors import InputError
 from tests.conftest import sentence

@@ -11,7 +11,7 @@ import pytest
 from cman_tf import config as configs
 from tests.docs.blocks import PAGES, ROOT, blocks
 
-FIELDS = {f"--{name}" for name, *_ in configs.fields()}
+FIELDS = {f"--{name}" for name, *_ in configs.all_fields()}
 
 
 def commands():

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from cman_tf import cli
+from cman_tf.commands import cli
 from tests.docs.blocks import ROOT
 
 # Those of setup.py, which are all that a person meets: `cman-fit` and the module behind it.

@@ -2,9 +2,9 @@
 
 import pytest
 
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.data.formats import FORMATS
-from cman_tf.encoders import convert
+from cman_tf.encoders import conversion as convert
 from cman_tf.encoders.contextual import load_encoder
 from tests.encoders import tiny
 from tests.encoders.toys import write

@@ -18,8 +18,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 from cman_tf.encoders.card import Card
 from cman_tf.encoders.combined import Encoders
 from cman_tf.encoders.contextual import load_encoder
-from cman_tf.encoders.places import find
 from cman_tf.errors import InputError
+from cman_tf.files import find
 from tests.encoders import tiny
 
 TOKENS = [["Ana", "lives", "in", "Oslo"], ["rains", "münchen", "", ""]]

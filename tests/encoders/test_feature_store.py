@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.encoders import store as command
 from cman_tf.encoders.feature_store import FeatureStore, console_progress, stores
 from cman_tf.errors import InputError

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cman_tf import cli, evaluate, fit, predict
 from cman_tf import config as configs
+from cman_tf.commands import cli, evaluate, fit, predict
 from cman_tf.data.document import Document
 from cman_tf.encoders.contextual import ContextualEncoder
 from cman_tf.errors import InputError
@@ -74,7 +74,7 @@ def test_a_run_with_an_encoder(options, tmp_path, documents, dropping, trainable
         changes["encoder.modules"] = [dropping]
     run = train(options, tmp_path / "run", **changes)
     predictor = run.predictor()
-    encoders = predictor.extractor.encoders
+    encoders = predictor.network.encoders
     table = next(variable.numpy() for variable in encoders.trainable_variables if "table" in variable.name)
     assert bool(np.abs(table - Toy(1).table).max() > 1e-3) is trainable
     assert (tmp_path / "store").exists() is not trainable
@@ -85,7 +85,7 @@ def test_a_run_with_an_encoder(options, tmp_path, documents, dropping, trainable
     from cman_tf.training.trainer import Trainer
 
     if not trainable:
-        parts = predictor.model, predictor.extractor.featurizer
+        parts = predictor.network.model, predictor.network.featurizer
         trainer = Trainer(run, run.config(), *parts, documents, documents, encoders=encoders)
         stored = predictor.extract(documents, contextual=trainer._stored(documents))
         for one, other in zip(found, stored):

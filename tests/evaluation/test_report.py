@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import pytest
 
 from cman_tf.errors import InputError
-from cman_tf.evaluation.errors import count_kinds
+from cman_tf.evaluation.error_kinds import count_kinds
 from cman_tf.evaluation.markup import sentence_html
 from cman_tf.evaluation.report import write_extraction_page, write_report
 from cman_tf.evaluation.scorer import score

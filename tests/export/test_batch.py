@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.data import formats
 from cman_tf.errors import InputError
 from export import batch

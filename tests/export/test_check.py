@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cman_tf import cli
+from cman_tf.commands import cli
 from export import check as checking
 from export.card import CARD, weights_fingerprint
 from export.check import check, command, text
@@ -64,7 +64,7 @@ def test_the_process_that_loads_it_cannot_import_this_project(exported, tmp_path
 
 @pytest.mark.slow
 def test_weights_of_another_training_are_noticed_though_they_load(rechecked, tmp_path, trained_run, run_predictor):
-    bias = run_predictor.model.crf.bias
+    bias = run_predictor.network.model.crf.bias
     before = bias.numpy()
     bias.assign(before[::-1])
     try:
@@ -156,7 +156,7 @@ def test_an_overflow_is_no_difference_but_a_wrong_count_is(findings, run_predict
     answer = {
         "tokens": list(document.tokens),
         "offsets": [list(offset) for offset in document.offsets],
-        "tags": [run_predictor.schema.tags[tag] for tag in run_predictor.schema.tag_ids(document)],
+        "tags": [run_predictor.network.schema.tags[tag] for tag in run_predictor.network.schema.tag_ids(document)],
         "entities": [[e.start, e.end, *document.char_span(e), e.type, e.score] for e in document.entities[1:]],
         "relations": [],
         "overflow": {"token": 0, "entity": 1, "relation": len(document.relations)},

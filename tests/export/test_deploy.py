@@ -125,7 +125,7 @@ def test_fields_of_a_stock_server_are_read_and_told_where_they_have_no_effect(tm
 
 
 def server_arguments(*arguments):
-    from cman_tf import cli
+    from cman_tf.commands import cli
 
     parser = cli.parser("cman-server", "", "")
     server._add_batching_options(parser)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cman_tf import cli
 from cman_tf import config as configs
+from cman_tf.commands import cli
 from cman_tf.data import formats
-from cman_tf.encoders import convert
+from cman_tf.encoders import conversion as convert
 from cman_tf.encoders.contextual import load_encoder
 from cman_tf.training import workflow
 from cman_tf.training.run import Run
@@ -103,10 +103,10 @@ def test_a_run_with_all_kinds_of_encoders_is_exported_whole_and_answers(modules,
     found = served.signatures["scores"](tokens=tokens)
     assert found["tokens"].numpy().tolist() == tokens.numpy().tolist()
     features = predictor.extractor.features(tokens)
-    embedding = predictor.model.token_embedding
+    embedding = predictor.network.model.token_embedding
     embeddings = embedding({name: features[name] for name in embedding.input_names}, training=False)
     inputs = {"embeddings": embeddings, "lengths": features["lengths"]}
-    expected = predictor.model.entity_network(inputs, training=False)["emissions"]
+    expected = predictor.network.model.entity_network(inputs, training=False)["emissions"]
     np.testing.assert_allclose(found["emissions"], expected, atol=1e-4)
 
 

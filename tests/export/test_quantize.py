@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.errors import InputError
 from cman_tf.layers.word_embedding import WordEmbedding
 from cman_tf.training import workflow

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 import cman_tf
-from cman_tf import cli
+from cman_tf.commands import cli
 from cman_tf.data.document import Document
 from cman_tf.training.run import Run
 from export import savedmodel, warmup
@@ -98,13 +98,13 @@ def test_bytes_that_are_no_text_are_answered(served):
 def test_scores_are_those_that_the_decoder_reads(served, run_predictor):
     tokens = served.strings([["Ana", "lives", "in", "Oslo"], ["Rain", "."]])
     found = served.call("scores", tokens=tokens)
-    model, features = run_predictor.model, run_predictor.extractor.featurizer(tokens)
+    model, features = run_predictor.network.model, run_predictor.network.featurizer(tokens)
     tags = model.crf.decode(found["emissions"], features["lengths"])
     expected = model({**features, "tags": tags}, training=False)
     np.testing.assert_allclose(found["emissions"], expected["emissions"], atol=1e-4)
     np.testing.assert_allclose(found["relation_logits"], expected["relation_scores"], atol=1e-4)
     np.testing.assert_array_equal(found["transitions"], np.stack([model.crf.transitions.numpy()] * 2))
-    names = [b"O", *(f"{p}-{t}".encode() for t in run_predictor.schema.entity_types for p in "BI")]
+    names = [b"O", *(f"{p}-{t}".encode() for t in run_predictor.network.schema.entity_types for p in "BI")]
     answered = served.call("tokens", tokens=tokens)["tags"]
     assert answered[0].tolist() == [names[tag] for tag in tags[0]]
 
@@ -134,7 +134,7 @@ def test_the_signatures_share_one_set_of_weights(exported, run_predictor):
     """In the checkpoint each weight is there once; in the graph each has one place, from which all signatures read."""
     stored = tf.train.list_variables(str(exported / "variables" / "variables"))
     shapes = sorted(tuple(shape) for name, shape in stored if name.endswith("VARIABLE_VALUE"))
-    weights = run_predictor.model.weights
+    weights = run_predictor.network.model.weights
     assert shapes == sorted(tuple(weight.shape) for weight in weights)
     model = saved_model_pb2.SavedModel.FromString((exported / "saved_model.pb").read_bytes())
     (graph,) = model.meta_graphs

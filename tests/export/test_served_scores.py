@@ -7,10 +7,10 @@ import pytest
 
 from benchmarks import served_scores as command_line
 from benchmarks.served_scores import plain, served_scores
-from cman_tf import cli
 from cman_tf import config as configs
-from cman_tf.encoders.places import ENCODERS_VARIABLE
+from cman_tf.commands import cli
 from cman_tf.evaluation.evaluator import evaluate
+from cman_tf.files import ENCODERS_VARIABLE
 from cman_tf.training import workflow
 from export.savedmodel import export
 from tests.export.serving import SERVERS, running

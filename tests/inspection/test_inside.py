@@ -16,8 +16,8 @@ def inside(predictor):
 def test_it_sees_what_prediction_answers(predictor, inside):
     document = predictor(TEXT)
     assert inside.tokens == document.tokens
-    ids = predictor.schema.tag_ids(document)
-    assert [predictor.schema.tags[i][-4:] for i in ids] == [tag[-4:] for tag in inside.tags]
+    ids = predictor.network.schema.tag_ids(document)
+    assert [predictor.network.schema.tags[i][-4:] for i in ids] == [tag[-4:] for tag in inside.tags]
     for relation in document.relations:
         row, column = (document.entities[i].end - 1 for i in (relation.head, relation.tail))
         kind = inside.relation_names.index(relation.type)
@@ -41,9 +41,9 @@ def test_shapes_and_sums(inside, schema):
 def test_marginals_are_those_of_all_tag_sequences(predictor):
     inside = look_inside(predictor, "Ana left")
     _, features = sentence_features(predictor, "Ana left")
-    network = predictor.model.entity_network
-    inputs = {"embeddings": token_embeddings(predictor.model, features), "lengths": features["lengths"]}
-    emissions, crf = network(inputs)["emissions"], predictor.model.crf
+    network = predictor.network.model.entity_network
+    inputs = {"embeddings": token_embeddings(predictor.network.model, features), "lengths": features["lengths"]}
+    emissions, crf = network(inputs)["emissions"], predictor.network.model.crf
     expected = np.zeros_like(inside.marginals)
     for first in range(crf.num_tags):
         for second in range(crf.num_tags):
@@ -56,8 +56,8 @@ def test_marginals_are_those_of_all_tag_sequences(predictor):
 def test_attention_is_that_of_the_unit(predictor, inside):
     """The first unit alone, computed by hand from its weights."""
     _, features = sentence_features(predictor, TEXT)
-    unit = predictor.model.entity_network.get_layer("bsa_1")
-    hidden = unit.sequence_encoder(token_embeddings(predictor.model, features), mask=None)[0]
+    unit = predictor.network.model.entity_network.get_layer("bsa_1")
+    hidden = unit.sequence_encoder(token_embeddings(predictor.network.model, features), mask=None)[0]
     query, key, *_ = (weight.numpy() for weight in unit.attention.weights)
     query, key = np.split(hidden @ query, unit.num_heads, axis=1), np.split(hidden @ key, unit.num_heads, axis=1)
     scores = np.stack([q @ k.T / np.sqrt(q.shape[1]) for q, k in zip(query, key)])

@@ -26,6 +26,6 @@ def test_the_worst_direction_is_worse_than_random_ones(predictor, documents):
 def test_sentences_without_relations_and_of_other_types(predictor, documents):
     assert np.isfinite(perturb(predictor, documents[1], alphas=(0.1,), directions=0).worst).all()
     # Dropout is as it was before.
-    assert predictor.model.entity_network.get_layer("embedding_dropout").rate == pytest.approx(0.2)
+    assert predictor.network.model.entity_network.get_layer("embedding_dropout").rate == pytest.approx(0.2)
     with pytest.raises(InputError, match="Received: 'Org'"):
         perturb(predictor, sentence("Acme .", [(0, 1, "Org")]))

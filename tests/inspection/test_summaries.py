@@ -6,7 +6,7 @@ import pytest
 
 from cman_tf.inspection.summaries import graph_picture, history_picture, paper_picture
 from cman_tf.interop.graph import relation_graph
-from cman_tf.reproduction.published import ROWS
+from reproduction.published import ROWS
 from tests.conftest import sentence
 from tests.inspection.test_pictures import drawn
 

@@ -6,8 +6,8 @@ import pytest
 import spacy
 
 from cman_tf.data.document import Document
+from cman_tf.data.formats import spacy_docs
 from cman_tf.errors import InputError
-from cman_tf.interop import spacy_docs
 from cman_tf.interop.saved_model import SavedModel, load_model
 
 TEXTS = ["Ana lives in Oslo .", "", "Bo Ek of New Lima met Ana", " \n", "Ana and Bo live in Lima , Peru ."]

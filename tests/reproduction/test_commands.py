@@ -2,10 +2,11 @@ import json
 
 import pytest
 
-from cman_tf import cli, crossval, reproduce
 from cman_tf import config as configs
-from cman_tf.reproduction.folds import summary
-from cman_tf.reproduction.plan import experiments
+from cman_tf.commands import cli, crossval
+from cman_tf.evaluation.folds import summary
+from reproduction import command as reproduce
+from reproduction.plan import experiments
 
 
 def call(command, *argv):

@@ -6,8 +6,8 @@ import pytest
 
 from cman_tf import config as configs
 from cman_tf.errors import InputError
-from cman_tf.reproduction.dev_log import changes, table, write_log
 from cman_tf.training.run import Run
+from reproduction.dev_log import changes, table, write_log
 
 
 def history(path, config, *scores, commit=None):

@@ -6,11 +6,11 @@ import pytest
 from cman_tf import config as configs
 from cman_tf.errors import InputError
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length
-from cman_tf.evaluation.errors import count_kinds
+from cman_tf.evaluation.error_kinds import count_kinds
 from cman_tf.evaluation.scorer import score
-from cman_tf.reproduction.page import write_page
-from cman_tf.reproduction.plan import Experiment
-from cman_tf.reproduction.runs import spread
+from reproduction.page import write_page
+from reproduction.plan import Experiment
+from reproduction.runs import spread
 
 KNOWN = {
     "conll04/words": Experiment("conll04/words", "words alone", "conll04", {}, (1, 2)),
@@ -105,7 +105,7 @@ def test_what_is_missing_is_named_with_its_command(page, tmp_path, documents, co
     for seed in (1, 7):
         write_run(tmp_path / "results" / "conll04" / "words" / f"seed{seed}", config, documents, documents)
     text = page()
-    command = "python -m cman_tf.reproduce --experiments"
+    command = "python -m reproduction.command --experiments"
     assert f"conll04/words, words alone: 1 of 2 runs lack. `{command} conll04/words --seeds 2`" in text
     assert f"conll04/best, the best: 3 of 3 runs lack. `{command} conll04/best --seeds 1,2,3`" in text
 

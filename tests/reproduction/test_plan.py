@@ -2,7 +2,7 @@ import pytest
 
 from cman_tf import config as configs
 from cman_tf.errors import InputError
-from cman_tf.reproduction.plan import Experiment, choose, experiments, jobs, numbers
+from reproduction.plan import Experiment, choose, experiments, jobs, numbers
 
 KNOWN = {
     name: Experiment(name, "", "sample", changes, seeds, folds)

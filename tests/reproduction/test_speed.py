@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from cman_tf.reproduction import speed
+from reproduction import speed
 
 
 @pytest.fixture

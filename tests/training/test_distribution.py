@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cman_tf import config as configs
-from cman_tf import fit
+from cman_tf.commands import fit
 from cman_tf.data import formats
 from cman_tf.data.batches import divide, training_batches
 from cman_tf.data.vocabulary import Vocabulary

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 
-from cman_tf.data.choice import check_choice
 from cman_tf.data.document import Document
 from cman_tf.data.formats import brat, csv_tables, docbin, jsonl, multihead, spert
 from cman_tf.data.formats.reading import read_text
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, check_choice
 
 FORMATS = {
     "spert": spert,

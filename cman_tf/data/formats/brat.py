@@ -24,10 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data import raw_text
-from cman_tf.data.choice import check_choice
 from cman_tf.data.document import Document, Relation
 from cman_tf.data.formats.reading import located, read_text, show, writable
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, check_choice
 from cman_tf.files import atomic_folder
 
 SENTENCES = ("lines", "text")

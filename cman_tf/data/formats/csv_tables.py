@@ -1,6 +1,6 @@
 """CSV: a folder with `entities.csv` and, if there are any, `relations.csv`, as a spreadsheet or script writes them.
 
-See `cman_tf.interop.frames` for their columns. Needs the extra `[frames]`.
+See `cman_tf.data.formats.frames` for their columns. Needs the extra `[frames]`.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
 
     Raises:
         InputError: no such files, no CSV in UTF-8, no sentence, what
-            `cman_tf.interop.frames.documents_from_frames` raises, or pandas is not installed.
+            `cman_tf.data.formats.frames.documents_from_frames` raises, or pandas is not installed.
     """
-    from cman_tf.interop.frames import documents_from_frames
+    from cman_tf.data.formats.frames import documents_from_frames
 
     path = Path(path)
     with located(str(path)):
@@ -52,7 +52,7 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
 
 
 def _read(path: Path) -> pandas.DataFrame:
-    from cman_tf.interop.extras import optional
+    from cman_tf.errors import optional
 
     pandas = optional("pandas", "frames")
     try:
@@ -75,7 +75,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
         InputError: the folder has content or cannot be written, an id comes twice, a type is empty or has blanks, a
             text has a lone surrogate, or pandas is not installed.
     """
-    from cman_tf.interop.frames import frames
+    from cman_tf.data.formats.frames import frames
 
     documents = list(writable(documents))
     for number, document in enumerate(documents, 1):

@@ -1,6 +1,6 @@
 """spaCy's `DocBin`, usually named `.spacy`: entities in `doc.ents`, relations in `doc._.relations`.
 
-See `cman_tf.interop.spacy_docs` for their form. Needs the extra `[spacy]`.
+See `cman_tf.data.formats.spacy_docs` for their form. Needs the extra `[spacy]`.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
 
     Raises:
         InputError: no such file, no DocBin, no sentence, or, with the number of the `Doc`, what
-            `cman_tf.interop.spacy_docs.from_doc` raises. Or spaCy is not installed.
+            `cman_tf.data.formats.spacy_docs.from_doc` raises. Or spaCy is not installed.
     """
-    from cman_tf.interop import spacy_docs
+    from cman_tf.data.formats import spacy_docs
 
     spacy = spacy_docs.spacy()
     try:
@@ -72,7 +72,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
         InputError: spaCy is not installed, the file cannot be written, a type is empty or has blanks, or a sentence
             that a `Doc` cannot hold: entities that overlap, a token without visible characters, a lone surrogate.
     """
-    from cman_tf.interop import spacy_docs
+    from cman_tf.data.formats import spacy_docs
 
     spacy = spacy_docs.spacy()
     vocab, result = spacy.blank("xx").vocab, spacy.tokens.DocBin(store_user_data=True)

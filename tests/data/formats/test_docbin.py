@@ -5,9 +5,8 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin, Span
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.data.formats import docbin
+from cman_tf.data.formats import docbin, spacy_docs
 from cman_tf.errors import InputError
-from cman_tf.interop import spacy_docs
 from tests.data.examples import ann, documents, sentence
 
 spacy_docs.spacy()

@@ -1,0 +1,55 @@
+"""`python -m cman_tf.commands.convert IN OUT`: annotated sentences from one format into another."""
+
+from __future__ import annotations
+
+import sys
+
+from cman_tf.commands import cli
+from cman_tf.data import formats
+from cman_tf.data.formats import brat
+from cman_tf.errors import InputError
+
+
+def command(argv: list[str]) -> None:
+    parser = cli.parser(
+        "cman-convert",
+        f"Convert annotated sentences between {', '.join(formats.FORMATS)}; plain text can be read too.",
+        "python -m cman_tf.commands.convert my_brat_folder my_corpus/train.json",
+        usage="IN OUT [options]",
+    )
+    parser.add_argument("source", metavar="IN", help="a file, a folder (brat, csv), or - for standard input")
+    parser.add_argument("target", metavar="OUT", help="a file, or a new folder (brat, csv)")
+    parser.add_argument(
+        "--format",
+        choices=tuple(formats.FORMATS),
+        help="format of OUT (default: by suffix, .json spert, .txt multihead, .jsonl, .spacy docbin)",
+    )
+    parser.add_argument(
+        "--sentences",
+        choices=brat.SENTENCES,
+        help="what is a sentence of a brat text: each of its lines, or the whole text (default: lines)",
+    )
+    args = cli.parse(parser, argv)
+    format = args.format or formats.format_of(args.target)
+
+    from cman_tf.commands.inputs import read_sentences
+    from cman_tf.data import raw_text
+
+    if args.sentences:
+        if not brat.recognises(args.source):
+            raise InputError(f"--sentences is for a folder of brat standoff. Received: {args.source}")
+        documents = brat.read(args.source, sentences=args.sentences)
+    else:
+        documents = read_sentences([], args.source, raw_text.documents)
+    formats.write(documents, args.target, format)
+    entities = sum(len(document.entities) for document in documents)
+    relations = sum(len(document.relations) for document in documents)
+    print(f"{args.target}: {len(documents)} sentences, {entities} entities, {relations} relations")
+
+
+def main() -> None:
+    sys.exit(cli.run("cman-convert", command))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""`python -m cman_tf.commands.crossval`: train and score a network on each fold of a corpus."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cman_tf import config as configs
+from cman_tf.commands import cli, field_texts
+from cman_tf.errors import InputError
+from cman_tf.files import atomic_write
+
+
+def command(argv: list[str]) -> None:
+    parser = cli.parser(
+        "cman-crossval",
+        "Train and score a network on each fold of a corpus; what is done already is not done again.",
+        "python -m cman_tf.commands.crossval --corpus ade --folds 0-9 --run-dir runs/ade",
+    )
+    parser.add_argument(
+        "--corpus", metavar="NAME", dest="corpus.name", help="a corpus in folds: ade (default: the configuration's)"
+    )
+    parser.add_argument("--config", metavar="NAME|FILE", default="ade", help="configuration (default: ade)")
+    parser.add_argument("--folds", metavar="LIST", default="0-9", help="folds, such as 0-4,7 (default: 0-9)")
+    parser.add_argument(
+        "--run-dir",
+        metavar="FOLDER",
+        default="runs/crossval",
+        help="folder for the runs, one for each fold, and crossval.json (default: runs/crossval)",
+    )
+    parser.add_argument(
+        "--data-dir",
+        metavar="FOLDER",
+        dest="corpus.data_dir",
+        help="copies of the public corpora (default: CMAN_TF_DATA, or a download)",
+    )
+    parser.add_argument("--seed", metavar="N", help=field_texts.option_help("seed"))
+    parser.add_argument("--protocol", metavar="train|train+dev", help=field_texts.option_help("protocol"))
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="folds at a time (default: 1)")
+    cli.add_config_options(parser)
+    args = cli.parse(parser, argv)
+
+    from cman_tf.evaluation.folds import summary
+    from cman_tf.training.jobs import Runner
+    from reproduction.plan import Job, numbers
+
+    changes = cli.overrides(args)
+    config = configs.load(args.config, changes)
+    if config.corpus.name != "ade":
+        raise InputError(f"A corpus for cross-validation must come in folds: ade. Received: {config.corpus.name}")
+    cli.check_count("--jobs", args.jobs)
+    jobs = [
+        Job(f"fold{fold}", configs.change(config, {"corpus.fold": fold})) for fold in numbers(args.folds, "--folds")
+    ]
+    folder = Path(args.run_dir)
+    outcome = Runner(folder, processes=args.jobs).run(jobs)
+    done = [job.name for job in jobs if outcome[job.name] == "done"]
+    if done:
+        found = summary([folder / name / "metrics.json" for name in done])
+        with atomic_write(folder / "crossval.json") as file:
+            json.dump({"config": configs.to_dict(config), **found}, file, indent=2)
+        print(_text(found))
+        print(f"Figures: {folder / 'crossval.json'}")
+    failed = [name for name in outcome if outcome[name] != "done"]
+    if failed:
+        raise InputError(f"Every fold must be trained; the same command goes on. Received: {outcome[failed[0]]}")
+
+
+def _text(found: Mapping[str, Any]) -> str:
+    """Strict F1 with every average and policy, for a terminal."""
+    from io import StringIO
+
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    text = StringIO()
+    console = Console(file=text, width=100, color_system=None)
+    table = Table(box=SIMPLE, pad_edge=False)
+    for position, name in enumerate(("Strict F1, mean ± sd over folds", "Entities", "Relations")):
+        table.add_column(name, justify="right" if position else "left", no_wrap=True)
+    rows = {f"as trained, {average}": found["strict"][average] for average in ("micro", "macro")}
+    for policy, scores in found["overlap_policies"].items():
+        rows.update({f"gold entities: {policy}, {average}": scores[average] for average in ("micro", "macro")})
+    for name, scores in rows.items():
+        table.add_row(name, *(spread(scores[item]["f1"]) for item in ("entities", "relations")))
+    console.print(table)
+    return f"{found['folds']} folds\n{text.getvalue().rstrip()}\n"
+
+
+def spread(value: Mapping[str, Any]) -> str:
+    """`{"mean", "sd"}` of fractions as percent."""
+    text = f"{100 * value['mean']:.2f}"
+    return text if value["sd"] is None else f"{text} ± {100 * value['sd']:.2f}"
+
+
+def main() -> None:
+    sys.exit(cli.run("cman-crossval", command))
+
+
+if __name__ == "__main__":
+    main()

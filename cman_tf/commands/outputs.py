@@ -1,0 +1,88 @@
+"""What was found, written as a table, JSON lines, a page, a graph, or in a format of annotation."""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cman_tf.data import formats
+from cman_tf.errors import InputError
+from cman_tf.files import atomic_write, check_new_file, check_new_folder
+
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document
+
+# The last three have no place for scores.
+FORMATS = ("table", "jsonl", "html", "csv", "graphml", "docbin", "brat", "spert", "multihead")
+
+
+def check_output(format: str, path: str | Path | None = None) -> None:
+    """Refuse what could not be written, before the long work.
+
+    Args:
+        format, path: those of `write_predictions`.
+
+    Raises:
+        InputError: a format of several files without a folder, a folder that has content, or a file that cannot be
+            written.
+    """
+    if format in formats.FOLDERS:
+        if path is None:
+            raise InputError(f"Format {format} needs --output FOLDER, for it is several files. Received: no --output")
+        check_new_folder(path)
+    elif path is not None:
+        check_new_file(path)
+
+
+def write_predictions(documents: Sequence[Document], format: str, path: str | Path | None = None) -> None:
+    """Write documents with what was found.
+
+    Args:
+        documents: list of `Document`.
+        format: str, one of `FORMATS`.
+        path: str or None. A file, or a folder for `csv` and `brat`, written whole or not at all; None is standard
+            output.
+    """
+    check_output(format, path)
+    if format == "table":
+        _write_table(documents, path)
+    elif path is not None:
+        _write(documents, format, path)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            name = Path(folder) / "predictions"
+            _write(documents, format, name)
+            # UTF-8 whatever the terminal's encoding is.
+            sys.stdout.flush()
+            sys.stdout.buffer.write(name.read_bytes())
+
+
+def _write_table(documents: Sequence[Document], path: str | Path | None) -> None:
+    from rich.console import Console
+
+    from cman_tf.commands.printing import table
+
+    if path is None:
+        table(documents)
+        return
+    text = io.StringIO()
+    table(documents, Console(file=text, highlight=False, width=10_000))
+    with atomic_write(path) as file:
+        file.write(text.getvalue())
+
+
+def _write(documents: Sequence[Document], format: str, path: str | Path) -> None:
+    if format == "html":
+        from cman_tf.evaluation.report import write_extraction_page
+
+        write_extraction_page(path, documents, title="Entities and relations")
+    elif format == "graphml":
+        from cman_tf.interop.graph import write_graphml
+
+        write_graphml(documents, path)
+    else:
+        formats.write(documents, path, format)

@@ -1,0 +1,65 @@
+"""From the arrays of an answer to entities and relations: the one place that knows how."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from cman_tf.data.document import Document, Entity, Relation
+
+if TYPE_CHECKING:
+    from cman_tf.data.schema import Schema
+
+KINDS_LEFT_OUT = ("token", "entity", "relation")
+
+
+def annotated(document: Document, found: Mapping[str, Any], row: int = 0, schema: Schema | None = None) -> Document:
+    """A document with the entities and relations of one row of an answer.
+
+    Args:
+        document: `Document`, the question. One without tokens gets those of the answer, and their offsets.
+        found: dict of names to arrays or nested lists, batch first: what `cman_tf.model.extraction.Extractor` or a
+            signature of an export returns, see `export.signatures`.
+        row: int. Row of the batch. Default 0.
+        schema: `Schema`. Names the types of an answer that has them as indices. Default: types are bytes or text.
+
+    Returns:
+        `Document` with scores on every entity and relation.
+
+    Raises:
+        KeyError, IndexError: if an output is missing or too short: the model is not an export of this project.
+    """
+    if not document.tokens and "tokens" in found:
+        tokens = [_text(token) for token in _plain(found["tokens"][row]) if token]
+        offsets = list(zip(_plain(found["token_start"][row]), _plain(found["token_end"][row])))[: len(tokens)]
+        document = dataclasses.replace(document, tokens=tokens, offsets=offsets)
+    entity_types, relation_types = (schema.entity_types, schema.relation_types) if schema else (None, None)
+    entities = [
+        Entity(start, end, entity_types[type] if entity_types else _text(type), score)
+        for start, end, type, score in _items(found, row, "entity", "start", "end", "type", "score")
+    ]
+    relations = [
+        Relation(head, tail, relation_types[type] if relation_types else _text(type), score)
+        for head, tail, type, score in _items(found, row, "relation", "head", "tail", "type", "score")
+    ]
+    return document.with_annotation(entities, relations)
+
+
+def left_out(found: Mapping[str, Any], row: int = 0) -> int:
+    """Number of tokens, entities and relations for which an export's answer had no room in a row."""
+    return sum(int(found[f"{kind}_overflow"][row]) for kind in KINDS_LEFT_OUT)
+
+
+def _items(found: Mapping[str, Any], row: int, kind: str, *names: str) -> list[tuple[Any, ...]]:
+    columns = [_plain(found[f"{kind}_{name}"][row]) for name in names]
+    return [item for keep, *item in zip(_plain(found[f"{kind}_mask"][row]), *columns) if keep]  # type: ignore[misc]
+
+
+def _plain(values: Any) -> list[Any]:
+    """A list of Python values from an array or a list."""
+    return values.tolist() if hasattr(values, "tolist") else values
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,188 @@
+"""Documents as pandas frames, one of entities and one of relations, and back.
+
+    sentence_id  text             entity  start  end  type  mention  score
+    7            Ann left Rome.   0       0      3    Peop  Ann      0.99
+    7            Ann left Rome.   1       9      13   Loc   Rome     0.97
+
+    sentence_id  type  head  tail  head_mention  head_type  tail_mention  tail_type  score
+    7            Left  0     1     Ann           Peop       Rome          Loc        0.93
+
+`text` is the sentence, `start` and `end` count its code points, end exclusive, so that `text[start:end]` is the
+mention. `head` and `tail` are values of the column `entity` of the same sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cman_tf.data import raw_text
+from cman_tf.data.document import Document, Relation
+from cman_tf.data.formats.reading import Identifiers, is_name, located, show
+from cman_tf.errors import InputError, optional
+
+if TYPE_CHECKING:
+    import pandas
+
+ENTITIES = ("sentence_id", "text", "entity", "start", "end", "type", "mention", "score")
+RELATIONS = ("sentence_id", "type", "head", "tail", "head_mention", "head_type", "tail_mention", "tail_type", "score")
+
+
+def frames(documents: Iterable[Document], unannotated: bool = False) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """What is annotated or found in documents.
+
+    Args:
+        documents: iterable of `Document`. One without an id is called `#1` if it is the first, and so on.
+        unannotated: bool. Whether a sentence without entities gets a row too, with nothing but its text. Default:
+            False, so that each row is an entity.
+
+    Returns:
+        `(entities, relations)`: `pandas.DataFrame` with the columns above.
+
+    Raises:
+        InputError: an id comes twice, or pandas is not installed.
+    """
+    pandas = optional("pandas", "frames")
+    entities: list[tuple[Any, ...]] = []
+    relations, identifiers = [], Identifiers()
+    for number, document in enumerate(documents, 1):
+        name = document.id or f"#{number}"
+        identifiers.add(name, f"sentence {number}")
+        mentions = [document.entity_text(entity) for entity in document.entities]
+        for index, (entity, mention) in enumerate(zip(document.entities, mentions)):
+            span = document.char_span(entity)
+            entities.append((name, document.text, index, *span, entity.type, mention, entity.score))
+        if unannotated and not mentions:
+            entities.append((name, document.text, *[None] * 6))
+        for relation in document.relations:
+            ends = [
+                value
+                for index in (relation.head, relation.tail)
+                for value in (mentions[index], document.entities[index].type)
+            ]
+            relations.append((name, relation.type, relation.head, relation.tail, *ends, relation.score))
+    # Int64: whole numbers that may be missing, where plain ones would turn into fractions.
+    return (
+        pandas.DataFrame(entities, columns=ENTITIES).astype(
+            {"entity": "Int64", "start": "Int64", "end": "Int64", "score": "float64"}
+        ),
+        pandas.DataFrame(relations, columns=RELATIONS).astype({"head": "Int64", "tail": "Int64", "score": "float64"}),
+    )
+
+
+def documents_from_frames(entities: pandas.DataFrame, relations: pandas.DataFrame | None = None) -> list[Document]:
+    """Documents of annotations in frames, such as `pandas.read_csv` gives.
+
+    Args:
+        entities: `DataFrame` with columns `sentence_id`, `text`, `start`, `end`, `type`, and optional ones `entity`
+            (default: 0, 1, ... within the sentence), `mention` (checked against the text) and `score`. A row with
+            blank `type` is a sentence without entities. Other columns are ignored.
+        relations: `DataFrame` with columns `sentence_id`, `type`, `head`, `tail`, optional `score`, or None.
+
+    Returns:
+        list of `Document` in the order in which the sentences first come, tokens as the package finds them.
+
+    Raises:
+        InputError: a column is missing, or, with the row (from 1): a value that is missing or of another kind, a
+            text that differs from that of an earlier row of its sentence, a span that is not in its text, a mention
+            that is not what stands there, or a relation of entities that are not there.
+    """
+    sentences: dict[str, Any] = {}
+    for place, row in _rows(entities, "entities", ("sentence_id", "text", "start", "end", "type")):
+        with located(place):
+            _add_entity(sentences, row)
+    if relations is not None:
+        for place, row in _rows(relations, "relations", ("sentence_id", "type", "head", "tail")):
+            with located(place):
+                _add_relation(sentences, row)
+    documents = raw_text.documents([sentence["text"] for sentence in sentences.values()])
+    result = []
+    for (name, sentence), document in zip(sentences.items(), documents):
+        with located(f"sentence {name}"):
+            spans = list(sentence["entities"].values())
+            result.append(raw_text.annotated(document, spans, sentence["relations"], name))
+    return result
+
+
+def _rows(frame: pandas.DataFrame, what: str, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield `(place, row)`, rows as dicts without blanks."""
+    missing = [name for name in needed if name not in frame.columns]
+    if missing:
+        raise InputError(
+            f"A frame of {what} must have columns {', '.join(needed)}. Received: {', '.join(map(str, frame.columns))}"
+        )
+    missing = frame.isna().to_numpy()
+    for number, (values, blank) in enumerate(zip(frame.itertuples(index=False, name=None), missing), 1):
+        filled = {name: value for name, value, no in zip(frame.columns, values, blank) if not no and value != ""}
+        yield f"row {number} of {what}", filled
+
+
+def _add_entity(sentences: dict[str, Any], row: Mapping[str, Any]) -> None:
+    name, text = str(_value(row, "sentence_id")), _text(row, "text")
+    sentence = sentences.setdefault(name, {"text": text, "entities": {}, "relations": []})
+    if text != sentence["text"]:
+        raise InputError(f"All rows of a sentence must have its text. Received: another for sentence {name}")
+    if "type" not in row:
+        return
+    start, end, kind = _whole(row, "start"), _whole(row, "end"), _type(row)
+    key = _key(row.get("entity", len(sentence["entities"])))
+    if key in sentence["entities"]:
+        raise InputError(f"`entity` must be used once in a sentence. Received: {key} again")
+    mention = row.get("mention", text[start:end])
+    if mention != text[start:end]:
+        raise InputError(f"`text[start:end]` must be the mention. Received: {text[start:end]!r} for {mention!r}")
+    sentence["entities"][key] = (start, end, kind, _score(row))
+
+
+def _add_relation(sentences: dict[str, Any], row: Mapping[str, Any]) -> None:
+    name, kind = str(_value(row, "sentence_id")), _type(row)
+    known = list(sentences[name]["entities"]) if name in sentences else []
+    ends = [_key(_value(row, role)) for role in ("head", "tail")]
+    for key in ends:
+        if key not in known:
+            raise InputError(f"A relation must link entities of its sentence. Received: {key} in sentence {name}")
+    head, tail = map(known.index, ends)
+    sentences[name]["relations"].append(Relation(head, tail, kind, _score(row)))
+
+
+def _value(row: Mapping[str, Any], name: str) -> Any:
+    if name not in row:
+        raise InputError(f"`{name}` must not be blank. Received: none")
+    return row[name]
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    if not isinstance(_value(row, name), str):
+        raise InputError(f"`{name}` must be a string. Received: {show(row[name])}")
+    return row[name]
+
+
+def _type(row: Mapping[str, Any]) -> str:
+    if not is_name(_value(row, "type")):
+        raise InputError(f"A type must be a non-empty string without blanks. Received: {show(row['type'])}")
+    return row["type"]
+
+
+def _whole(row: Mapping[str, Any], name: str) -> int:
+    found = _number(row, name)
+    if found != int(found):
+        raise InputError(f"`{name}` must be a whole number. Received: {show(row[name])}")
+    return int(found)
+
+
+def _score(row: Mapping[str, Any]) -> float | None:
+    return _number(row, "score") if "score" in row else None
+
+
+def _number(row: Mapping[str, Any], name: str) -> float:
+    """A number, which a column of text holds as text."""
+    value = _value(row, name)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"`{name}` must be a number. Received: {show(value)}") from None
+
+
+def _key(value: Any) -> str:
+    """What names an entity, the same whether a column was read as text, as whole numbers or as others."""
+    return str(int(value)) if not isinstance(value, str) and value == int(value) else str(value)

@@ -1,0 +1,194 @@
+"""Documents as spaCy's `Doc`, and back: entities in `doc.ents`, relations in `doc._.relations`.
+
+`doc._.relations` is a list of dicts `{"type", "head", "tail", "score"}`, head and tail being indices into `doc.ents`;
+`span._.score` is the probability of an entity. Both are plain data, so that spaCy stores them with the `Doc`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.data.formats.reading import is_name, show
+from cman_tf.errors import InputError, optional
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
+    from spacy.vocab import Vocab
+
+
+def spacy() -> Any:
+    """spaCy, with the extension attributes of this package registered."""
+    module = optional("spacy", "spacy")
+    # A person's own attributes of these names stay.
+    for owner, name, default in ((module.tokens.Doc, "relations", []), (module.tokens.Span, "score", None)):
+        if not owner.has_extension(name):
+            owner.set_extension(name, default=default)
+    return module
+
+
+def to_doc(document: Document, vocab: Vocab) -> Doc:
+    """A spaCy `Doc` of one sentence.
+
+    Args:
+        document: `Document`.
+        vocab: `spacy.vocab.Vocab`.
+
+    Raises:
+        InputError: entities overlap, which `doc.ents` cannot hold, or a token has no visible character, which spaCy
+            counts as space.
+    """
+    words: list[str] = []
+    spaces: list[bool] = []
+    places: list[int] = []
+    position = 0
+    for token, (start, end) in [*zip(document.tokens, document.offsets), ("", (len(document.text),) * 2)]:
+        gap = document.text[position:start]
+        if words and gap.startswith(" "):
+            spaces[-1], gap = True, gap[1:]
+        if gap:  # spaCy keeps further blanks as tokens
+            words.append(gap)
+            spaces.append(False)
+        if token:
+            if is_gap(token):
+                raise InputError(f"A spaCy token must have a visible character. Received: {token!r}")
+            places.append(len(words))
+            words.append(token)
+            spaces.append(False)
+        position = end
+    doc = spacy().tokens.Doc(vocab, words=words, spaces=spaces)
+    if document.id:
+        doc.user_data["id"] = document.id
+    annotate(doc, document, places)
+    return doc
+
+
+def annotate(doc: Doc, document: Document, places: Sequence[int], first: int = 0) -> None:
+    """Add a sentence's entities and relations to a `Doc`.
+
+    Args:
+        doc: `Doc`.
+        document: `Document`, the sentence.
+        places: sequence of int. The token of `doc` that each token of the sentence is.
+        first: int. How many entities `doc` has already; they must stand before those of this sentence.
+
+    Raises:
+        InputError: entities overlap.
+    """
+    if document.overlapping():
+        raise InputError("A spaCy Doc cannot hold entities that overlap. Received: two that do")
+    # `doc.ents` is in the order of the text, whatever the order of the document.
+    order = sorted(range(len(document.entities)), key=lambda index: document.entities[index].start)
+    number = {index: first + position for position, index in enumerate(order)}
+    spans = []
+    for entity in (document.entities[index] for index in order):
+        span = spacy().tokens.Span(doc, places[entity.start], places[entity.end - 1] + 1, label=entity.type)
+        if entity.score is not None:
+            span._.score = float(entity.score)
+        spans.append(span)
+    doc.set_ents(spans, default="unmodified")
+    doc._.relations = [
+        *doc._.relations,
+        *(
+            {
+                "type": relation.type,
+                "head": number[relation.head],
+                "tail": number[relation.tail],
+                **({} if relation.score is None else {"score": float(relation.score)}),
+            }
+            for relation in document.relations
+        ),
+    ]
+
+
+def sentences(doc: Doc) -> list[tuple[Document, list[int]]]:
+    """The sentences of a `Doc`, as spaCy split it; one if it did not.
+
+    Args:
+        doc: `Doc`.
+
+    Returns:
+        list of `(document, places)`: `Document` without annotation, of tokens that spaCy does not count as space, and
+        the indices of those tokens in `doc`. Sentences without such tokens are left out.
+    """
+    spans = list(doc.sents) if doc.has_annotation("SENT_START") else [doc[:]]
+    result = []
+    for span in spans:
+        tokens = [token for token in span if not is_gap(token.text)]
+        if tokens:
+            start, text = 0, doc.text
+            if len(spans) > 1:  # without the blanks that stand between sentences
+                start, text = tokens[0].idx, doc.text[tokens[0].idx : tokens[-1].idx + len(tokens[-1])]
+            offsets = [(token.idx - start, token.idx - start + len(token)) for token in tokens]
+            document = Document([token.text for token in tokens], text=text, offsets=offsets)
+            result.append((document, [token.i for token in tokens]))
+    return result
+
+
+def from_doc(doc: Doc) -> list[Document]:
+    """Documents of a `Doc` with its entities and relations, one for each sentence.
+
+    Args:
+        doc: `Doc`.
+
+    Returns:
+        list of `Document`. `doc.user_data["id"]` is the id; of several sentences, with `:1`, `:2`, ... after it.
+
+    Raises:
+        InputError: an entity or relation that crosses the border of a sentence, or `doc._.relations` of another form.
+    """
+    parts = sentences(doc)
+    id = str(doc.user_data.get("id", ""))
+    place = {index: (row, column) for row, (_, places) in enumerate(parts) for column, index in enumerate(places)}
+    found: list[tuple[list[Entity], list[Relation]]] = [([], []) for _ in parts]
+    went: list[tuple[int, int]] = []
+    for span in doc.ents:
+        inside = [place[index] for index in range(span.start, span.end) if index in place]
+        if not inside or inside[0][0] != inside[-1][0]:
+            raise InputError(f"An entity must lie in one sentence of its Doc. Received: {span.text!r}")
+        (row, first), (_, last) = inside[0], inside[-1]
+        went.append((row, len(found[row][0])))
+        _check_type(span.label_)
+        found[row][0].append(Entity(first, last + 1, span.label_, span._.score))
+    for relation in doc._.relations:
+        try:
+            (row, head), (other, tail) = went[_index(relation["head"])], went[_index(relation["tail"])]
+            link = Relation(head, tail, relation["type"], relation.get("score"))
+        except (KeyError, IndexError, TypeError, AttributeError):
+            raise InputError(
+                "`doc._.relations` must hold dicts of a type and of head and tail, indices into doc.ents. Received: "
+                f"{relation!r} in a Doc of {len(doc.ents)} entities"
+            ) from None
+        if row != other:
+            raise InputError(
+                "A relation must link entities of one sentence of its Doc. Received: "
+                f"{relation['type']} from {doc.ents[relation['head']].text!r} to {doc.ents[relation['tail']].text!r}"
+            )
+        _check_type(link.type)
+        found[row][1].append(link)
+    return [
+        Document(document.tokens, *annotation, document.text, document.offsets, _id(id, row, len(parts)))
+        for row, ((document, _), annotation) in enumerate(zip(parts, found))
+    ]
+
+
+def is_gap(text: str) -> bool:
+    """Whether a token of spaCy is what stands between tokens: nothing but blanks and control characters."""
+    return all(character.isspace() or unicodedata.category(character)[0] in "ZC" for character in text)
+
+
+def _index(value: Any) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise IndexError
+    return value
+
+
+def _check_type(found: object) -> None:
+    if not is_name(found):
+        raise InputError(f"A type must be a non-empty string without blanks. Received: {show(found)}")
+
+
+def _id(id: str, row: int, count: int) -> str:
+    return f"{id}:{row + 1}" if id and count > 1 else id

@@ -1,0 +1,85 @@
+"""A network with everything that belongs to it, in one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cman_tf.data.featurizer import Featurizer
+from cman_tf.model.assembly import build_cman
+
+if TYPE_CHECKING:
+    from cman_tf.config import Config
+    from cman_tf.data.schema import Schema
+    from cman_tf.data.vocabulary import Vocabulary
+    from cman_tf.encoders.combined import Encoders
+    from cman_tf.model.cman import Cman
+
+
+@dataclass(frozen=True)
+class Network:
+    """What training, evaluation, prediction, inspection and export work on.
+
+    Args:
+        config: `Config`.
+        schema: `Schema`.
+        vocabulary: `Vocabulary`.
+        featurizer: `Featurizer`.
+        model: `Cman`.
+        encoders: `Encoders`, or None without contextual encoders.
+    """
+
+    config: Config
+    schema: Schema
+    vocabulary: Vocabulary
+    featurizer: Featurizer
+    model: Cman
+    encoders: Encoders | None = None
+
+    @classmethod
+    def build(
+        cls,
+        config: Config,
+        schema: Schema,
+        vocabulary: Vocabulary,
+        encoders: Encoders | None = None,
+        vectors: np.ndarray | None = None,
+    ) -> Network:
+        """A network with untrained weights.
+
+        Args:
+            config: `Config`.
+            schema: `Schema`.
+            vocabulary: `Vocabulary`.
+            encoders: `Encoders` or None.
+            vectors: float32 `(words, size)` or None. Pretrained word vectors; rows of nan, words which the vector file
+                lacks, keep their random start.
+
+        Returns:
+            `Network`.
+        """
+        featurizer = Featurizer(vocabulary, config.characters.max_length)
+        model = build_cman(
+            config,
+            schema,
+            num_trained_words=vocabulary.num_trained + 2,
+            num_fixed_words=len(vocabulary.words) - vocabulary.num_trained,
+            num_characters=featurizer.num_characters,
+            contextual=[(item["layers"], item["width"]) for item in encoders.about] if encoders else (),
+        )
+        network = cls(config, schema, vocabulary, featurizer, model, encoders)
+        if vectors is not None:
+            network.start_vectors(vectors)
+        return network
+
+    def start_vectors(self, vectors: np.ndarray) -> None:
+        """Start the word embeddings from pretrained vectors, see `build`."""
+        layer = self.model.token_embedding.get_layer("word_embedding")
+        trained = layer.trained.numpy()
+        given = vectors[: self.vocabulary.num_trained]
+        trained[2:] = np.where(np.isnan(given), trained[2:], given)
+        layer.trained.assign(trained)
+        if layer.num_fixed:
+            layer.fixed.assign(vectors[self.vocabulary.num_trained :].astype(np.float16))

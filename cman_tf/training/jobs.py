@@ -1,0 +1,180 @@
+"""Jobs as processes of `cman_tf.fit`: resumed where they stopped, skipped where they are done."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cman_tf import config as configs
+from cman_tf.errors import InputError
+
+if TYPE_CHECKING:
+    from reproduction.plan import Job
+
+# What is kept of a run beside its weights, small enough to be committed.
+SUMMARY = ("config.yaml", "encoders.json", "environment.json", "history.csv", "metrics.json")
+
+# Fields that say where things lie and how fast they are read, not what is computed; a word file sets the size.
+_PLACES = ("corpus.data_dir", "encoder.store", "encoder.store_gb", "words.size")
+
+
+class Runner:
+    """Runs jobs, some at a time.
+
+    Every job is a process of its own, which gives its memory back and can be killed: the next call goes on from its
+    last epoch. A job that fails is told and does not keep the others from running.
+
+    Args:
+        folder: path. Run folders lie below it.
+        results: path or None. Where the small files of finished runs are copied, `RESULTS/JOB/`.
+        processes: int. Jobs at a time. Default 1.
+        max_hours: float or None. After that, running jobs are stopped; they are resumed by the next call.
+        tell: callable, str -> None, shows a line. Default: print.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        results: str | Path | None = None,
+        processes: int = 1,
+        max_hours: float | None = None,
+        tell: Callable[[str], object] = print,
+    ) -> None:
+        self.folder = Path(folder)
+        self.results = None if results is None else Path(results)
+        self.processes = processes
+        self.deadline = None if max_hours is None else time.monotonic() + 3600 * max_hours
+        self.tell = tell
+
+    def state(self, job: Job) -> str:
+        """`done`, `begun` or `new`.
+
+        Raises:
+            InputError: the run folder holds a run of another configuration.
+        """
+        path = self.folder / job.name
+        if not (path / "environment.json").is_file():
+            return "new"
+        different = _differences(configs.load(str(path / "config.yaml")), job.config)
+        if different:
+            raise InputError(
+                "A run folder of a job must hold a run of that job; move it away to train anew. Received: "
+                f"{path} with other {', '.join(different)}"
+            )
+        return "done" if (path / "metrics.json").is_file() else "begun"
+
+    def minutes_left(self, job: Job) -> float:
+        """What a job may still take: of one that was begun, the share of epochs that it lacks."""
+        state = self.state(job)
+        if state == "begun":
+            history = self.folder / job.name / "history.csv"
+            epochs = len(history.read_text(encoding="utf-8").splitlines()) - 1 if history.is_file() else 0
+            return job.minutes * (1 - epochs / job.config.training.epochs)
+        return job.minutes * (state == "new")
+
+    def run(self, jobs: Sequence[Job], rescore: bool = False) -> dict[str, str]:
+        """Run those that are not done.
+
+        Args:
+            jobs: sequence of `Job`.
+            rescore: bool. Whether those that are done are scored again, by today's scorer, with the weights they have.
+
+        Returns:
+            dict of names to `"done"`, `"stopped"` (by the time limit) or the reason of a failure.
+        """
+        states = {job.name: self.state(job) for job in jobs}
+        if rescore:
+            # A run that is resumed after its last epoch is scored, which is all that is left.
+            states = {name: "begun" if state == "done" else state for name, state in states.items()}
+        outcome = {}
+        waiting: list[Job] = []
+        running: dict[Job, subprocess.Popen[bytes]] = {}
+        for job in jobs:
+            if states[job.name] == "done":
+                self._collect(job)
+                outcome[job.name] = "done"
+            else:
+                waiting.append(job)
+        try:
+            while waiting or running:
+                late = self.deadline is not None and time.monotonic() > self.deadline
+                if late:
+                    outcome.update(dict.fromkeys([job.name for job in waiting + list(running)], "stopped"))
+                    break
+                while waiting and len(running) < self.processes:
+                    job = waiting.pop(0)
+                    running[job] = self._start(job, resume=states[job.name] == "begun")
+                for job, process in list(running.items()):
+                    if process.poll() is not None:
+                        del running[job]
+                        outcome[job.name] = self._ended(job, process)
+                time.sleep(0.2)
+        finally:
+            # Also when a person interrupts; a checkpoint is left of every finished epoch.
+            for process in running.values():
+                process.send_signal(signal.SIGINT)
+            for process in running.values():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(30)
+                process.kill()
+        return {job.name: outcome[job.name] for job in jobs}
+
+    def _start(self, job: Job, resume: bool) -> subprocess.Popen[bytes]:
+        path = self.folder / job.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if resume:
+            arguments = ["--resume"]
+        else:
+            # What a killed start has left is no run.
+            shutil.rmtree(path, ignore_errors=True)
+            settings = path.with_suffix(".yaml")
+            configs.save(job.config, settings)
+            arguments = ["--config", str(settings)]
+        self.tell(f"{job.name}: {'resumed' if resume else 'started'}")
+        with open(path.with_suffix(".log"), "a", encoding="utf-8") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "cman_tf.fit", *arguments, "--run-dir", str(path)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def _ended(self, job: Job, process: subprocess.Popen[bytes]) -> str:
+        if process.returncode:
+            lines = (self.folder / job.name).with_suffix(".log").read_text(encoding="utf-8").splitlines()
+            reason = f"failed, exit code {process.returncode}: {lines[-1] if lines else 'no output'}"
+            self.tell(f"{job.name}: {reason}")
+            return reason
+        self._collect(job)
+        scores = json.loads((self.folder / job.name / "metrics.json").read_text())["strict"]["micro"]
+        self.tell(
+            f"{job.name}: entities {100 * scores['entities']['f1']:.2f}, relations "
+            f"{100 * scores['relations']['f1']:.2f}"
+        )
+        return "done"
+
+    def _collect(self, job: Job) -> None:
+        if self.results is None:
+            return
+        source, target = self.folder / job.name, self.results / job.name
+        target.mkdir(parents=True, exist_ok=True)
+        for name in SUMMARY:
+            if (source / name).is_file():
+                shutil.copyfile(source / name, target / name)
+
+
+def _differences(kept: configs.Config, asked: configs.Config) -> list[str]:
+    """Names of config fields in which two configurations differ."""
+    different = [name for name in configs.different(kept, asked) if name not in _PLACES]
+    # A run keeps the whole path of a folder.
+    if "corpus.name" in different and kept.corpus.name == os.path.abspath(asked.corpus.name):
+        different.remove("corpus.name")
+    return different

@@ -1,0 +1,84 @@
+"""Table 4 of the paper, and its Figures 4 and 5, from the runs of the ablations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cman_tf.errors import InputError
+from cman_tf.evaluation.scorer import ITEMS
+from reproduction import published
+from reproduction.figures import breakdown_figure
+from reproduction.runs import NamedRun, corpus, encoders, runs_of, strict
+
+FOLDER = Path("conll04") / "ablations"
+
+FIGURES = {
+    "by_entity_distance": (
+        "Figure 4: F1 by characters from the end of one related entity to that of the other",
+        "Entities and relations of CoNLL04's dev split by entity distance, with and without the attention units.",
+    ),
+    "by_sentence_length": (
+        "Figure 5: F1 by tokens in the sentence",
+        "Entities and relations of CoNLL04's dev split by sentence length, with and without the attention units.",
+    ),
+}
+
+
+def table(results: Path) -> str:
+    """The table beside the paper's, or nothing where none of it was run.
+
+    Args:
+        results: path. The folder of all experiments.
+
+    Raises:
+        InputError: runs that differ in more than what a row of the table says.
+    """
+    found = {name: runs_of(results / FOLDER / name) for name in published.ABLATIONS}
+    runs = [run for several in found.values() for run in several]
+    if not runs:
+        return ""
+    lines = [
+        "## Ablations (Table 4 of the paper)",
+        "",
+        f"{_what_all_share(runs)}. The paper's figures are with ELMo and 180 epochs. Here every row also has what the "
+        "paper lacks: the prior, sampled pairs, averaged weights, and what stands between two tokens (`pair_context`), "
+        "which may do part of what attention does there.",
+        "",
+        "| | Runs | Entities, paper | Relations, paper | Entities | Relations | Entities, dev | Relations, dev |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, (title, *paper) in published.ABLATIONS.items():
+        cells = [title, str(len(found[name])), *("-" if value is None else f"{value:.2f}" for value in paper)]
+        for split in (None, "dev"):
+            cells += [strict(found[name], item, split) if found[name] else "not run" for item in ITEMS]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def figures(results: Path, images: Path) -> list[str]:
+    """A section for each figure that there are runs for; its picture is written to the folder `images`."""
+    parts = []
+    for name, (title, alt) in FIGURES.items():
+        picture = images / f"{name}.svg"
+        if breakdown_figure(results / FOLDER, name, picture):
+            parts.append(f"## {title}\n\n![{alt}]({images.name}/{picture.name})\n")
+    if parts:
+        parts.append(
+            "Both on dev, which chose the epoch too; with several seeds, mean and standard deviation. The paper holds "
+            "CMAN against Multi-head + AT; here it is held against this network without both units, so the gaps do not "
+            "compare.\n"
+        )
+    return parts
+
+
+def _what_all_share(runs: list[NamedRun]) -> str:
+    said = {
+        f"Corpus {corpus(metrics, config)}, split {metrics['split']}, protocol {metrics['protocol']}, "
+        f"{config['training']['epochs']} epochs, {encoders(config)}"
+        for _, metrics, config in runs
+    }
+    if len(said) > 1:
+        raise InputError(
+            f"Runs of the ablations must be alike but for what is ablated. Received: {'; '.join(sorted(said))}"
+        )
+    return said.pop()

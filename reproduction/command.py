@@ -1,0 +1,114 @@
+"""`python -m reproduction.command`: the runs behind docs/results.md, and the pages of figures themselves."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cman_tf.commands import cli
+from cman_tf.errors import InputError
+
+if TYPE_CHECKING:
+    from cman_tf.training.jobs import Runner
+    from reproduction.plan import Job
+
+
+def command(argv: list[str]) -> None:
+    parser = cli.parser(
+        "cman-reproduce",
+        "Run the experiments behind the results page, resumable one by one, and make its tables and plots.",
+        "python -m reproduction.command --experiments conll04/best_frozen --seeds 1-3 --data-dir ~/corpora --plan",
+    )
+    parser.add_argument(
+        "--experiments", nargs="+", default=[], metavar="NAME", help="which ones, or how they begin (default: all)"
+    )
+    parser.add_argument("--seeds", metavar="LIST", help="such as 1-5 (default: those of each experiment)")
+    parser.add_argument("--max-hours", metavar="H", type=float, help="stop after so many hours (default: no limit)")
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="trainings at a time (default: 1)")
+    parser.add_argument("--plan", action="store_true", help="show what would be run and how long it takes, and stop")
+    parser.add_argument(
+        "--rescore",
+        action="store_true",
+        help="score finished runs again with their weights, after a change of the scorer",
+    )
+    parser.add_argument("--tables", action="store_true", help="run nothing, make the tables and plots again")
+    parser.add_argument(
+        "--data-dir",
+        metavar="FOLDER",
+        dest="data_dir",
+        help="copies of the public corpora (default: CMAN_TF_DATA, or a download)",
+    )
+    parser.add_argument(
+        "--run-dir", metavar="FOLDER", default="runs/reproduce", help="for the runs (default: runs/reproduce)"
+    )
+    parser.add_argument(
+        "--results", metavar="FOLDER", default="results", help="for the small files of finished runs (default: results)"
+    )
+    parser.add_argument(
+        "--page",
+        metavar="FILE",
+        default="docs/results.md",
+        help="tables and plots; speed.md and relations.md are written beside it (default: docs/results.md)",
+    )
+    parser.add_argument(
+        "--benchmarks",
+        metavar="FOLDER",
+        default="benchmarks/results",
+        help="JSON files of the benchmarks, for speed.md (default: benchmarks/results)",
+    )
+    args = cli.parse(parser, argv)
+    cli.check_count("--jobs", args.jobs)
+    if args.max_hours is not None and not args.max_hours > 0:
+        raise InputError(f"--max-hours must be above 0. Received: {args.max_hours:g}")
+
+    from cman_tf.training.jobs import Runner
+    from reproduction.plan import choose, experiments, jobs, numbers
+
+    known = experiments()
+    chosen = choose(args.experiments, known)
+    seeds = numbers(args.seeds, "--seeds") if args.seeds else None
+    planned = jobs(chosen, seeds, {"corpus.data_dir": args.data_dir} if args.data_dir else {})
+    runner = Runner(args.run_dir, args.results, args.jobs, args.max_hours)
+    outcome = {}
+    if not args.tables:
+        _show(planned, runner, args.jobs)
+        if args.plan:
+            return
+        outcome = runner.run(planned, args.rescore)
+
+    from reproduction import speed
+    from reproduction.dev_log import write_log
+    from reproduction.page import write_page
+
+    page = Path(args.page)
+    print(f"Page: {write_page(Path(args.results), page, known)}")
+    if Path(args.benchmarks).is_dir():
+        print(f"Page: {speed.write_page(Path(args.benchmarks), page.with_name('speed.md'))}")
+    if (Path(args.results) / "dev" / "notes.md").is_file():
+        print(f"Page: {write_log(Path(args.results) / 'dev', page.with_name('relations.md'))}")
+    missing = [f"{name} ({state})" for name, state in outcome.items() if state != "done"]
+    if missing:
+        raise InputError(f"Every job must end; the same command goes on. Received: {', '.join(missing)}")
+
+
+def _show(planned: Sequence[Job], runner: Runner, processes: int) -> None:
+    left = 0.0
+    for job in planned:
+        left += runner.minutes_left(job)
+        print(f"{runner.state(job):<6} {job.minutes:>5.0f} min  {job.name}", flush=True)
+    # One training keeps two processors busy: on fewer, several at a time take as long as one after the other.
+    at_once = max(1, min(processes, (os.cpu_count() or 1) // 2))
+    hours = datetime.timedelta(minutes=round(left / at_once))
+    print(f"To do: {hours} (h:mm:ss) on a quiet machine with two processors for each training\n", flush=True)
+
+
+def main() -> None:
+    sys.exit(cli.run("cman-reproduce", command))
+
+
+if __name__ == "__main__":
+    main()

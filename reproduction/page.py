@@ -1,0 +1,127 @@
+"""docs/results.md: every figure from files that the commands it names wrote."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cman_tf.evaluation.scorer import ITEMS
+from cman_tf.files import atomic_write
+from reproduction import ablations, published
+from reproduction.plan import jobs
+from reproduction.runs import encoders, runs_of, strict
+from reproduction.sections import experiment
+
+if TYPE_CHECKING:
+    from reproduction.plan import Experiment
+
+INTRODUCTION = """# Results
+
+`python -m reproduction.command --tables` makes this page from the files in `results/`; the same command without `--tables`
+makes the runs. F1 is strict and micro-averaged on the test split, in percent, unless a row says otherwise: an entity
+counts if its boundaries and its type are right, a relation if its type and both entities are. Figures with ± are mean
+and standard deviation over seeds or folds. Figures of published rows are the paper's, which does not say their
+protocols; the paper's network reads ELMo, no row of this project does, each names its encoder.
+
+The encoder is not the only difference. All rows of this project start relations from a prior, sample pairs in training,
+average weights and train for 4 to 30 epochs instead of 180; those with an encoder also give the pair scorer the tokens
+between both ends (`pair_context`). The paper's own setting, `conll04_paper`, was not run. Prior, number of epochs,
+`pair_context` and, with encoders, sampling were chosen on CoNLL04's dev split ([the log](relations.md)). Dropout, batch
+size and schedule were taken over from a prototype whose scores had been read on test; with encoders they were not
+varied on dev, and what a search found for words was not taken. MiniLM and ADE use the same settings untuned, apart from
+their encoders and epochs.
+"""
+
+
+def write_page(results: Path, path: Path, known: Mapping[str, Experiment]) -> Path:
+    """Write the page, its pictures (`images/` beside it) and `RESULTS/tables.csv`.
+
+    Args:
+        results: path. `EXPERIMENT/RUN/` below it hold `metrics.json`, `config.yaml` and `environment.json`.
+        path: path of the page.
+        known: dict of `Experiment`: what there could be.
+
+    Returns:
+        path of the page.
+
+    Raises:
+        InputError: runs of the ablations that do not compare.
+    """
+    folders = experiment_folders(results, known)
+    single = [folder for folder in folders if "ablations" not in folder.parts]
+    parts = [INTRODUCTION]
+    parts += [overview(single, results)] if single else []
+    notes = results / "notes.md"
+    parts += [notes.read_text(encoding="utf-8")] if notes.is_file() else []
+    # The first of a corpus is the recommended configuration; the breakdowns of the others are in their metrics.json.
+    detailed = {folder.parent: folder for folder in reversed(single)}.values()
+    parts += [experiment(folder, results, folder in detailed) for folder in single]
+    parts += [ablations.table(results), *ablations.figures(results, path.parent / "images"), missing(results, known)]
+    with atomic_write(path) as file:
+        file.write("\n".join(part for part in parts if part))
+    if folders:
+        with atomic_write(results / "tables.csv") as file:
+            file.write(table(folders, results))
+    return path
+
+
+def experiment_folders(results: Path, known: Mapping[str, Experiment]) -> list[Path]:
+    """Folders with runs: in the order of the plan, then any others. What was tried on dev is on a page of its own."""
+    found = {path.parent.parent for path in results.glob("**/metrics.json")}
+    found = {folder for folder in found if folder.relative_to(results).parts[:1] not in (("dev",), ("tuning",))}
+    order = [results / name for name in known]
+    return sorted(found, key=lambda folder: (order.index(folder) if folder in order else len(order), str(folder)))
+
+
+def overview(folders: Sequence[Path], results: Path) -> str:
+    """One row for each experiment, below what is published of its corpus."""
+    lines = ["| | Protocol | Runs | Contextual encoder | Entities | Relations |", "|---|---|---:|---|---:|---:|"]
+    told = set()
+    for folder in folders:
+        runs = runs_of(folder)
+        _, first, config = runs[0]
+        if first["corpus"] not in told:
+            told.add(first["corpus"])
+            for name, scores in published.ROWS.get(first["corpus"], {}).items():
+                cells = " | ".join(f"{score:.2f}" for score in scores)
+                lines.append(f"| *{first['corpus']}: {name}* | | | | {cells} |")
+        cells = " | ".join(strict(runs, item) for item in ITEMS)
+        name = str(folder.relative_to(results))
+        lines.append(f"| {name} | {first['protocol']} | {len(runs)} | {encoders(config)} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def missing(results: Path, known: Mapping[str, Experiment]) -> str:
+    """What the plan has and the folder lacks, with the command that makes it."""
+    lines = []
+    for name, item in known.items():
+        lacking = [job for job in jobs([item]) if not (results / job.name / "metrics.json").is_file()]
+        if lacking:
+            seeds = ",".join(map(str, sorted({job.config.seed for job in lacking})))
+            command = f"python -m reproduction.command --experiments {name} --seeds {seeds}"
+            lines.append(f"- {name}, {item.about}: {len(lacking)} of {len(jobs([item]))} runs lack. `{command}`")
+    return "## Not run yet\n\n" + "\n".join(lines) + "\n" if lines else ""
+
+
+def table(folders: Sequence[Path], results: Path) -> str:
+    """All runs as CSV, percent."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["experiment", "run", "corpus", "split", "protocol", "average", "mode"]
+        + [f"{item} {rate}" for item in ("entities", "relations") for rate in ("precision", "recall", "f1")]
+    )
+    for folder in folders:
+        for name, metrics, _ in runs_of(folder):
+            for mode in ("strict", "boundaries"):
+                for average in ("micro", "macro"):
+                    scores = metrics[mode][average]
+                    rates = [
+                        f"{100 * scores[item][rate]:.2f}" for item in ITEMS for rate in ("precision", "recall", "f1")
+                    ]
+                    about = [metrics[key] for key in ("corpus", "split", "protocol")]
+                    writer.writerow([folder.relative_to(results), name, *about, average, mode, *rates])
+    return text.getvalue()

@@ -1,0 +1,136 @@
+"""Which runs make up the evidence: experiments of `experiments.yaml` and the jobs they consist of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cman_tf import config as configs
+from cman_tf.errors import InputError, check_choice
+
+_FILE = Path(__file__).with_name("experiments.yaml")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Runs that differ in seed or fold only, one row of a table.
+
+    Args:
+        name: str. Folder below `results/`.
+        about: str. What it shows.
+        config: str. Name or file of a configuration.
+        changes: dict of dotted config fields to values.
+        seeds: tuple of int.
+        folds: tuple of int, empty for a corpus without folds.
+        minutes: float. What one job takes on a quiet machine with two processors, as seen; reading vectors from a
+            filled feature store.
+    """
+
+    name: str
+    about: str
+    config: str
+    changes: dict
+    seeds: tuple
+    folds: tuple = ()
+    minutes: float = 0.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training.
+
+    Args:
+        name: str. `EXPERIMENT/seedN`, or `EXPERIMENT/seedN-foldK`: the run folder below that of all runs.
+        config: `Config`.
+        minutes: float. Expected.
+    """
+
+    name: str
+    config: configs.Config
+    minutes: float = 0.0
+
+
+def experiments(path: str | Path = _FILE) -> dict[str, Experiment]:
+    """The experiments of a file in the order in which they are run, a dict of names to `Experiment`."""
+    listed = configs.parse_yaml(Path(path).read_text(encoding="utf-8"))
+    return {
+        name: Experiment(
+            name,
+            values["about"],
+            values["config"],
+            values.get("changes", {}),
+            tuple(values["seeds"]),
+            tuple(values.get("folds", ())),
+            values["minutes"],
+        )
+        for name, values in listed.items()
+    }
+
+
+def choose(names: Sequence[str], known: Mapping[str, Experiment]) -> list[Experiment]:
+    """The experiments that names stand for; a name stands for all that it begins too, `conll04` for `conll04/...`.
+
+    Args:
+        names: sequence of str, empty for all.
+        known: dict of `Experiment`.
+
+    Returns:
+        list of `Experiment`.
+
+    Raises:
+        InputError: a name that stands for none.
+    """
+    chosen = {}
+    for name in names or known:
+        found = {key: value for key, value in known.items() if key == name or key.startswith(f"{name.rstrip('/')}/")}
+        if not found:
+            check_choice("An experiment", name, known)
+        chosen.update(found)
+    return list(chosen.values())
+
+
+def jobs(
+    chosen: Iterable[Experiment], seeds: Sequence[int] | None = None, changes: Mapping[str, Any] | None = None
+) -> list[Job]:
+    """The trainings of experiments.
+
+    Args:
+        chosen: sequence of `Experiment`.
+        seeds: sequence of int, or None for those of each experiment.
+        changes: dict of dotted config fields, e.g. `{"corpus.data_dir": "corpora"}`, on top of the experiment's.
+
+    Returns:
+        list of `Job`.
+    """
+    result = []
+    for experiment in chosen:
+        for seed in seeds or experiment.seeds:
+            # A corpus without folds has one job a seed.
+            for fold in experiment.folds or (None,):
+                fields = {**experiment.changes, **(changes or {}), "seed": seed}
+                suffix = ""
+                if fold is not None:
+                    fields["corpus.fold"] = fold
+                    suffix = f"-fold{fold}"
+                config = configs.load(experiment.config, fields)
+                result.append(Job(f"{experiment.name}/seed{seed}{suffix}", config, experiment.minutes))
+    return result
+
+
+def numbers(text: str, what: str) -> list[int]:
+    """Whole numbers written as `1-3,7`: a sorted list.
+
+    Raises:
+        InputError: something else is written.
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if first > last:
+            raise InputError(f"{what} must be whole numbers such as 1-3,7. Received: {text}")
+        found.update(range(first, last + 1))
+    return sorted(found)

@@ -1,0 +1,56 @@
+import pytest
+
+from cman_tf.commands import cli, convert
+from cman_tf.data import formats
+from tests.data.examples import ann
+
+
+def run(capsys, *argv):
+    code = cli.run("cman-convert", convert.command, [str(argument) for argument in argv])
+    return (code, *capsys.readouterr())
+
+
+@pytest.mark.parametrize("target", formats.FORMATS)
+def test_between_all_formats(tmp_path, capsys, target):
+    for source in formats.FORMATS:
+        formats.write([ann()], tmp_path / source, source)
+        out = tmp_path / f"{source}-{target}"
+        code, said, told = run(capsys, tmp_path / source, out, "--format", target)
+        assert (code, said, told) == (0, f"{out}: 1 sentences, 3 entities, 2 relations\n", "")
+        assert formats.recognise(out) == target
+        assert formats.read(out) == [ann()]
+
+
+def test_plain_text_can_be_annotated(tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("Ann left Rome.\nIt rains.\n")
+    assert run(capsys, tmp_path / "a.txt", tmp_path / "out", "--format", "brat")[0] == 0
+    assert (tmp_path / "out" / "sentences.txt").read_text() == "Ann left Rome.\nIt rains.\n"
+    assert (tmp_path / "out" / "sentences.ann").read_text() == ""
+
+
+def test_whole_texts_as_sentences(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("Ann\nleft Rome.")
+    (tmp_path / "in" / "a.ann").write_text("T1\tPeop 0 3\tAnn\nT2\tLoc 9 13\tRome\nR1\tLeft Arg1:T1 Arg2:T2\n")
+    code, _, told = run(capsys, tmp_path / "in", tmp_path / "out.json")
+    assert (code, told.count("\n")) == (2, 1)
+    assert "of one line, for lines are sentences" in told
+    assert run(capsys, tmp_path / "in", tmp_path / "out.json", "--sentences", "text")[0] == 0
+    assert formats.read(tmp_path / "out.json")[0].tokens == ("Ann", "left", "Rome", ".")
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["missing", "out.json"], "An input file must be readable. Received: missing"),
+        (["missing", "out.xyz"], "or its format given"),
+        (["missing", "out", "--format", "xml"], "invalid choice: 'xml'"),
+        (["missing", "out.json", "--sentences", "text"], "--sentences is for a folder of brat standoff"),
+    ],
+)
+def test_refused(tmp_path, monkeypatch, capsys, argv, told):
+    monkeypatch.chdir(tmp_path)
+    code, said, sentence = run(capsys, *argv)
+    assert (code, said) == (2, "")
+    assert told in sentence
+    assert list(tmp_path.iterdir()) == []
