@@ -19,6 +19,7 @@ lint: $(VENV)/installed-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
 
 docs: $(VENV)/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict

@@ -1,5 +1,6 @@
 """Packaging. The bounds are those that were tried together; the comments say what breaks beyond them."""
 
+import runpy
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -27,17 +28,19 @@ DOCS = [
     "mkdocstrings[python]>=0.26,<2",
 ]
 
+HERE = Path(__file__).parent
+
 setup(
     name="cman-tf",
-    version="0.1.0",
+    version=runpy.run_path(str(HERE / "cman_tf" / "version.py"))["__version__"],
     description="Joint entity and relation extraction with the Cross-Modal Attention Network, in Keras/TensorFlow",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.9,<3.12",  # TensorFlow 2.15 has no wheels beyond
     packages=find_packages(include=["cman_tf*", "export*", "tuning*"]),
     package_data={
-        "cman_tf": ["py.typed", "configs/*.yaml", "data/sample/*", "evaluation/page/*", "reproduction/*.yaml"],
+        "cman_tf": ["py.typed", "config/presets/*.yaml", "data/sample/*", "evaluation/page/*"],
         "export": ["py.typed", "deploy/*"],
         "tuning": ["py.typed", "space.yaml", "deploy/*"],
     },
@@ -75,6 +78,7 @@ setup(
             *SPACY,
             *FRAMES,
             "hypothesis>=6.100,<7",
+            "import-linter>=2.0,<3",
             "jsonschema>=4,<5",
             "mypy>=1.11,<3",
             "pytest>=8,<9",  # from pytest 9 on the groups of pytest-xdist 3.8 do nothing
@@ -87,20 +91,7 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "cman-fit=cman_tf.fit:main",
-            "cman-evaluate=cman_tf.evaluate:main",
-            "cman-predict=cman_tf.predict:main",
-            "cman-convert=cman_tf.commands.convert:main",
-            "cman-encoder-convert=cman_tf.encoders.conversion:main",
-            "cman-encoder-store=cman_tf.encoders.store:main",
-            "cman-crossval=cman_tf.commands.crossval:main",
-            "cman-reproduce=reproduction.command:main",
-            "cman-search=tuning.search:main",
-            "cman-export=export.savedmodel:main",
-            "cman-export-check=export.check:main",
-            "cman-server=export.server:main",
-            "cman-client=export.client:main",
-            "cman-batch=export.batch:main",
+            "cman=cman_tf.commands.main:main",
         ],
         "spacy_factories": ["cman=cman_tf.interop.component:make_component"],
     },

@@ -5,10 +5,17 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.data.schema import Schema
+from cman_tf.version import __version__
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cman_tf.interop.saved_model import SavedModel
     from cman_tf.predictor import Predictor
+
+__all__ = ["Document", "Entity", "Relation", "Schema", "__version__", "load"]
 
 if not (3, 9) <= sys.version_info[:2] <= (3, 11):
     sys.exit(
@@ -21,21 +28,27 @@ if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
-__version__ = "0.1.0"
 
-
-def load(run: "str | Path") -> "Predictor":
-    """The trained model of a run folder, ready to extract: `cman_tf.load("runs/sample")("Ana lives in Lima.")`.
+def load(path: "str | Path") -> "Predictor | SavedModel":
+    """Load a trained model.
 
     Args:
-        run: str or path. A folder written by `python -m cman_tf.fit`.
+        path: str or path. A run folder written by `cman fit`, or an export written by `cman export`: one version, or
+            the folder of versions, of which the newest is taken.
 
     Returns:
-        `cman_tf.predictor.Predictor`.
+        `cman_tf.predictor.Predictor` for a run, `cman_tf.interop.saved_model.SavedModel` for an export. Both have
+        `extract(documents)`; a predictor is also called with text.
 
     Raises:
-        cman_tf.errors.InputError: the folder is missing, incomplete or from an incompatible version.
-    """
-    from cman_tf.predictor import Predictor
+        cman_tf.errors.InputError: if there is neither, or it cannot be loaded.
 
-    return Predictor.from_run(run)
+    Example:
+        >>> import cman_tf
+        >>> model = cman_tf.load("runs/sample")
+        >>> document = model("Ana Lima lives in Oslo.")
+        >>> [(document.entity_text(entity), entity.type) for entity in document.entities]
+    """
+    from cman_tf.interop.saved_model import load_model
+
+    return load_model(path)

@@ -180,4 +180,3 @@ class Predictor:
             batch.append(int(row))
         if batch:
             yield batch
-

@@ -100,7 +100,7 @@ def _in_checkout(file, target):
 
 _ABOUT_CONFIGURATION = """\
 A configuration is a YAML file of these sections and fields; what it does not say has its default. Each field is also an
-option of `cman_tf.fit` and `cman_tf.commands.crossval`: `--model.hidden_size 64`. A run folder keeps its own in `config.yaml`.
+option of `cman fit` and `cman crossval`: `--model.hidden_size 64`. A run folder keeps its own in `config.yaml`.
 
 *Source* says where the default comes from: *paper* is Zhao et al. (2020) with the section, *not in the paper* is a
 choice of this project. A dash is a matter of files, memory or output, which no paper would settle."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cman_tf.commands import cli
+from cman_tf.commands.main import main
 from cman_tf.errors import InputError, optional
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def command(argv: list[str]) -> None:
     from export.serving.options import positive, whole
 
     parser = cli.parser(
-        "cman-batch",
+        "cman batch",
         "Find entities and relations in files of sentences with an exported model, on this machine or a cluster.",
         "python -m export.batch --model models/cman --input 'news/*.txt' --output found/news",
         usage="--model MODEL_DIR --input GLOB --output PREFIX [options]",
@@ -166,9 +166,5 @@ def _run(
     return counts(result)
 
 
-def main() -> None:
-    sys.exit(cli.run("cman-batch", command))
-
-
 if __name__ == "__main__":
-    main()
+    main("batch")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.commands import cli
+from cman_tf.commands.main import main
 from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 
@@ -38,7 +39,7 @@ TEXTS = (
 
 def command(argv: list[str]) -> None:
     parser = cli.parser(
-        "cman-export-check",
+        "cman check",
         "Load an export in a process that has TensorFlow alone, from a moved copy, and compare it with its run.",
         "python -m export.check models/sample --run runs/sample",
         usage="MODEL_DIR [options]",
@@ -265,9 +266,5 @@ def _differing(signature: str, documents: Sequence[Document], answers: Sequence[
     return problems
 
 
-def main() -> None:
-    sys.exit(cli.run("cman-export-check", command))
-
-
 if __name__ == "__main__":
-    main()
+    main("check")

@@ -7,11 +7,12 @@ import sys
 
 from cman_tf.commands import cli
 from cman_tf.commands.inputs import add_options, read_sentences
+from cman_tf.commands.main import main
 
 
 def command(argv: list[str]) -> None:
     parser = cli.parser(
-        "cman-client",
+        "cman ask",
         "Find entities and relations in sentences by asking a server (export.server or TensorFlow Serving) over gRPC.",
         'python -m export.client "Ana Lima lives in Oslo ." --address localhost:8500',
         usage="[TEXT ...] [options]",
@@ -92,9 +93,5 @@ def _add_server_options(parser: argparse.ArgumentParser) -> None:
     add("--ca", metavar="FILE", help="PEM of who signed it (default: the system's); implies --tls")
 
 
-def main() -> None:
-    sys.exit(cli.run("cman-client", command))
-
-
 if __name__ == "__main__":
-    main()
+    main("ask")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.commands import cli
+from cman_tf.commands.main import main
 from cman_tf.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def command(argv: list[str]) -> None:
     parser = cli.parser(
-        "cman-export",
+        "cman export",
         "Write a run as the next version of a model folder that TensorFlow Serving watches.",
         "python -m export.savedmodel runs/sample models/sample",
         usage="RUN MODEL_DIR [options]",
@@ -168,9 +168,5 @@ def save(signatures: Signatures, path: str | Path) -> None:
     tf.saved_model.save(module, str(path), signatures=functions, options=options)
 
 
-def main() -> None:
-    sys.exit(cli.run("cman-export", command))
-
-
 if __name__ == "__main__":
-    main()
+    main("export")

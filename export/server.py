@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.commands import cli
+from cman_tf.commands.main import main
 from cman_tf.errors import InputError
 from export.serving.options import port, positive, whole
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def command(argv: list[str]) -> None:
     parser = cli.parser(
-        "cman-server",
+        "cman serve",
         "Serve the newest version of an exported model, with TensorFlow Serving's gRPC and REST interfaces.",
         "python -m export.server models/cman --label stable=1",
         usage="MODEL_DIR [options]",
@@ -207,9 +207,5 @@ def _read_parameters(path: str | Path) -> Any:
         ) from None
 
 
-def main() -> None:
-    sys.exit(cli.run("cman-server", command))
-
-
 if __name__ == "__main__":
-    main()
+    main("serve")

@@ -1,10 +1,9 @@
-"""`python -m reproduction.command`: the runs behind docs/results.md, and the pages of figures themselves."""
+"""`python -m reproduction`: the runs behind docs/results.md, and the pages of figures themselves."""
 
 from __future__ import annotations
 
 import datetime
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
 
 def command(argv: list[str]) -> None:
     parser = cli.parser(
-        "cman-reproduce",
+        "python -m reproduction",
         "Run the experiments behind the results page, resumable one by one, and make its tables and plots.",
-        "python -m reproduction.command --experiments conll04/best_frozen --seeds 1-3 --data-dir ~/corpora --plan",
+        "python -m reproduction --experiments conll04/best_frozen --seeds 1-3 --data-dir ~/corpora --plan",
     )
     parser.add_argument(
         "--experiments", nargs="+", default=[], metavar="NAME", help="which ones, or how they begin (default: all)"
@@ -66,11 +65,11 @@ def command(argv: list[str]) -> None:
         raise InputError(f"--max-hours must be above 0. Received: {args.max_hours:g}")
 
     from cman_tf.training.jobs import Runner
-    from reproduction.plan import choose, experiments, jobs, numbers
+    from reproduction.plan import choose, experiments, jobs
 
     known = experiments()
     chosen = choose(args.experiments, known)
-    seeds = numbers(args.seeds, "--seeds") if args.seeds else None
+    seeds = cli.numbers(args.seeds, "--seeds") if args.seeds else None
     planned = jobs(chosen, seeds, {"corpus.data_dir": args.data_dir} if args.data_dir else {})
     runner = Runner(args.run_dir, args.results, args.jobs, args.max_hours)
     outcome = {}
@@ -104,11 +103,3 @@ def _show(planned: Sequence[Job], runner: Runner, processes: int) -> None:
     at_once = max(1, min(processes, (os.cpu_count() or 1) // 2))
     hours = datetime.timedelta(minutes=round(left / at_once))
     print(f"To do: {hours} (h:mm:ss) on a quiet machine with two processors for each training\n", flush=True)
-
-
-def main() -> None:
-    sys.exit(cli.run("cman-reproduce", command))
-
-
-if __name__ == "__main__":
-    main()

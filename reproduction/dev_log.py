@@ -9,6 +9,7 @@ from cman_tf import config as configs
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 from cman_tf.training.run import Run
+from cman_tf.training.trainer import best_epoch
 
 PLACE = re.compile("<!-- table (.+) -->\n")
 
@@ -49,7 +50,7 @@ def table(folder: str | Path) -> str:
         history = run.history()
         if any(row["dev_re_f1"] is None for row in history):
             raise InputError(f"A run of the log must have been scored on dev. Received: {path}, protocol train+dev")
-        best = max(history, key=lambda row: row["dev_ner_f1"] + row["dev_re_f1"])
+        best = best_epoch(history)
         commit = (run.environment().get("git_commit") or "-")[:7]
         cells = [path.name, changes(base, config), commit, str(len(history))]
         cells += [f"{100 * best[f'dev_{item}_f1']:.2f}" for item in ("ner", "re")]

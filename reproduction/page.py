@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 INTRODUCTION = """# Results
 
-`python -m reproduction.command --tables` makes this page from the files in `results/`; the same command without `--tables`
+`python -m reproduction --tables` makes this page from the files in `results/`; the same command without `--tables`
 makes the runs. F1 is strict and micro-averaged on the test split, in percent, unless a row says otherwise: an entity
 counts if its boundaries and its type are right, a relation if its type and both entities are. Figures with ± are mean
 and standard deviation over seeds or folds. Figures of published rows are the paper's, which does not say their
@@ -101,7 +101,7 @@ def missing(results: Path, known: Mapping[str, Experiment]) -> str:
         lacking = [job for job in jobs([item]) if not (results / job.name / "metrics.json").is_file()]
         if lacking:
             seeds = ",".join(map(str, sorted({job.config.seed for job in lacking})))
-            command = f"python -m reproduction.command --experiments {name} --seeds {seeds}"
+            command = f"python -m reproduction --experiments {name} --seeds {seeds}"
             lines.append(f"- {name}, {item.about}: {len(lacking)} of {len(jobs([item]))} runs lack. `{command}`")
     return "## Not run yet\n\n" + "\n".join(lines) + "\n" if lines else ""
 

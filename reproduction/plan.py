@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cman_tf import config as configs
-from cman_tf.errors import InputError, check_choice
+from cman_tf.errors import check_choice
+from cman_tf.training.jobs import Job
 
 _FILE = Path(__file__).with_name("experiments.yaml")
 
@@ -35,21 +35,6 @@ class Experiment:
     changes: dict
     seeds: tuple
     folds: tuple = ()
-    minutes: float = 0.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """One training.
-
-    Args:
-        name: str. `EXPERIMENT/seedN`, or `EXPERIMENT/seedN-foldK`: the run folder below that of all runs.
-        config: `Config`.
-        minutes: float. Expected.
-    """
-
-    name: str
-    config: configs.Config
     minutes: float = 0.0
 
 
@@ -118,19 +103,3 @@ def jobs(
                 config = configs.load(experiment.config, fields)
                 result.append(Job(f"{experiment.name}/seed{seed}{suffix}", config, experiment.minutes))
     return result
-
-
-def numbers(text: str, what: str) -> list[int]:
-    """Whole numbers written as `1-3,7`: a sorted list.
-
-    Raises:
-        InputError: something else is written.
-    """
-    found: set[int] = set()
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if first > last:
-            raise InputError(f"{what} must be whole numbers such as 1-3,7. Received: {text}")
-        found.update(range(first, last + 1))
-    return sorted(found)

@@ -11,7 +11,7 @@ from cman_tf.files import atomic_write
 
 INTRODUCTION = """# Speed
 
-`python -m reproduction.command --tables` makes this page from the files in `benchmarks/results/`. Each was written by the
+`python -m reproduction --tables` makes this page from the files in `benchmarks/results/`. Each was written by the
 command that its section names, and says on which machine and at which commit. Figures of different sections need not be
 of the same machine; ratios are of one run.
 """

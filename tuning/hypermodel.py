@@ -19,11 +19,11 @@ from cman_tf.data.featurizer import Featurizer
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.encoders.combined import Encoders
 from cman_tf.errors import InputError
-from cman_tf.training.building import build, start_vectors
+from cman_tf.model.network import Network
+from cman_tf.training.corpus import load_corpus, schema_of, training_data
 from cman_tf.training.origin import fingerprint
 from cman_tf.training.run import Run
-from cman_tf.training.trainer import Trainer
-from cman_tf.training.workflow import load_corpus, schema_of, training_data
+from cman_tf.training.trainer import Trainer, best_epoch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,22 +69,21 @@ class CmanHyperModel(keras_tuner.HyperModel):
     def build(self, hp: keras_tuner.HyperParameters) -> Cman:
         """The untrained network of a trial's values: `Cman`, the same that `fit` builds."""
         self.space.declare(hp)
-        return self.network(self.config(hp))[0]
+        return self.network(self.config(hp)).model
 
     def config(self, hp: keras_tuner.HyperParameters) -> Config:
         """The trial's `Config`; Hyperband says how many epochs it has."""
         return self.space.config(hp.values, hp.values.get("tuner/epochs"))
 
-    def network(self, config: Config) -> tuple[Cman, Featurizer]:
-        """`(Cman, Featurizer)` of a configuration, its word vectors in place."""
+    def network(self, config: Config, model: Cman | None = None) -> Network:
+        """The untrained `Network` of a configuration, its word vectors in place; or that of a model built earlier."""
         vocabulary, vectors = self._vocabulary(config)
+        config = config if vectors is None else change(config, {"words.size": vectors.shape[1]})
         encoders = self.encoders(config)
-        model, featurizer = build(
-            self._sized(config, vectors), self.schema, vocabulary, encoders.about if encoders else ()
-        )
-        if vectors is not None:
-            start_vectors(model, vocabulary, vectors)
-        return model, featurizer
+        if model is None:
+            return Network.build(config, self.schema, vocabulary, encoders, vectors)
+        featurizer = Featurizer(vocabulary, config.characters.max_length)
+        return Network(config, self.schema, vocabulary, featurizer, model, encoders)
 
     def fit(self, hp: keras_tuner.HyperParameters, model: Cman, folder: str | Path, **kwargs: Any) -> dict[str, float]:
         """Train as `cman_tf.fit` does; go on where a killed trial stopped.
@@ -110,26 +109,20 @@ class CmanHyperModel(keras_tuner.HyperModel):
         except (tf.errors.ResourceExhaustedError, MemoryError) as error:
             reason = " ".join(str(error).split())[:200]
             raise keras_tuner.errors.FailedTrialError(f"Memory must suffice. Received: {reason}") from None
-        best = best_epoch(history)
+        best = scores_of(history)
         self._record(config, Path(folder) / "run", hp.values, best)
         _shrink(Path(folder) / "run")
         return best
 
     def train_run(self, config: Config, folder: str | Path, model: Cman | None = None) -> list[dict[str, Any]]:
         """Train in a run folder, new or begun: the rows of its history."""
-        vocabulary, vectors = self._vocabulary(config)
-        config = self._sized(config, vectors)
-        encoders = self.encoders(config)
-        about = encoders.about if encoders else ()
+        network = self.network(config, model)
         if (Path(folder) / "environment.json").is_file():
             run = Run.open(folder, trained=False)
         else:
             shutil.rmtree(folder, ignore_errors=True)
-            run = Run.create(folder, config, self.schema, vocabulary, self.fingerprint, about)
-        if model is None:
-            model, _ = self.network(config)
-        featurizer = Featurizer(vocabulary, config.characters.max_length)
-        trainer = Trainer(run, config, model, featurizer, self.train, self.dev, encoders=encoders)
+            run = Run.create(folder, network, self.fingerprint)
+        trainer = Trainer(run, network, self.train, self.dev)
         start = time.perf_counter()
         try:
             return trainer.fit()
@@ -162,9 +155,6 @@ class CmanHyperModel(keras_tuner.HyperModel):
             self._vocabularies[config.words] = Vocabulary.of(self.train, config.words)
         return self._vocabularies[config.words]
 
-    def _sized(self, config: Config, vectors: np.ndarray | None) -> Config:
-        return config if vectors is None else change(config, {"words.size": vectors.shape[1]})
-
     def _record(self, config: Config, folder: Path, values: Mapping[str, Any], best: Mapping[str, float]) -> None:
         """What TensorBoard's HParams page shows of the trial."""
         shown = {name: value for name, value in values.items() if not name.startswith("tuner/")}
@@ -174,17 +164,11 @@ class CmanHyperModel(keras_tuner.HyperModel):
                 tf.summary.scalar(name, value, step=config.training.epochs)
 
 
-def best_epoch(history: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def scores_of(history: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """`val_f1`, `val_ner_f1`, `val_re_f1` of the epoch that `Trainer` keeps, a dict."""
-    rows = [
-        {
-            "val_f1": (row["dev_ner_f1"] + row["dev_re_f1"]) / 2,
-            "val_ner_f1": row["dev_ner_f1"],
-            "val_re_f1": row["dev_re_f1"],
-        }
-        for row in history
-    ]
-    return max(rows, key=lambda row: row["val_f1"])
+    row = best_epoch(history)
+    entities, relations = row["dev_ner_f1"], row["dev_re_f1"]
+    return {"val_f1": (entities + relations) / 2, "val_ner_f1": entities, "val_re_f1": relations}
 
 
 def _shrink(folder: Path) -> None:

@@ -13,7 +13,7 @@ import yaml
 from cman_tf import config as configs
 from cman_tf.files import atomic_write
 from tuning import OBJECTIVES
-from tuning.hypermodel import best_epoch
+from tuning.hypermodel import scores_of
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -115,7 +115,7 @@ def retrain(
         for seed in range(1, seeds + 1):
             config = configs.change(hypermodel.space.config(trial["values"]), {"seed": seed})
             history = hypermodel.train_run(config, Path(folder) / trial["id"] / f"seed{seed}")
-            scores.append(best_epoch(history)[objective])
+            scores.append(scores_of(history)[objective])
             tell(f"finalist, {named(trial['id'])}, seed {seed}: {objective} {100 * scores[-1]:.2f}")
         rows.append(
             {

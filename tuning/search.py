@@ -6,13 +6,13 @@ import argparse
 import contextlib
 import json
 import shutil
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cman_tf import config as configs
 from cman_tf.commands import cli
+from cman_tf.commands.main import main
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 from tuning import OBJECTIVES, TUNERS
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def command(argv: list[str]) -> None:
     parser = cli.parser(
-        "cman-search",
+        "cman search",
         "Search hyper-parameters on the dev split; the best configuration is one that cman_tf.fit takes.",
         "python -m tuning.search --config sample --tuner random --max-trials 4 --training.epochs 6 --directory search",
     )
@@ -219,9 +219,5 @@ def _finish(
     print(f"Trials: {folder / 'search.json'}")
 
 
-def main() -> None:
-    sys.exit(cli.run("cman-search", command))
-
-
 if __name__ == "__main__":
-    main()
+    main("search")

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
@@ -14,7 +15,7 @@ import yaml
 
 from cman_tf import config as configs
 from cman_tf.commands import field_texts
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, printable
 
 INPUT_ERROR = 2
 INTERRUPTED = 130
@@ -53,8 +54,6 @@ def run(program: str, command: Callable[[list[str]], object], argv: list[str] | 
 
 
 def _refuse(program: str, error: object) -> int:
-    from cman_tf.errors import printable
-
     print(f"{program}: {printable(str(error))}", file=sys.stderr)
     return INPUT_ERROR
 
@@ -150,6 +149,22 @@ def check_count(option: str, value: int) -> None:
     """Raise `InputError` unless the value of an option is 1 or more."""
     if value < 1:
         raise InputError(f"{option} must be 1 or more. Received: {value}")
+
+
+def numbers(text: str, what: str) -> list[int]:
+    """Whole numbers written as `1-3,7`: a sorted list.
+
+    Raises:
+        InputError: something else is written.
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if first > last:
+            raise InputError(f"{what} must be whole numbers such as 1-3,7. Received: {text}")
+        found.update(range(first, last + 1))
+    return sorted(found)
 
 
 @contextlib.contextmanager

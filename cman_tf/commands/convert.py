@@ -1,8 +1,6 @@
-"""`python -m cman_tf.commands.convert IN OUT`: annotated sentences from one format into another."""
+"""`cman convert IN OUT`: annotated sentences from one format into another."""
 
 from __future__ import annotations
-
-import sys
 
 from cman_tf.commands import cli
 from cman_tf.data import formats
@@ -12,9 +10,9 @@ from cman_tf.errors import InputError
 
 def command(argv: list[str]) -> None:
     parser = cli.parser(
-        "cman-convert",
+        "cman convert",
         f"Convert annotated sentences between {', '.join(formats.FORMATS)}; plain text can be read too.",
-        "python -m cman_tf.commands.convert my_brat_folder my_corpus/train.json",
+        "cman convert my_brat_folder my_corpus/train.json",
         usage="IN OUT [options]",
     )
     parser.add_argument("source", metavar="IN", help="a file, a folder (brat, csv), or - for standard input")
@@ -45,11 +43,3 @@ def command(argv: list[str]) -> None:
     entities = sum(len(document.entities) for document in documents)
     relations = sum(len(document.relations) for document in documents)
     print(f"{args.target}: {len(documents)} sentences, {entities} entities, {relations} relations")
-
-
-def main() -> None:
-    sys.exit(cli.run("cman-convert", command))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,9 +1,8 @@
-"""`python -m cman_tf.commands.crossval`: train and score a network on each fold of a corpus."""
+"""`cman crossval`: train and score a network on each fold of a corpus."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ from cman_tf.files import atomic_write
 
 def command(argv: list[str]) -> None:
     parser = cli.parser(
-        "cman-crossval",
+        "cman crossval",
         "Train and score a network on each fold of a corpus; what is done already is not done again.",
-        "python -m cman_tf.commands.crossval --corpus ade --folds 0-9 --run-dir runs/ade",
+        "cman crossval --corpus ade --folds 0-9 --run-dir runs/ade",
     )
     parser.add_argument(
         "--corpus", metavar="NAME", dest="corpus.name", help="a corpus in folds: ade (default: the configuration's)"
@@ -44,8 +43,7 @@ def command(argv: list[str]) -> None:
     args = cli.parse(parser, argv)
 
     from cman_tf.evaluation.folds import summary
-    from cman_tf.training.jobs import Runner
-    from reproduction.plan import Job, numbers
+    from cman_tf.training.jobs import Job, Runner
 
     changes = cli.overrides(args)
     config = configs.load(args.config, changes)
@@ -53,7 +51,7 @@ def command(argv: list[str]) -> None:
         raise InputError(f"A corpus for cross-validation must come in folds: ade. Received: {config.corpus.name}")
     cli.check_count("--jobs", args.jobs)
     jobs = [
-        Job(f"fold{fold}", configs.change(config, {"corpus.fold": fold})) for fold in numbers(args.folds, "--folds")
+        Job(f"fold{fold}", configs.change(config, {"corpus.fold": fold})) for fold in cli.numbers(args.folds, "--folds")
     ]
     folder = Path(args.run_dir)
     outcome = Runner(folder, processes=args.jobs).run(jobs)
@@ -95,11 +93,3 @@ def spread(value: Mapping[str, Any]) -> str:
     """`{"mean", "sd"}` of fractions as percent."""
     text = f"{100 * value['mean']:.2f}"
     return text if value["sd"] is None else f"{text} ± {100 * value['sd']:.2f}"
-
-
-def main() -> None:
-    sys.exit(cli.run("cman-crossval", command))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,9 +1,8 @@
-"""`python -m cman_tf.fit`: train a network on a corpus."""
+"""`cman fit`: train a network on a corpus."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +20,9 @@ if TYPE_CHECKING:
 
 def command(argv: list[str]) -> None:
     parser = cli.parser(
-        "cman-fit",
+        "cman fit",
         "Train a Cross-Modal Attention Network and score it on the test split.",
-        "python -m cman_tf.fit --config conll04 --data-dir ~/corpora --training.epochs 30",
+        "cman fit --config conll04 --data-dir ~/corpora --training.epochs 30",
     )
     parser.add_argument(
         "--config",
@@ -69,16 +68,12 @@ def command(argv: list[str]) -> None:
     return _train(config, path, args)
 
 
-# Fields that a resumed run may change: where lies what it reads, which is checked to be what it began with.
-PLACES = ("corpus.name", "corpus.data_dir", "words.vectors", "encoder.modules", "encoder.store")
-
-
 def _resume(args: argparse.Namespace, changes: Mapping[str, Any]) -> None:
-    refused = ["--config"] * bool(args.config) + [f"--{name}" for name in changes if name not in PLACES]
+    refused = ["--config"] * bool(args.config) + [f"--{name}" for name in changes if name not in configs.PLACES]
     if not args.run_dir or refused:
         raise InputError(
             "--resume goes on with the configuration of the run: it takes --run-dir, and where things lie by now "
-            f"(--{', --'.join(PLACES)}). Received: {', '.join(refused) or 'no --run-dir'}"
+            f"(--{', --'.join(configs.PLACES)}). Received: {', '.join(refused) or 'no --run-dir'}"
         )
     return _train(None, args.run_dir, args, changes)
 
@@ -112,11 +107,3 @@ def _report(run: Run, metrics: Mapping[str, Any] | None, predictions: Sequence[D
         table([document for document in predictions if document.relations][:3] or predictions[:3])
         print(f"Report: {run.report}")
     print(f"Run:    {run.path}")
-
-
-def main() -> None:
-    sys.exit(cli.run("cman-fit", command))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,6 @@
-"""`python -m cman_tf.predict RUN`: entities and relations of new sentences."""
+"""`cman predict RUN`: entities and relations of new sentences."""
 
 from __future__ import annotations
-
-import sys
 
 from cman_tf.commands import cli
 from cman_tf.commands.inputs import add_options, read_sentences
@@ -11,12 +9,12 @@ from cman_tf.commands.outputs import FORMATS
 
 def command(argv: list[str]) -> None:
     parser = cli.parser(
-        "cman-predict",
+        "cman predict",
         "Find entities and relations in sentences: given as arguments, in a file, or on standard input.",
-        'python -m cman_tf.predict runs/sample "Ana Lima lives in Oslo ." --format jsonl',
+        'cman predict runs/sample "Ana Lima lives in Oslo ." --format jsonl',
         usage="RUN [TEXT ...] [options]",
     )
-    parser.add_argument("run", metavar="RUN", help="folder written by cman_tf.fit")
+    parser.add_argument("run", metavar="RUN", help="run folder, written by cman fit")
     add_options(parser)
     parser.add_argument("--output", metavar="FILE", help="a new folder for csv and brat (default: standard output)")
     parser.add_argument("--format", choices=FORMATS, default="table", help="how the answer is written (default: table)")
@@ -33,11 +31,3 @@ def command(argv: list[str]) -> None:
     with cli.progress(len(documents), "sentences") as advance:
         found = predictor.extract(documents, progress=advance)
     write_predictions(found, args.format, args.output)
-
-
-def main() -> None:
-    sys.exit(cli.run("cman-predict", command))
-
-
-if __name__ == "__main__":
-    main()

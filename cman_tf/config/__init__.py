@@ -1,6 +1,7 @@
 """Configurations: the fields (`fields.py`), sets of them (`presets/*.yaml`), and how they are read and changed."""
 
-from cman_tf.config import (
+from cman_tf.config.fields import PLACES, WITHOUT_EFFECT, Config
+from cman_tf.config.reading import (
     all_fields,
     change,
     different,
@@ -13,9 +14,10 @@ from cman_tf.config import (
     shipped,
     to_dict,
 )
-from cman_tf.config.fields import Config
 
 __all__ = [
+    "PLACES",
+    "WITHOUT_EFFECT",
     "Config",
     "all_fields",
     "change",

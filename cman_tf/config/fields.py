@@ -180,3 +180,10 @@ class Config:
                 "2 * `model.hidden_size` must be a multiple of `model.num_heads`. Received: "
                 f"hidden_size={self.model.hidden_size}, num_heads={self.model.num_heads}"
             )
+
+
+PLACES = ("corpus.name", "corpus.data_dir", "words.vectors", "encoder.modules", "encoder.store")
+"""Fields that name places on disk. A resumed run may change them: what is there must be what it began with."""
+
+WITHOUT_EFFECT = ("corpus.data_dir", "encoder.store", "encoder.store_gb", "words.size")
+"""Fields that do not change a result: places of copies, and what a file of word vectors sets."""

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from cman_tf.data.document import Document
     from cman_tf.data.featurizer import Featurizer
     from cman_tf.data.schema import Schema
-    from cman_tf.encoders.feature_store import StoredVectors
 
 
 def plan(lengths: Sequence[int] | np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
@@ -60,7 +59,7 @@ def training_batches(
     batch_size: int,
     seed: int,
     first_epoch: int = 0,
-    contextual: Mapping[str, Sequence[np.ndarray] | StoredVectors] | None = None,
+    contextual: Mapping[str, Sequence[np.ndarray]] | None = None,
     keep_tokens: bool = False,
     parts: int | None = None,
     own: slice = slice(None),

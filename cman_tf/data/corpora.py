@@ -35,12 +35,14 @@ class Corpus:
         splits: dict of str to tuple of `Document`: those of train, dev and test that there are.
         dropped: dict of the same keys to `Counts`: what the overlap policy dropped.
         source: str. Where the sentences come from and how they were chosen, in words.
+        annotated: dict of the same keys to tuple of `Document`: the splits before the overlap policy.
     """
 
     name: str
     splits: dict[str, tuple[Document, ...]]
     dropped: dict[str, Counts]
     source: str
+    annotated: dict[str, tuple[Document, ...]]
 
 
 def load(
@@ -94,11 +96,12 @@ def load(
         files["dev"] = files["train"]
         source += f", dev: {_ADE_DEV_SHARE:.0%} of train by seed {seed}"
     dropped = {}
+    annotated = {split: tuple(documents[split]) for split in SPLITS if split in documents}
     for split in documents:
         with located(f"{files[split]} ({split})"):
             documents[split], dropped[split] = _checked(documents[split], overlap)
     ordered = {split: tuple(documents[split]) for split in SPLITS if split in documents}
-    return Corpus(name, ordered, dropped, source)
+    return Corpus(name, ordered, dropped, source, annotated)
 
 
 def repeated_in(train: Iterable[Document], test: Sequence[Document]) -> set[int]:

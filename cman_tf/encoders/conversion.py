@@ -1,14 +1,12 @@
-"""`python -m cman_tf.encoders.conversion KIND FOLDER OUT`: a published encoder as a TensorFlow Hub module."""
+"""Published encoders converted to TensorFlow Hub modules."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cman_tf.commands import cli
 from cman_tf.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,40 +15,6 @@ if TYPE_CHECKING:
     from cman_tf.encoders.card import Card
 
 KINDS = ("bert", "mpnet", "flair")
-
-
-def command(argv: list[str]) -> None:
-    parser = cli.parser(
-        "cman-encoder-convert",
-        "Turn a published encoder into a TensorFlow Hub module: a SavedModel that takes tokens, sub-words inside.",
-        "python -m cman_tf.encoders.conversion bert all-MiniLM-L6-v2 encoders/minilm --licence Apache-2.0",
-        usage="KIND FOLDER OUT [options]",
-    )
-    parser.add_argument("kind", metavar="KIND", choices=KINDS, help=", ".join(KINDS))
-    parser.add_argument(
-        "folder",
-        metavar="FOLDER",
-        help="bert, mpnet: config.json, vocab.txt, *.safetensors, and tokenizer_config.json, without which text is "
-        "taken in lower case; flair: lm.npz, char2id.json",
-    )
-    parser.add_argument("out", metavar="OUT", help="folder to write; must not exist")
-    parser.add_argument(
-        "--licence", metavar="TEXT", help="licence of the weights (default: as FOLDER's README.md says)"
-    )
-    parser.add_argument("--name", metavar="TEXT", help="name of the encoder (default: FOLDER's)")
-    parser.add_argument(
-        "--with-whitespace",
-        action="store_true",
-        help="flair: read states after the blank at a word's border, not at its last character (default: no; "
-        "the default of Flair's library: yes)",
-    )
-    args = cli.parse(parser, argv)
-
-    card = convert(args.kind, args.folder, args.out, args.name, args.licence, args.with_whitespace)
-    print(
-        f"{args.out}: {card.name}, {card.layers} layer{'s' * (card.layers > 1)} of {card.width}, {card.casing}, "
-        f"licence {card.licence}, fingerprint {card.fingerprint[:12]}"
-    )
 
 
 def convert(
@@ -146,11 +110,3 @@ _TRANSFORMER_SETTINGS = (
     "attention_dropout",
     "first_position",
 )
-
-
-def main() -> None:
-    sys.exit(cli.run("cman-encoder-convert", command))
-
-
-if __name__ == "__main__":
-    main()

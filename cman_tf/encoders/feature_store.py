@@ -161,7 +161,7 @@ class FeatureStore:
             ) from None
 
 
-class StoredVectors:
+class StoredVectors(Sequence):
     """A sequence of float16 arrays `(tokens, layers, width)` that are read from the disk when they are asked for."""
 
     def __init__(

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cman_tf.data import formats
 from cman_tf.data.corpora import repeated_in
 from cman_tf.data.document import Document
 from cman_tf.encoders.feature_store import stored_vectors
 from cman_tf.errors import InputError
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length, score_sentences
 from cman_tf.evaluation.error_kinds import count_kinds
-from cman_tf.evaluation.report import write_report
 from cman_tf.evaluation.scorer import score
-from cman_tf.evaluation.significance import paired_bootstrap
 
 if TYPE_CHECKING:
     from cman_tf.encoders.feature_store import StoredVectors
     from cman_tf.predictor import Predictor
-    from cman_tf.training.run import Run
 
 
 def evaluate(
@@ -95,35 +91,3 @@ def contextual_vectors(predictor: Predictor, documents: Sequence[Document]) -> d
 def _figures(documents: Sequence[Document], predictions: Sequence[Document]) -> dict[str, Any]:
     found = score(documents, predictions)
     return {name: found[name] for name in ("strict", "boundaries", "counts")}
-
-
-def write_results(
-    run: Run, split: str, documents: Sequence[Document], predictions: Sequence[Document], metrics: dict[str, Any]
-) -> None:
-    """Write `predictions/SPLIT.jsonl` and `report.html` of a run."""
-    run.predictions.mkdir(exist_ok=True)
-    formats.write(predictions, run.predictions / f"{split}.jsonl", "jsonl")
-    title = f"{run.path.name}: {split}"
-    write_report(run.report, documents, predictions, metrics, title=title, history=run.history() or None)
-
-
-def compare_runs(
-    documents: Sequence[Document], predictions: Sequence[Document], rival: Run, changes: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Paired bootstrap of a run against a second one, see `paired_bootstrap`.
-
-    Args:
-        documents: sequence of `Document`, annotated.
-        predictions: sequence of `Document`, the first run's.
-        rival: `Run`, the second.
-        changes: dict of dotted config fields, as for the first run.
-
-    Returns:
-        dict: `run`, and for `entities` and `relations` the result of `paired_bootstrap`.
-    """
-    predictor = rival.predictor({name: value for name, value in changes.items() if name.startswith("decoding.")})
-    others = predictor.extract(documents, contextual=contextual_vectors(predictor, documents))
-    return {
-        "run": str(rival.path),
-        **{item: paired_bootstrap(documents, others, predictions, metric=item) for item in ("entities", "relations")},
-    }

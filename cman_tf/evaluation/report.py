@@ -15,7 +15,7 @@ from typing import Any
 
 from cman_tf.data.document import Document
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length
-from cman_tf.evaluation.curves import curves_html
+from cman_tf.evaluation.curves import curves_svg
 from cman_tf.evaluation.error_kinds import ENTITY_KINDS, RELATION_KINDS, compare
 from cman_tf.evaluation.markup import (
     SYMBOLS,
@@ -48,7 +48,7 @@ def write_report(
         predicted: sequence of `Document`, the same sentences in the same order. Scores are shown where present.
         metrics: dict, as from `score`, for the tables.
         title: str. Heading of the page, plain text.
-        history: sequence of dict or None. Rows of the training history, as in `curves_html`. Default None: no
+        history: sequence of dict or None. Rows of the training history, as in `curves_svg`. Default None: no
             curves.
 
     Raises:
@@ -74,7 +74,7 @@ def write_report(
     bars = bars_html(by_sentence_length(gold, predicted), "Sentence length (tokens)")
     bars += bars_html(by_entity_distance(gold, predicted), "Entity distance (characters)")
     sections.append(f'<details open><summary>Where it is right</summary><div class="pair">{bars}</div></details>')
-    curves = curves_html(history) if history else ""
+    curves = curves_svg(history) if history else ""
     if curves:
         sections.append(f'<details open><summary>Training</summary><div class="pair">{curves}</div></details>')
     _write(path, title, "".join(sections), filters, counts, rows)

@@ -12,6 +12,7 @@ from cman_tf.files import atomic_write
 
 if TYPE_CHECKING:
     import networkx
+    from matplotlib.figure import Figure
 
     from cman_tf.data.document import Document
 
@@ -62,3 +63,55 @@ def write_graphml(documents: Iterable[Document], path: str | Path) -> None:
     optional("networkx", "frames").write_graphml(relation_graph(documents), data)
     with atomic_write(path, "wb") as file:
         file.write(data.getbuffer())
+
+
+def graph_picture(graph: networkx.MultiDiGraph) -> Figure:
+    """A drawing of the entities that have relations, and their relations.
+
+    Args:
+        graph: `networkx.MultiDiGraph`, from `relation_graph`.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Raises:
+        InputError: networkx is not installed.
+    """
+    networkx = optional("networkx", "frames")
+    graph = graph.subgraph([node for node, degree in graph.degree if degree])
+    # Each connected part in a cell of a grid, the largest first: laid out together, small parts would lie in heaps.
+    parts = sorted(networkx.weakly_connected_components(graph), key=len, reverse=True)
+    columns = max(round((0.6 * len(parts)) ** 0.5), 1)
+    # Not pyplot: it would keep every figure, and look for a window system.
+    from matplotlib.figure import Figure
+
+    figure = Figure((2 + 3.2 * columns, 1 + 1.9 * -(-len(parts) // columns)), layout="constrained")
+    axes = figure.add_subplot()
+    places = {}
+    for number, part in enumerate(parts):
+        middle = 3 * (number % columns), -3 * (number // columns)
+        own = networkx.Graph(graph.subgraph(part))
+        places.update(networkx.spring_layout(own, center=middle, iterations=200, seed=1))
+    types = sorted({kind for _, kind in graph.nodes(data="type")})
+    for number, kind in enumerate(types):
+        nodes = [node for node, other in graph.nodes(data="type") if other == kind]
+        drawn = networkx.draw_networkx_nodes(
+            graph, places, nodes, ax=axes, node_size=260, node_color=f"C{number}", alpha=0.6
+        )
+        drawn.set_label(kind)
+    networkx.draw_networkx_edges(graph, places, ax=axes, edge_color="#999999", arrowsize=9, node_size=260)
+    names = {node: mention.replace("$", r"\$") for node, mention in graph.nodes(data="mention")}
+    networkx.draw_networkx_labels(graph, places, names, ax=axes, font_size=8)
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for head, tail, kind in graph.edges(data="type"):
+        kinds.setdefault((head, tail), []).append(kind)
+    labels = {ends: ", ".join(dict.fromkeys(found)) for ends, found in kinds.items()}
+    # Without parallel edges, whose labels networkx wants one by one.
+    networkx.draw_networkx_edge_labels(
+        networkx.DiGraph(graph), places, labels, ax=axes, font_size=7, font_color="#555555"
+    )
+    axes.margins(0.12)
+    if types:
+        axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.axis("off")
+    return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import tensorflow as tf
 
@@ -14,7 +14,20 @@ from cman_tf.model.pair_sampling import sample_tokens
 if TYPE_CHECKING:
     from cman_tf.layers.crf import CRF
     from cman_tf.layers.head_selection import HeadSelection
-    from cman_tf.training.fine_tuning import FineTuning
+
+
+class TrainedEncoders(Protocol):
+    """What a training step needs of contextual encoders whose weights are trained."""
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """The weights that are trained."""
+
+    def encode(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The network's contextual inputs for string `(batch, tokens)`."""
+
+    def apply_gradients(self, gradients: Sequence[tf.Tensor]) -> None:
+        """Update the weights with gradients in the order of `variables`."""
 
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
@@ -98,7 +111,7 @@ class Cman(tf.keras.Model):
         clip_norm: float = 0.0,
         micro_batch: int = 0,
         relation_negatives: float = 1.0,
-        fine_tuning: FineTuning | None = None,
+        fine_tuning: TrainedEncoders | None = None,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -111,7 +124,7 @@ class Cman(tf.keras.Model):
             micro_batch: int. Sentences whose gradient is computed at once, 0 for the whole batch.
             relation_negatives: float. Chance of a token that ends no entity to have its pairs in the relation loss, see
                 `sample_tokens`; 1 is eq. 12, all pairs.
-            fine_tuning: `FineTuning` or None. Encoders whose weights are trained too; features must hold `tokens`.
+            fine_tuning: `TrainedEncoders` or None. Encoders whose weights are trained too; features must hold `tokens`.
             seed: int. Of the choice of tokens.
         """
         super().compile(optimizer=optimizer, **kwargs)

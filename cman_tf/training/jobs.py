@@ -11,20 +11,29 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cman_tf import config as configs
 from cman_tf.errors import InputError
 
-if TYPE_CHECKING:
-    from reproduction.plan import Job
-
 # What is kept of a run beside its weights, small enough to be committed.
 SUMMARY = ("config.yaml", "encoders.json", "environment.json", "history.csv", "metrics.json")
 
-# Fields that say where things lie and how fast they are read, not what is computed; a word file sets the size.
-_PLACES = ("corpus.data_dir", "encoder.store", "encoder.store_gb", "words.size")
+
+@dataclass(frozen=True)
+class Job:
+    """One training.
+
+    Args:
+        name: str. `EXPERIMENT/seedN`, or `EXPERIMENT/seedN-foldK`: the run folder below that of all runs.
+        config: `Config`.
+        minutes: float. Expected.
+    """
+
+    name: str
+    config: configs.Config
+    minutes: float = 0.0
 
 
 class Runner:
@@ -173,7 +182,7 @@ class Runner:
 
 def _differences(kept: configs.Config, asked: configs.Config) -> list[str]:
     """Names of config fields in which two configurations differ."""
-    different = [name for name in configs.different(kept, asked) if name not in _PLACES]
+    different = [name for name in configs.different(kept, asked) if name not in configs.WITHOUT_EFFECT]
     # A run keeps the whole path of a folder.
     if "corpus.name" in different and kept.corpus.name == os.path.abspath(asked.corpus.name):
         different.remove("corpus.name")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -253,6 +253,6 @@ def _finite(value: float) -> bool:
     return value == value and abs(value) != float("inf")
 
 
-def best_epoch(history: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def best_epoch(history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The row of a history whose weights are kept: the first with the highest mean of both dev scores."""
     return max(history, key=lambda row: row["dev_ner_f1"] + row["dev_re_f1"])

@@ -28,7 +28,9 @@ def real(served, exported, run_predictor):
             name: (
                 spec.dtype.name,
                 shape(
-                    spec, {limits["max_entities"]: "R" if name.startswith("relation") else "E"}, run_predictor.network.schema
+                    spec,
+                    {limits["max_entities"]: "R" if name.startswith("relation") else "E"},
+                    run_predictor.network.schema,
                 ),
             )
             for name, spec in specs.items()

@@ -1,7 +1,7 @@
 import networkx
 
 from cman_tf.data.document import Document
-from cman_tf.interop.graph import relation_graph, write_graphml
+from cman_tf.interop.graph import graph_picture, relation_graph, write_graphml
 from tests.data.examples import sentence
 
 DOCUMENTS = [
@@ -29,3 +29,14 @@ def test_other_programs_read_the_file(tmp_path):
     assert graph.nodes["Peop:Ann"] == {"mention": "Ann", "type": "Peop", "count": 2}
     assert sorted(kind for *_, kind in graph.edges(data="type")) == ["Left", "Left", "Left", "Live_In"]
     assert graph.nodes[r"A:a\x1b<&"]["mention"] == r"a\x1b<&"
+
+
+def test_graph_shows_what_is_related():
+    document = sentence(
+        "Ana of $Lima$ left Oslo", [(0, 1, "Peop"), (2, 3, "Loc"), (4, 5, "Loc")], [(0, 1, "Live_In"), (0, 1, "Left")]
+    )
+    figure = graph_picture(relation_graph([document]))
+    drawn(figure)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert sorted(texts) == sorted(["Ana", r"\$Lima\$", "Live_In, Left"])
+    drawn(graph_picture(networkx.MultiDiGraph()))

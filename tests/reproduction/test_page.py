@@ -105,7 +105,7 @@ def test_what_is_missing_is_named_with_its_command(page, tmp_path, documents, co
     for seed in (1, 7):
         write_run(tmp_path / "results" / "conll04" / "words" / f"seed{seed}", config, documents, documents)
     text = page()
-    command = "python -m reproduction.command --experiments"
+    command = "python -m reproduction --experiments"
     assert f"conll04/words, words alone: 1 of 2 runs lack. `{command} conll04/words --seeds 2`" in text
     assert f"conll04/best, the best: 3 of 3 runs lack. `{command} conll04/best --seeds 1,2,3`" in text
 

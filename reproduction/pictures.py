@@ -1,9 +1,9 @@
-"""Pictures of whole runs: a training, a graph of what was found, figures beside the paper's."""
+"""Pictures of the figures of several experiments, beside the paper's."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,83 +12,13 @@ from reproduction.published import ROWS
 from reproduction.runs import runs_of
 
 if TYPE_CHECKING:
-    import networkx
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BREAKDOWNS = {"by_entity_distance": "characters from end to end", "by_sentence_length": "tokens in sentence"}
 
-_ENTITIES, _RELATIONS, _PAPER = "#1b6ca8", "#c8553d", "#666666"
-
-
-def history_picture(history: Sequence[Mapping[str, Any]]) -> Figure:
-    """Loss and dev scores of a training, epoch by epoch.
-
-    Args:
-        history: list of dicts, `Run.history()`.
-
-    Returns:
-        `matplotlib.figure.Figure`.
-    """
-    figure, (left, right) = _figure(1, 2, (8.5, 2.8))
-    epochs = [row["epoch"] for row in history]
-    left.plot(epochs, [row["loss"] for row in history], color=_PAPER)
-    left.set(title="loss", xlabel="epoch", yscale="log")
-    for column, name, colour in (("dev_ner_f1", "entities", _ENTITIES), ("dev_re_f1", "relations", _RELATIONS)):
-        right.plot(epochs, [100 * row[column] if row[column] is not None else None for row in history], color=colour)  # type: ignore[arg-type]
-        right.plot([], [], color=colour, label=name)
-    right.set(title="strict micro F1 on dev, %", xlabel="epoch", ylim=(0, 100))
-    right.legend(frameon=False, fontsize=8)
-    return figure
-
-
-def graph_picture(graph: networkx.MultiDiGraph) -> Figure:
-    """A drawing of the entities that have relations, and their relations.
-
-    Args:
-        graph: `networkx.MultiDiGraph`, from `cman_tf.interop.graph.relation_graph`.
-
-    Returns:
-        `matplotlib.figure.Figure`.
-
-    Raises:
-        InputError: networkx is not installed.
-    """
-    networkx = optional("networkx", "frames")
-    graph = graph.subgraph([node for node, degree in graph.degree if degree])
-    # Each connected part in a cell of a grid, the largest first: laid out together, small parts would lie in heaps.
-    parts = sorted(networkx.weakly_connected_components(graph), key=len, reverse=True)
-    columns = max(round((0.6 * len(parts)) ** 0.5), 1)
-    figure, [axes] = _figure(1, 1, (2 + 3.2 * columns, 1 + 1.9 * -(-len(parts) // columns)))
-    places = {}
-    for number, part in enumerate(parts):
-        middle = 3 * (number % columns), -3 * (number // columns)
-        own = networkx.Graph(graph.subgraph(part))
-        places.update(networkx.spring_layout(own, center=middle, iterations=200, seed=1))
-    types = sorted({kind for _, kind in graph.nodes(data="type")})
-    for number, kind in enumerate(types):
-        nodes = [node for node, other in graph.nodes(data="type") if other == kind]
-        drawn = networkx.draw_networkx_nodes(
-            graph, places, nodes, ax=axes, node_size=260, node_color=f"C{number}", alpha=0.6
-        )
-        drawn.set_label(kind)
-    networkx.draw_networkx_edges(graph, places, ax=axes, edge_color="#999999", arrowsize=9, node_size=260)
-    names = {node: mention.replace("$", r"\$") for node, mention in graph.nodes(data="mention")}
-    networkx.draw_networkx_labels(graph, places, names, ax=axes, font_size=8)
-    kinds: dict[tuple[str, str], list[str]] = {}
-    for head, tail, kind in graph.edges(data="type"):
-        kinds.setdefault((head, tail), []).append(kind)
-    labels = {ends: ", ".join(dict.fromkeys(found)) for ends, found in kinds.items()}
-    # Without parallel edges, whose labels networkx wants one by one.
-    networkx.draw_networkx_edge_labels(
-        networkx.DiGraph(graph), places, labels, ax=axes, font_size=7, font_color="#555555"
-    )
-    axes.margins(0.12)
-    if types:
-        axes.legend(frameon=False, fontsize=8, loc="lower right")
-    axes.axis("off")
-    return figure
+_OURS, _PAPER = "#1b6ca8", "#666666"
 
 
 def paper_picture(folders: Sequence[Path]) -> Figure:
@@ -106,7 +36,7 @@ def paper_picture(folders: Sequence[Path]) -> Figure:
     for folder in folders:
         micro = [metrics["strict"]["micro"] for _, metrics, _ in runs_of(folder)]
         scores = [[100 * found[item]["f1"] for found in micro] for item in ("entities", "relations")]
-        rows.append((folder.name, *scores, _ENTITIES))
+        rows.append((folder.name, *scores, _OURS))
     figure, panels = _figure(1, 2, (9, 0.8 + 0.32 * len(rows)), sharey=True)
     for item, (axes, name) in enumerate(zip(panels, ("entities", "relations"))):
         for place, (_, *scores, colour) in enumerate(rows):

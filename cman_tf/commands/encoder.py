@@ -1,0 +1,88 @@
+"""`cman encoder convert|info|clear`: pretrained encoders, and the vectors that they left on disk."""
+
+from __future__ import annotations
+
+import shutil
+
+from cman_tf.commands import cli
+from cman_tf.encoders.conversion import KINDS
+from cman_tf.errors import InputError
+
+
+def command(argv: list[str]) -> None:
+    actions = {"convert": _convert, "info": _info, "clear": _clear}
+    if argv and argv[0] in actions:
+        return actions[argv[0]](argv[1:])
+    parser = cli.parser(
+        "cman encoder",
+        "Convert a published encoder; show or remove the vectors that frozen encoders left on disk.",
+        "cman encoder convert bert all-MiniLM-L6-v2 encoders/minilm",
+        usage="convert|info|clear ...",
+    )
+    parser.add_argument("action", metavar="convert|info|clear", help="each has a --help of its own")
+    action = cli.parse(parser, argv).action
+    raise InputError(f"The action must be convert, info or clear. Received: {action}")
+
+
+def _convert(argv: list[str]) -> None:
+    parser = cli.parser(
+        "cman encoder convert",
+        "Convert a published encoder to a TensorFlow Hub module: a SavedModel that takes tokens, word pieces inside.",
+        "cman encoder convert bert all-MiniLM-L6-v2 encoders/minilm --licence Apache-2.0",
+        usage="KIND FOLDER OUT [options]",
+    )
+    parser.add_argument("kind", metavar="KIND", choices=KINDS, help=", ".join(KINDS))
+    parser.add_argument(
+        "folder",
+        metavar="FOLDER",
+        help="bert, mpnet: config.json, vocab.txt, *.safetensors and, if there is one, tokenizer_config.json (default: "
+        "uncased); flair: lm.npz, char2id.json",
+    )
+    parser.add_argument("out", metavar="OUT", help="new folder for the module")
+    parser.add_argument("--licence", metavar="TEXT", help="licence of the weights (default: from FOLDER/README.md)")
+    parser.add_argument("--name", metavar="TEXT", help="name of the encoder (default: FOLDER's)")
+    parser.add_argument(
+        "--with-whitespace",
+        action="store_true",
+        help="flair: take the states after the blank at the end of a word, as Flair's library does, not at its last "
+        "character",
+    )
+    args = cli.parse(parser, argv)
+
+    from cman_tf.encoders.conversion import convert
+
+    card = convert(args.kind, args.folder, args.out, args.name, args.licence, args.with_whitespace)
+    print(
+        f"{args.out}: {card.name}, {card.layers} layer{'s' * (card.layers > 1)} of {card.width}, {card.casing}, "
+        f"licence {card.licence}, fingerprint {card.fingerprint[:12]}"
+    )
+
+
+def _info(argv: list[str]) -> None:
+    _stores("info", "Show the vectors that frozen encoders left on disk.", argv)
+
+
+def _clear(argv: list[str]) -> None:
+    _stores("clear", "Remove the vectors that frozen encoders left on disk.", argv)
+
+
+def _stores(action: str, about: str, argv: list[str]) -> None:
+    parser = cli.parser(f"cman encoder {action}", about, f"cman encoder {action} minilm", usage="[NAME] [options]")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="name of the encoder (default: all)")
+    parser.add_argument(
+        "--folder", metavar="FOLDER", help="folder of the vectors (default: $CMAN_TF_STORE, else the user's cache)"
+    )
+    args = cli.parse(parser, argv)
+
+    from cman_tf.encoders.feature_store import store_folder, stores
+
+    found = [row for row in stores(args.folder) if args.name in (None, row["name"])]
+    if args.name and not found:
+        raise InputError(f"There are no vectors of {args.name} in {store_folder(args.folder)}.")
+    for row in found:
+        size = f"{row['bytes'] / 1e6:,.1f} MB, {row['sentences']} sentences"
+        if action == "clear":
+            shutil.rmtree(row["path"])
+        print(f"{'removed ' * (action == 'clear')}{row['name'] or 'damaged'}: {size}, {row['path']}")
+    if not found:
+        print(f"No vectors in {store_folder(args.folder)}")

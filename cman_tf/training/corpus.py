@@ -1,0 +1,48 @@
+"""The corpus of a configuration, and which of its sentences are trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cman_tf.data import corpora
+from cman_tf.data.formats.reading import located
+from cman_tf.data.schema import Schema
+from cman_tf.errors import InputError
+
+if TYPE_CHECKING:
+    from cman_tf.config import Config
+    from cman_tf.data.document import Document
+
+
+def load_corpus(config: Config, splits: Collection[str] = ("train", "dev", "test"), **changes: Any) -> corpora.Corpus:
+    """The corpus of a configuration, see `cman_tf.data.corpora.load`; `changes` replace its arguments."""
+    corpus = config.corpus
+    options = {name: getattr(corpus, name) for name in ("variant", "fold", "overlap", "data_dir")}
+    return corpora.load(corpus.name, splits=splits, **{**options, **changes})
+
+
+def training_data(config: Config, corpus: corpora.Corpus) -> tuple[list[Document], list[Document]]:
+    """Training and dev sentences under the configuration's protocol."""
+    train, dev = list(corpus.splits["train"]), list(corpus.splits.get("dev", ()))
+    if config.protocol == "train+dev":
+        return train + dev, []
+    if not dev:
+        raise InputError(
+            "Protocol train needs a dev split to choose the epoch; without one use --protocol train+dev. "
+            f"Received: {config.corpus.name} without dev"
+        )
+    return train, dev
+
+
+def schema_of(train: Sequence[Document], corpus: corpora.Corpus) -> Schema:
+    """The schema of the training sentences; the other splits, which are scored, must fit it."""
+    with located(f"the training sentences of {corpus.name}"):
+        schema = Schema.of(train)
+        if not schema.relation_types:
+            raise InputError("A schema must have at least one relation type. Received: none")
+    for split, documents in corpus.splits.items():
+        with located(f"{split} of {corpus.name}"):
+            for document in documents:
+                schema.check(document)
+    return schema
