@@ -9,6 +9,7 @@ from cman_tf import config as configs
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
+from cman_tf.model.network import Network
 from cman_tf.training.run import Run
 
 DOCUMENTS = [
@@ -28,9 +29,9 @@ def run(tmp_path_factory):
     }
     config = configs.change(configs.Config(), sizes)
     vocabulary, _ = Vocabulary.of(DOCUMENTS, config.words)
-    run = Run.create(tmp_path_factory.mktemp("runs") / "tiny", config, Schema.of(DOCUMENTS), vocabulary, "none")
-    model, _ = run.build()
-    run.save_weights(model)
+    network = Network.build(config, Schema.of(DOCUMENTS), vocabulary)
+    run = Run.create(tmp_path_factory.mktemp("runs") / "tiny", network, "none")
+    run.save_weights(network)
     return run.path
 
 

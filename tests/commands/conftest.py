@@ -11,7 +11,7 @@ from cman_tf.training import workflow
 from cman_tf.training.run import Run
 from tests.conftest import TINY_WITHOUT_BILSTM
 
-COMMANDS = {"cman-fit": fit, "cman-evaluate": evaluate, "cman-predict": predict}
+COMMANDS = {"cman fit": fit, "cman evaluate": evaluate, "cman predict": predict}
 
 
 def write_corpus(folder, **splits):

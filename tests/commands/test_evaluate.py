@@ -15,7 +15,7 @@ from tests.conftest import sentence
 
 def test_evaluate_prints_and_writes(quick, trained, tmp_path, answered):
     out = answered(
-        "cman-evaluate", trained, "--split", "dev", "--exclude-type", "Loc", "--against", trained,
+        "cman evaluate", trained, "--split", "dev", "--exclude-type", "Loc", "--against", trained,
         "--json", tmp_path / "a" / "metrics.json", "--report", tmp_path / "a" / "report.html",
     )  # fmt: skip
     assert "strict micro" in out
@@ -33,7 +33,7 @@ def test_scores_are_told_though_a_file_cannot_be_written(quick, trained, tmp_pat
 
     monkeypatch.setattr(evaluate, "atomic_write", full)
     argv = [str(trained), "--split", "dev", "--json", str(tmp_path / "metrics.json")]
-    assert cli.run("cman-evaluate", evaluate.command, argv) == 2
+    assert cli.run("cman evaluate", evaluate.command, argv) == 2
     out, err = capsys.readouterr()
     assert "strict micro" in out
     assert err == "cman-evaluate: An output file must be writable. Received: disk full\n"
@@ -42,7 +42,7 @@ def test_scores_are_told_though_a_file_cannot_be_written(quick, trained, tmp_pat
 def measured(tmp_path, capsys, *argv):
     """What `evaluate` writes as JSON, and says on standard output and standard error."""
     arguments = [*argv, "--json", tmp_path / "metrics.json"]
-    assert cli.run("cman-evaluate", evaluate.command, [str(argument) for argument in arguments]) == 0
+    assert cli.run("cman evaluate", evaluate.command, [str(argument) for argument in arguments]) == 0
     return json.loads((tmp_path / "metrics.json").read_text()), *capsys.readouterr()
 
 
@@ -73,8 +73,8 @@ def test_another_corpus_is_scored_though_the_runs_own_is_gone(quick, copy, tmp_p
         assert err.count("\n") == 1
     # Its own corpus has to be there.
     configs.save(configs.change(Run.open(copy).config(), {"corpus.name": str(other)}), copy / "config.yaml")
-    assert "a file named train" in refused("cman-evaluate", copy)
-    assert "a file named train" in refused("cman-evaluate", copy, "--corpus", other)
+    assert "a file named train" in refused("cman evaluate", copy)
+    assert "a file named train" in refused("cman evaluate", copy, "--corpus", other)
 
 
 def test_evaluate_scores_under_every_overlap_policy(quick, trained, tmp_path, capsys):
@@ -91,14 +91,14 @@ def test_evaluate_scores_under_every_overlap_policy(quick, trained, tmp_path, ca
 def test_what_evaluate_refuses(quick, trained, refused, tmp_path, documents):
     unknown = [sentence("Acme hired Ana .", [(0, 1, "Org"), (2, 3, "Peop")], [(1, 0, "Work_For")])]
     other = write_corpus(tmp_path / "other", test=unknown)
-    assert "must be one of Loc, Peop. Received: 'Org'" in refused("cman-evaluate", trained, "--corpus", other)
-    assert "Received: Person" in refused("cman-evaluate", trained, "--exclude-type", "Person")
-    assert "a file named dev" in refused("cman-evaluate", trained, "--corpus", other, "--split", "dev")
-    assert "nearest: conll04" in refused("cman-evaluate", trained, "--corpus", "conl04")
-    assert "which is no folder" in refused("cman-evaluate", trained, "--against", tmp_path / "missing")
+    assert "must be one of Loc, Peop. Received: 'Org'" in refused("cman evaluate", trained, "--corpus", other)
+    assert "Received: Person" in refused("cman evaluate", trained, "--exclude-type", "Person")
+    assert "a file named dev" in refused("cman evaluate", trained, "--corpus", other, "--split", "dev")
+    assert "nearest: conll04" in refused("cman evaluate", trained, "--corpus", "conl04")
+    assert "which is no folder" in refused("cman evaluate", trained, "--against", tmp_path / "missing")
     (tmp_path / "file").touch()
     for option in ("--json", "--report"):
-        assert "must be writable" in refused("cman-evaluate", trained, option, tmp_path / "file" / "a")
+        assert "must be writable" in refused("cman evaluate", trained, option, tmp_path / "file" / "a")
         if os.path.exists("/dev/full"):
-            assert "/dev/full (No space left on device)" in refused("cman-evaluate", trained, option, "/dev/full")
+            assert "/dev/full (No space left on device)" in refused("cman evaluate", trained, option, "/dev/full")
     assert files(tmp_path) == ["file", "other", "other/test.json"]

@@ -41,7 +41,7 @@ def test_a_defect_is_not_hidden():
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
 def test_a_full_disk_behind_standard_output():
-    code = "import sys; from cman_tf import cli; sys.exit(cli.run('x', lambda argv: print('a' * 9), []))"
+    code = "import sys; from cman_tf.commands import cli; sys.exit(cli.run('x', lambda argv: print('a' * 9), []))"
     with open("/dev/full", "w") as full:
         done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2
@@ -49,7 +49,7 @@ def test_a_full_disk_behind_standard_output():
 
 
 def test_a_terminal_without_the_characters():
-    code = "import sys; from cman_tf import cli; sys.exit(cli.run('x', lambda argv: print('é'), []))"
+    code = "import sys; from cman_tf.commands import cli; sys.exit(cli.run('x', lambda argv: print('é'), []))"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stdout, done.stderr) == (0, "\\xe9\n", "")

@@ -40,7 +40,7 @@ def test_what_fit_leaves_is_what_the_reference_says(trained):
 def test_resuming_a_finished_run_trains_nothing(copy, quick, monkeypatch, answered):
     monkeypatch.setattr(tf.keras.Model, "fit", lambda *args, **options: pytest.fail("trained again"))
     weights, history = (copy / "weights.h5").read_bytes(), (copy / "history.csv").read_text()
-    out = answered("cman-fit", "--resume", "--run-dir", copy)
+    out = answered("cman fit", "--resume", "--run-dir", copy)
     assert out.endswith(f"\nReport: {copy / 'report.html'}\nRun:    {copy}\n")
     scores, sentences = out.split("\nSome sentences, as extracted:\n\n")
     metrics = json.loads((copy / "metrics.json").read_text())
@@ -59,18 +59,18 @@ def test_resuming_a_finished_run_trains_nothing(copy, quick, monkeypatch, answer
 
 def test_a_new_run_needs_a_free_folder(refused, trained, corpus, tmp_path):
     before = files(trained)
-    told = refused("cman-fit", "--corpus", corpus, "--run-dir", trained)
+    told = refused("cman fit", "--corpus", corpus, "--run-dir", trained)
     assert f"with --resume. Received: {trained}" in told
     assert files(trained) == before
     (tmp_path / "file").touch()
-    assert "new or empty folder" in refused("cman-fit", "--corpus", corpus, "--run-dir", tmp_path / "file")
+    assert "new or empty folder" in refused("cman fit", "--corpus", corpus, "--run-dir", tmp_path / "file")
 
 
 def test_a_resumed_run_needs_its_corpus(refused, copy, tmp_path, documents):
     other = write_corpus(tmp_path / "other", train=documents, dev=documents)
     config = configs.change(Run.open(copy).config(), {"corpus.name": str(other)})
     configs.save(config, copy / "config.yaml")
-    assert "the corpus it began with" in refused("cman-fit", "--resume", "--run-dir", copy)
+    assert "the corpus it began with" in refused("cman fit", "--resume", "--run-dir", copy)
 
 
 def test_a_run_goes_on_where_its_corpus_was_moved(quick, copy, tmp_path, corpus, answered, refused, monkeypatch):
@@ -78,20 +78,20 @@ def test_a_run_goes_on_where_its_corpus_was_moved(quick, copy, tmp_path, corpus,
 
     moved = shutil.copytree(corpus, tmp_path / "moved")
     monkeypatch.chdir(tmp_path)
-    answered("cman-fit", "--resume", "--run-dir", copy, "--corpus", "moved")
+    answered("cman fit", "--resume", "--run-dir", copy, "--corpus", "moved")
     assert Run.open(copy).config().corpus.name == str(moved)
     other = write_corpus(
         tmp_path / "other", train=formats.read(corpus / "dev.json"), dev=formats.read(corpus / "dev.json")
     )
-    assert "the corpus it began with" in refused("cman-fit", "--resume", "--run-dir", copy, "--corpus", other)
+    assert "the corpus it began with" in refused("cman fit", "--resume", "--run-dir", copy, "--corpus", other)
     assert Run.open(copy).config().corpus.name == str(moved)
-    told = refused("cman-fit", "--resume", "--run-dir", copy, "--corpus", moved, "--training.epochs", "3")
+    told = refused("cman fit", "--resume", "--run-dir", copy, "--corpus", moved, "--training.epochs", "3")
     assert told.endswith("Received: --training.epochs\n")
 
 
 def test_corpora_that_fit_refuses(refused, tmp_path, documents):
     def told(*argv):
-        sentence = refused("cman-fit", "--run-dir", tmp_path / "run", *argv)
+        sentence = refused("cman fit", "--run-dir", tmp_path / "run", *argv)
         assert not (tmp_path / "run").exists()
         return sentence
 

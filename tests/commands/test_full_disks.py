@@ -6,7 +6,9 @@ import os
 import pytest
 import tensorflow as tf
 
+from cman_tf import config as configs
 from cman_tf.errors import InputError
+from cman_tf.model.network import Network
 from cman_tf.training.run import Run
 from cman_tf.training.trainer import Trainer
 from tests.commands.conftest import files
@@ -14,7 +16,7 @@ from tests.commands.conftest import files
 
 def test_a_run_folder_that_cannot_be_written(refused, tmp_path, corpus, monkeypatch):
     (tmp_path / "file").touch()
-    assert "must be writable" in refused("cman-fit", "--corpus", corpus, "--run-dir", tmp_path / "file" / "run")
+    assert "must be writable" in refused("cman fit", "--corpus", corpus, "--run-dir", tmp_path / "file" / "run")
 
     def full(source, target):
         raise OSError(errno.ENOSPC, "No space left on device", source)
@@ -22,7 +24,7 @@ def test_a_run_folder_that_cannot_be_written(refused, tmp_path, corpus, monkeypa
     monkeypatch.setattr(os, "replace", full)
     (tmp_path / "empty").mkdir()
     for name in ("run", "empty"):
-        told = refused("cman-fit", "--corpus", corpus, "--run-dir", tmp_path / name)
+        told = refused("cman fit", "--corpus", corpus, "--run-dir", tmp_path / name)
         assert "(No space left on device)" in told
     assert files(tmp_path) == ["empty", "file"]
 
@@ -67,8 +69,9 @@ def test_a_checkpoint_that_ends_too_early(trained, tmp_path):
 def test_weights_on_a_full_disk(tmp_path, monkeypatch):
     inputs = tf.keras.Input([3])
     model = tf.keras.Model(inputs, tf.keras.layers.Dense(2)(inputs))
+    network = Network(configs.Config(), None, None, None, model)
     run = Run(tmp_path)
-    run.save_weights(model)
+    run.save_weights(network)
     before = run.weights.read_bytes()
 
     def full(file):
@@ -77,6 +80,6 @@ def test_weights_on_a_full_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     model.set_weights([weight + 1 for weight in model.get_weights()])
     with pytest.raises(InputError, match=r"weights.h5 \(No space left on device\)"):
-        run.save_weights(model)
+        run.save_weights(network)
     assert files(tmp_path) == ["weights.h5"]
     assert run.weights.read_bytes() == before

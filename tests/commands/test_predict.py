@@ -23,20 +23,20 @@ def test_predict_sentences_in_a_process_of_its_own(trained):
 
 
 def test_predict_arguments(quick, trained, answered):
-    out = answered("cman-predict", trained, "Ana lives in Oslo.", "Rain.")
+    out = answered("cman predict", trained, "Ana lives in Oslo.", "Rain.")
     assert out.splitlines()[0] == "Ana lives in Oslo."
     assert "\nRain.\n" in out
     # Options may stand anywhere.
-    lines = answered("cman-predict", trained, "--format", "jsonl", "Ana lives in Oslo.", "").splitlines()
+    lines = answered("cman predict", trained, "--format", "jsonl", "Ana lives in Oslo.", "").splitlines()
     assert [json.loads(line)["text"] for line in lines] == ["Ana lives in Oslo.", ""]
 
 
 @pytest.mark.parametrize("format", ["table", "jsonl", "html"])
 def test_predict_writes_what_it_prints(quick, trained, answered, tmp_path, format):
-    printed = answered("cman-predict", trained, "Ana \x1b[2J lives in Łódź.", "--format", format)
+    printed = answered("cman predict", trained, "Ana \x1b[2J lives in Łódź.", "--format", format)
     assert "Łódź" in printed
     output = tmp_path / "new" / "output"
-    assert answered("cman-predict", trained, "Ana \x1b[2J lives in Łódź.", "--format", format, "--output", output) == ""
+    assert answered("cman predict", trained, "Ana \x1b[2J lives in Łódź.", "--format", format, "--output", output) == ""
     assert output.read_text(encoding="utf-8") == printed
     assert files(tmp_path / "new") == ["output"]
     assert "\x1b" not in printed
@@ -44,26 +44,26 @@ def test_predict_writes_what_it_prints(quick, trained, answered, tmp_path, forma
 
 def test_predict_what_it_wrote(quick, trained, answered, tmp_path, documents):
     formats.write(documents, tmp_path / "a.json", "spert")
-    first = answered("cman-predict", trained, "--input", tmp_path / "a.json", "--format", "jsonl")
+    first = answered("cman predict", trained, "--input", tmp_path / "a.json", "--format", "jsonl")
     (tmp_path / "b.jsonl").write_text(first, encoding="utf-8")
-    assert answered("cman-predict", trained, "--input", tmp_path / "b.jsonl", "--format", "jsonl") == first
+    assert answered("cman predict", trained, "--input", tmp_path / "b.jsonl", "--format", "jsonl") == first
 
 
 def test_what_predict_refuses(quick, trained, refused, tmp_path):
     (tmp_path / "file").touch()
-    told = refused("cman-predict", trained, "Rain .", "--input", tmp_path / "file")
+    told = refused("cman predict", trained, "Rain .", "--input", tmp_path / "file")
     assert "not both. Received: both" in told
-    assert "must not be empty" in refused("cman-predict", trained, "--input", tmp_path / "file")
-    assert "must be readable" in refused("cman-predict", trained, "--input", tmp_path / "missing")
+    assert "must not be empty" in refused("cman predict", trained, "--input", tmp_path / "file")
+    assert "must be readable" in refused("cman predict", trained, "--input", tmp_path / "missing")
     for format in ("table", "jsonl", "html"):
         output = ["Rain .", "--format", format, "--output"]
-        assert "must be writable" in refused("cman-predict", trained, *output, tmp_path / "file" / "a")
-        assert "must be writable" in refused("cman-predict", trained, *output, tmp_path)
+        assert "must be writable" in refused("cman predict", trained, *output, tmp_path / "file" / "a")
+        assert "must be writable" in refused("cman predict", trained, *output, tmp_path)
         if os.path.exists("/dev/full"):
-            assert "/dev/full (No space left on device)" in refused("cman-predict", trained, *output, "/dev/full")
+            assert "/dev/full (No space left on device)" in refused("cman predict", trained, *output, "/dev/full")
     assert files(tmp_path) == ["file"]
 
 
 def test_decoding_options_are_checked(trained, refused):
-    told = refused("cman-predict", trained, "Rain .", "--decoding.threshold", "1.5")
+    told = refused("cman predict", trained, "Rain .", "--decoding.threshold", "1.5")
     assert "`decoding.threshold` must be less than 1. Received: 1.5 in the command line" in told

@@ -8,7 +8,7 @@ from cman_tf.training.run import Run
 from tests.commands.conftest import COMMANDS
 
 
-@pytest.mark.parametrize("program", ["cman-evaluate", "cman-predict"])
+@pytest.mark.parametrize("program", ["cman evaluate", "cman predict"])
 def test_a_run_must_be_a_folder(refused, tmp_path, program):
     assert "which is no folder" in refused(program, tmp_path / "missing")
     (tmp_path / "empty").mkdir()
@@ -20,7 +20,7 @@ def test_a_run_must_be_a_folder(refused, tmp_path, program):
 )
 def test_a_run_must_be_complete(refused, copy, name):
     (copy / name).unlink()
-    assert f"{copy} without {name}" in refused("cman-predict", copy, "Rain .")
+    assert f"{copy} without {name}" in refused("cman predict", copy, "Rain .")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_run_must_be_complete(refused, copy, name):
 )
 def test_a_run_must_be_whole(refused, copy, name, content, told):
     (copy / name).write_text(content)
-    sentence = refused("cman-predict", copy, "Rain .")
+    sentence = refused("cman predict", copy, "Rain .")
     assert told in sentence
     assert str(copy) in sentence
 
@@ -67,25 +67,25 @@ def test_a_run_must_be_whole(refused, copy, name, content, told):
 def test_a_run_must_be_text(refused, copy):
     (copy / "labels.json").write_bytes(b"\xff")
     assert f"A file must be UTF-8 text. Received: byte 0xff in {copy / 'labels.json'}" in refused(
-        "cman-predict", copy, "Rain ."
+        "cman predict", copy, "Rain ."
     )
 
 
 @pytest.mark.parametrize("content", ["epoch,loss\n1,much\n", "epoch\n1,2\n", "epoch,loss\n1\n"])
 def test_a_history_must_be_numbers(refused, copy, content):
     (copy / "history.csv").write_text(content)
-    told = refused("cman-fit", "--resume", "--run-dir", copy)
+    told = refused("cman fit", "--resume", "--run-dir", copy)
     assert f"A run's history must be a table of numbers. Received: {copy / 'history.csv'} (" in told
 
 
 def test_a_run_with_encoders_must_say_which(refused, copy):
     configs.save(configs.change(Run.open(copy).config(), {"encoder.modules": ["toy"]}), copy / "config.yaml")
-    for program in ("cman-evaluate", "cman-predict"):
+    for program in ("cman evaluate", "cman predict"):
         assert f"{copy} without encoders.json, which config.yaml asks for" in refused(program, copy)
-    assert "without encoders.json" in refused("cman-fit", "--resume", "--run-dir", copy)
+    assert "without encoders.json" in refused("cman fit", "--resume", "--run-dir", copy)
 
 
-@pytest.mark.parametrize(("program", "argument"), [("cman-evaluate", "--split=test"), ("cman-predict", "Rain .")])
+@pytest.mark.parametrize(("program", "argument"), [("cman evaluate", "--split=test"), ("cman predict", "Rain .")])
 def test_a_run_whose_training_is_unfinished_says_so_once(quick, copy, capsys, program, argument):
     (copy / "checkpoints").mkdir()
     assert cli.run(program, COMMANDS[program].command, [str(copy), argument]) == 0
@@ -99,4 +99,4 @@ def test_a_run_whose_training_is_unfinished_says_so_once(quick, copy, capsys, pr
 
 def test_weights_must_fit(refused, copy):
     configs.save(configs.change(Run.open(copy).config(), {"model.label_size": 5}), copy / "config.yaml")
-    assert f"Received: {copy / 'weights.h5'} (" in refused("cman-predict", copy, "Rain .")
+    assert f"Received: {copy / 'weights.h5'} (" in refused("cman predict", copy, "Rain .")

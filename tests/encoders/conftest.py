@@ -2,9 +2,8 @@
 
 import pytest
 
-from cman_tf.commands import cli
+from cman_tf.commands import cli, encoder
 from cman_tf.data.formats import FORMATS
-from cman_tf.encoders import conversion as convert
 from cman_tf.encoders.contextual import load_encoder
 from tests.encoders import tiny
 from tests.encoders.toys import write
@@ -22,8 +21,8 @@ def modules(tmp_path_factory, sources):
     """Folders of modules, by kind."""
     folder = tmp_path_factory.mktemp("modules")
     for kind, source in sources.items():
-        arguments = [kind, str(source), str(folder / kind), "--name", f"tiny {kind}"]
-        assert cli.run("convert", convert.command, arguments) == 0
+        arguments = ["convert", kind, str(source), str(folder / kind), "--name", f"tiny {kind}"]
+        assert cli.run("cman encoder", encoder.command, arguments) == 0
     tiny.elmo(folder / "elmo")
     return {kind: folder / kind for kind in (*sources, "elmo")}
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from cman_tf.commands import cli
-from cman_tf.encoders import conversion as convert
+from cman_tf.commands import cli, encoder
+from cman_tf.encoders import conversion
 from cman_tf.encoders.card import Card
 from cman_tf.encoders.hugging_face import HuggingFaceFolder
 from tests.encoders import tiny
@@ -45,10 +45,10 @@ def change_tensor(folder, name, change):
 
 def test_a_fingerprint_changes_with_what_decides_the_vectors(folder, sources, tmp_path):
     def found(source=folder):
-        return convert._transformer("bert", source, "n", None)[1].fingerprint
+        return conversion._transformer("bert", source, "n", None)[1].fingerprint
 
     def found_flair(source, with_whitespace=False):
-        return convert._flair(source, "n", None, with_whitespace)[1].fingerprint
+        return conversion._flair(source, "n", None, with_whitespace)[1].fingerprint
 
     seen = [found()]
     assert seen == [found(sources["bert"])]  # wherever it lies, whatever it is called
@@ -112,10 +112,10 @@ def refused(capsys, *arguments):
     """The one sentence that the command says, which leaves nothing behind."""
     folder = arguments[1].parent
     before = set(folder.iterdir())
-    assert cli.run("convert", convert.command, [str(argument) for argument in arguments]) == 2
+    assert cli.run("cman encoder", encoder.command, ["convert", *map(str, arguments)]) == 2
     assert before == set(folder.iterdir())
     said = capsys.readouterr().err
-    assert said.startswith("convert: ")
+    assert said.startswith("cman encoder: ")
     assert said.count("\n") == 1
     assert "Received: " in said
     return said
@@ -260,14 +260,14 @@ def test_arguments(folder, tmp_path, capsys):
     )
     assert "arguments are required: OUT" in refused(capsys, "bert", folder)
     with pytest.raises(SystemExit) as stopped:
-        cli.run("convert", convert.command, ["--help"])
+        cli.run("cman encoder", encoder.command, ["convert", "--help"])
     assert stopped.value.code == 0
     assert "example: python -m cman_tf.encoders.conversion" in capsys.readouterr().out
 
 
 def test_a_licence_that_is_given(sources, tmp_path, capsys):
     arguments = ["flair", str(sources["flair"]), str(tmp_path / "out"), "--licence", "MIT"]
-    assert cli.run("convert", convert.command, arguments) == 0
+    assert cli.run("cman encoder", encoder.command, ["convert", *arguments]) == 0
     card = Card.parse((tmp_path / "out" / "assets" / "encoder.json").read_text(encoding="utf-8"))
     assert (card.name, card.licence) == ("flair", "MIT")
     expected = f"{tmp_path / 'out'}: flair, 1 layer of 10, cased, licence MIT, fingerprint {card.fingerprint[:12]}\n"

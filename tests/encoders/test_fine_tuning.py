@@ -21,14 +21,15 @@ def tuned_step(tmp_path_factory, corpus, config, module):
     values = {"corpus.name": str(corpus), "encoder.modules": [module], "encoder.trainable": True}
     values |= {"model.encoder": "mlp", "model.embedding_dropout": 0, "model.lstm_dropout": 0}
     changed = configs.change(config, values)
-    run, _, _, documents, _ = begin(changed, tmp_path_factory.mktemp("runs") / "run")
+    run, _, corpus = begin(changed, tmp_path_factory.mktemp("runs") / "run")
     alpha = 0.01
 
     def step(micro_batch):
-        model, featurizer = run.build()
+        network = run.network(trained=False)
+        model, featurizer = network.model, network.featurizer
         tuning = FineTuning(Encoders([module]), changed, steps=1)
         variables = tuning.variables
-        dataset, _ = training_batches(documents, run.schema(), featurizer, 5, 1, keep_tokens=True)
+        dataset, _ = training_batches(corpus.splits["train"], run.schema(), featurizer, 5, 1, keep_tokens=True)
         features, targets = next(iter(dataset))
         arguments = targets["tags"], targets["relations"], features["lengths"]
 

@@ -1,6 +1,7 @@
 """Runs with contextual encoders, frozen and fine-tuned, on a toy encoder that keeps the contract."""
 
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -85,8 +86,7 @@ def test_a_run_with_an_encoder(options, tmp_path, documents, dropping, trainable
     from cman_tf.training.trainer import Trainer
 
     if not trainable:
-        parts = predictor.network.model, predictor.network.featurizer
-        trainer = Trainer(run, run.config(), *parts, documents, documents, encoders=encoders)
+        trainer = Trainer(run, predictor.network, documents, documents)
         stored = predictor.extract(documents, contextual=trainer._stored(documents))
         for one, other in zip(found, stored):
             for entity, same in zip(one.entities, other.entities):
@@ -148,12 +148,11 @@ def test_several_encoders_and_commands(options, tmp_path, corpus, module, capsys
 
 
 def test_scoring_reads_the_store_where_it_can(options, tmp_path, documents, encoded, capsys):
-    run, model, featurizer, *_ = begin(configs.from_dict(options), tmp_path / "run")
-    encoders = run.encoders()
+    _, network, _ = begin(configs.from_dict(options), tmp_path / "run")
 
     def predictor(store):
-        config = run.config({"encoder.store": str(store)})
-        return Predictor(model, featurizer, run.schema(), config, encoders)
+        config = configs.change(network.config, {"encoder.store": str(store)})
+        return Predictor(replace(network, config=config))
 
     with_store = predictor(tmp_path / "store")
     first, found = evaluator.evaluate(with_store, documents, variants=True)

@@ -33,11 +33,10 @@ def trained_run(tmp_path_factory, documents):
         "protocol": "train+dev",  # no scoring after each epoch
     }
     run = workflow.train(configs.from_dict(values), tmp_path_factory.mktemp("runs") / "run")[0]
-    model, _ = run.build()
-    model.load_weights(run.weights)
-    scorer = model.relation_network.get_layer("head_selection").scorer
+    network = run.network()
+    scorer = network.model.relation_network.get_layer("head_selection").scorer
     scorer.assign(tf.random.stateless_normal(scorer.shape, [1, 2], stddev=5.0))
-    run.save_weights(model)
+    run.save_weights(network)
     return run
 
 

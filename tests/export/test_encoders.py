@@ -89,8 +89,8 @@ def test_a_run_with_all_kinds_of_encoders_is_exported_whole_and_answers(modules,
         formats.write(documents, corpus / f"{split}.json", "spert")
     encoder = {"modules": [str(path) for path in modules.values()], "projection": 3}
     config = configs.from_dict({**TINY_WITHOUT_BILSTM, "corpus": {"name": str(corpus)}, "encoder": encoder})
-    run, model, *_ = workflow.begin(config, tmp_path / "run")
-    run.save_weights(model)
+    run, network, _ = workflow.begin(config, tmp_path / "run")
+    run.save_weights(network)
     predictor = run.predictor()
     monkeypatch.setattr(Run, "predictor", lambda run, overrides=None: predictor)  # loading all of them takes a while
     path, about = export(run, tmp_path / "model", max_entities=9, max_relations=9, max_tokens=8)

@@ -17,10 +17,10 @@ def run(tmp_path_factory, documents):
     for split in ("train", "dev"):
         formats.write(documents, corpus / f"{split}.json")
     values = {**TINY, "corpus": {"name": str(corpus)}, "decoding": {"threshold": 0.4}}
-    run, model, *_ = workflow.begin(configs.from_dict(values), tmp_path_factory.mktemp("runs") / "run")
-    for number, weight in enumerate((model.crf.kernel, model.head_selection.scorer)):
+    run, network, _ = workflow.begin(configs.from_dict(values), tmp_path_factory.mktemp("runs") / "run")
+    for number, weight in enumerate((network.model.crf.kernel, network.model.head_selection.scorer)):
         weight.assign(tf.random.stateless_normal(weight.shape, [2, number], stddev=5.0))
-    run.save_weights(model)
+    run.save_weights(network)
     return run
 
 

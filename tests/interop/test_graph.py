@@ -3,6 +3,7 @@ import networkx
 from cman_tf.data.document import Document
 from cman_tf.interop.graph import graph_picture, relation_graph, write_graphml
 from tests.data.examples import sentence
+from tests.inspection.test_pictures import drawn
 
 DOCUMENTS = [
     sentence("Ann left Rome", [(0, 1, "Peop"), (2, 3, "Loc", 0.5)], [(0, 1, "Left", 0.25)], id="7"),

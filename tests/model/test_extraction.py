@@ -3,10 +3,9 @@ import pytest
 import tensorflow as tf
 
 from cman_tf import config as configs
-from cman_tf.data.featurizer import Featurizer
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
-from cman_tf.model.assembly import build_cman
+from cman_tf.model.network import Network
 from cman_tf.predictor import Predictor
 
 
@@ -25,16 +24,7 @@ def eager_to_relate(config, documents, schema):
 
 def predictor(config, documents, schema):
     vocabulary, _ = Vocabulary.of(documents, config.words)
-    featurizer = Featurizer(vocabulary, config.characters.max_length)
-    model = build_cman(
-        config,
-        schema,
-        num_trained_words=vocabulary.num_trained + 2,
-        num_fixed_words=0,
-        num_characters=featurizer.num_characters,
-    )
-
-    return Predictor(model, featurizer, schema, config)
+    return Predictor(Network.build(config, schema, vocabulary))
 
 
 ODD = [

@@ -23,8 +23,8 @@ from cman_tf.data import formats
 from cman_tf.data.batches import divide, training_batches
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
+from cman_tf.model.network import Network
 from cman_tf.training import distribution
-from cman_tf.training.building import build
 from tests.conftest import TINY
 
 EPOCHS = 40
@@ -45,7 +45,8 @@ def test_parts_hold_every_sentence_once_and_their_shares_add_up(count, parts):
 def test_gradients_of_parts_add_up_to_that_of_the_batch(documents, schema, config):
     config = configs.change(config, {"model.embedding_dropout": 0.0, "model.lstm_dropout": 0.0})
     vocabulary, _ = Vocabulary.of(documents, config.words)
-    model, featurizer = build(config, schema, vocabulary)
+    network = Network.build(config, schema, vocabulary)
+    model, featurizer = network.model, network.featurizer
     model.compile(tf.keras.optimizers.SGD(0.1), adversarial_alpha=0.01)
     model._joint = model._joint_gradients()
 
@@ -96,8 +97,8 @@ MIRRORED = """
 import tensorflow as tf
 device = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * 2)
-from cman_tf import fit
-fit.main()
+from cman_tf.commands.main import main
+main("fit")
 """
 
 

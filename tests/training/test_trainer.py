@@ -13,8 +13,9 @@ from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
 from cman_tf.files import free_folder
+from cman_tf.model.network import Network
 from cman_tf.training.averaging import WeightAverage
-from cman_tf.training.building import start_vectors
+from cman_tf.training.corpus import load_corpus
 from cman_tf.training.run import Run
 from cman_tf.training.schedule import Schedule
 from cman_tf.training.trainer import Trainer
@@ -40,17 +41,17 @@ def changed(config):
 
 def begin(path, config, documents):
     vocabulary, _ = Vocabulary.of(documents, config.words)
-    return Run.create(path, config, Schema.of(documents), vocabulary, "fingerprint")
+    return Run.create(path, Network.build(config, Schema.of(documents), vocabulary), "fingerprint")
 
 
 def train(run, documents, **options):
     """Train with the first four sentences, measured on the rest."""
-    trainer = Trainer(run, run.config(), *run.build(), documents[:4], documents[2:], **options)
+    trainer = Trainer(run, run.network(trained=False), documents[:4], documents[2:], **options)
     return trainer, trainer.fit()
 
 
 def weights(run):
-    return run.predictor().model.get_weights()
+    return run.network().model.get_weights()
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_the_epoch_with_the_best_mean_of_both_scores_is_kept(tmp_path, config, d
             seen.append((best, trainer.model.get_weights()))
 
     run = begin(tmp_path / "run", configs.change(config, {"training.epochs": 3}), documents)
-    trainer = Trainer(run, run.config(), *run.build(), documents[:4], documents[2:], Shown())
+    trainer = Trainer(run, run.network(trained=False), documents[:4], documents[2:], Shown())
     history = trainer.fit()
     assert [(row["dev_ner_f1"], row["dev_re_f1"]) for row in history] == [(0.0, 0.4), (0.3, 0.3), (0.5, 0.0)]
     assert [best for best, _ in seen] == [True, True, False]
@@ -145,7 +146,7 @@ def test_a_loss_that_is_no_number_is_bad_input(tmp_path, config, documents):
 
 def test_without_dev_the_last_epoch_is_kept(tmp_path, config, documents):
     run = begin(tmp_path / "run", configs.change(config, {"training.epochs": 1}), documents)
-    trainer = Trainer(run, run.config(), *run.build(), documents, [])
+    trainer = Trainer(run, run.network(trained=False), documents, [])
     history = trainer.fit()
     assert history[-1]["dev_ner_f1"] is None
     for found, expected in zip(weights(run), trainer.model.get_weights()):
@@ -180,11 +181,9 @@ def test_pretrained_vectors_start_the_words_they_have(tmp_path, documents, confi
     file.write_text("ana 1 2 3\nelsewhere 4 5 6\n", encoding="utf-8")
     config = configs.change(config, {"words.vectors": str(file), "words.size": 3})
     vocabulary, vectors = Vocabulary.of(documents, config.words)
-    run = Run.create(tmp_path / "run", config, Schema.of(documents), vocabulary, "")
-    model, featurizer = run.build()
-    start_vectors(model, vocabulary, vectors)
-    layer = model.token_embedding.get_layer("word_embedding")
-    ids = featurizer(tf.constant([["Ana", "elsewhere", "unheard"]]))["words"]
+    network = Network.build(config, Schema.of(documents), vocabulary, vectors=vectors)
+    layer = network.model.token_embedding.get_layer("word_embedding")
+    ids = network.featurizer(tf.constant([["Ana", "elsewhere", "unheard"]]))["words"]
     np.testing.assert_array_equal(layer(ids)[0, :2], [[1, 2, 3], [4, 5, 6]])
     assert ids[0, 2] == 1
 
@@ -200,13 +199,13 @@ def test_a_run_killed_in_its_first_epoch_starts_again_from_its_word_vectors(tmp_
     run, first, *_ = workflow.begin(configs.change(config, changes), tmp_path / "run[1]")
     for _ in range(2):
         _, again, *_ = workflow.resume(run.path)
-        for found, expected in zip(again.get_weights(), first.get_weights()):
+        for found, expected in zip(again.model.get_weights(), first.model.get_weights()):
             np.testing.assert_array_equal(found, expected)
         # The second time with what a kill leaves that comes between a checkpoint's index and its being named.
         run.checkpoints.mkdir(exist_ok=True)
         (run.checkpoints / "ckpt-1.index").write_bytes(b"")
     file.write_text("ana 1 2 3\nsomewhere 4 5 6\n", encoding="utf-8")
-    with pytest.raises(InputError, match="word vectors it began with"):
+    with pytest.raises(InputError, match="word vectors that it began with"):
         workflow.resume(run.path)
     # With a checkpoint, or with all epochs done, the file is not asked for.
     file.unlink()
@@ -227,11 +226,11 @@ def test_a_run_finds_its_corpus_from_anywhere(tmp_path, documents, config, monke
     write_corpus(tmp_path / "corpus", documents)
     monkeypatch.chdir(tmp_path)
     changes = {"corpus.name": "corpus", "corpus.data_dir": "data", "words.vectors": None}
-    run, _, _, train, _ = workflow.begin(configs.change(config, changes), "run")
+    run, _, corpus = workflow.begin(configs.change(config, changes), "run")
     monkeypatch.chdir("/")
     run = Run.open(tmp_path / "run", trained=False)
     assert run.config().corpus.data_dir == str(tmp_path / "data")
-    assert list(workflow.load_corpus(run.config()).splits["train"]) == train
+    assert load_corpus(run.config()).splits["train"] == corpus.splits["train"]
 
 
 def test_folders_are_numbered_when_taken(tmp_path):
