@@ -5,10 +5,63 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+# Two stacks, see docs/install.md. The named one is where wheels of tensorflow-addons are.
+_NAMED = "python_version < '3.12' and platform_machine == 'x86_64' and sys_platform != 'win32'"
+_CURRENT = "python_version >= '3.12' or platform_machine != 'x86_64' or sys_platform == 'win32'"
+
+
+def _where(marker: str, *requirements: str) -> list[str]:
+    return [f"{requirement}; {marker}" for requirement in requirements]
+
+
+NAMED_STACK = _where(
+    _NAMED,
+    "tensorflow>=2.15.1,<2.16",  # 2.16 moves to Keras 3, which tensorflow-addons cannot import
+    "tensorflow-addons==0.23.0",  # the last one
+    "tensorflow-text>=2.15,<2.16",
+    "tensorflow-serving-api>=2.15.1,<2.16",
+    "grpcio-health-checking>=1.48.2,<1.63",  # later ones need protobuf 5
+    "numpy>=1.23.5,<2",
+    "protobuf>=4.21,<5",  # TensorFlow 2.15 cannot use later ones
+)
+CURRENT_STACK = [
+    *_where(
+        _CURRENT,
+        "tensorflow>=2.21,<2.22",
+        "tf-keras>=2.21,<2.22",  # Keras 2, which the code is written for
+        "tensorflow-serving-api>=2.21,<2.22",
+        "grpcio-health-checking>=1.63,<2",
+        "numpy>=2,<3",
+        "protobuf>=6.31,<8",
+    ),
+    # No wheels for Windows. Only encoders with word pieces need it.
+    *_where(f"({_CURRENT}) and sys_platform != 'win32'", "tensorflow-text>=2.21,<2.22"),
+]
+BOTH_STACKS = [
+    "tensorflow-hub>=0.16.1,<0.17",
+    "tensorboard>=2.15,<2.22",
+    "setuptools<82",  # tensorflow-hub and TensorBoard import pkg_resources, which 82 no longer has
+    "keras-tuner>=1.4.7,<1.5",
+    "grpcio>=1.48.2,<2",
+    "filelock>=3.12,<4",
+    "h5py>=3.8,<4",
+    "jinja2>=3,<4",
+    "lmdb>=1.4,<3",
+    "matplotlib>=3.7,<4",
+    "platformdirs>=4,<5",
+    "pooch>=1.8,<2",
+    "pydantic>=2.7,<3",
+    "pyyaml>=6,<7",
+    "requests>=2.25,<3",
+    "rich>=13,<16",
+    "scikit-learn>=1.3,<2",
+    "tqdm>=4.60,<5",
+]
+
 SPACY = [
-    "spacy>=3.7.5,<3.8",  # 3.8 needs numpy 2
-    "typer<0.20",  # later ones come without click, which spaCy 3.7 imports
-    "typer-slim<0.20",
+    *_where(_NAMED, "spacy>=3.7.5,<3.8"),  # 3.8 needs numpy 2
+    *_where(_NAMED, "typer<0.20", "typer-slim<0.20"),  # later ones come without click, which spaCy 3.7 imports
+    *_where(_CURRENT, "spacy>=3.8,<4"),
 ]
 FRAMES = ["pandas>=2.0,<4", "networkx>=3.0,<4", "scipy>=1.9,<2"]  # networkx lays out large graphs with scipy
 NOTEBOOKS = [
@@ -37,36 +90,14 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.9,<3.12",  # TensorFlow 2.15 has no wheels beyond
+    python_requires=">=3.9,<3.14",
     packages=find_packages(include=["cman_tf*", "export*", "tuning*"]),
     package_data={
         "cman_tf": ["py.typed", "config/presets/*.yaml", "data/sample/*", "evaluation/page/*"],
         "export": ["py.typed", "deploy/*"],
         "tuning": ["py.typed", "space.yaml", "deploy/*"],
     },
-    install_requires=[
-        "tensorflow>=2.15.1,<2.16",  # 2.16 moves to Keras 3, which tensorflow-addons cannot import
-        "tensorflow-addons==0.23.0",  # the last one
-        "tensorflow-hub>=0.16.1,<0.17",
-        "tensorflow-text>=2.15,<2.16",  # its operations are linked into stock TensorFlow Serving
-        "keras-tuner>=1.4.7,<1.5",
-        "tensorflow-serving-api>=2.15.1,<2.16",
-        "grpcio>=1.48.2,<2",
-        "grpcio-health-checking>=1.48.2,<1.63",  # later ones need protobuf 5
-        "numpy>=1.23.5,<2",
-        "protobuf>=4.21,<5",  # TensorFlow 2.15 cannot use later ones
-        "h5py>=3.8,<4",
-        "lmdb>=1.4,<2",
-        "matplotlib>=3.7,<4",
-        "platformdirs>=4,<5",
-        "pooch>=1.8,<2",
-        "pydantic>=2.7,<3",
-        "pyyaml>=6,<7",
-        "requests>=2.25,<3",
-        "rich>=13,<16",
-        "scikit-learn>=1.3,<2",
-        "tqdm>=4.60,<5",
-    ],
+    install_requires=[*NAMED_STACK, *CURRENT_STACK, *BOTH_STACKS],
     extras_require={
         "convert": ["safetensors>=0.4,<1"],
         "spacy": SPACY,

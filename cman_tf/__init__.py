@@ -1,10 +1,8 @@
 """CMAN-TF: joint entity and relation extraction with the Cross-Modal Attention Network, in Keras/TensorFlow."""
 
-import logging
-import os
-import sys
 from typing import TYPE_CHECKING
 
+from cman_tf import stack
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.schema import Schema
 from cman_tf.version import __version__
@@ -17,16 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Document", "Entity", "Relation", "Schema", "__version__", "load"]
 
-if not (3, 9) <= sys.version_info[:2] <= (3, 11):
-    sys.exit(
-        "cman_tf needs Python 3.9 to 3.11 (tensorflow-addons ends with TensorFlow 2.15). Received: Python "
-        + ".".join(map(str, sys.version_info[:3]))
-    )
-
-# TensorFlow's start-up lines would bury our own output; -v, or TF_CPP_MIN_LOG_LEVEL=0, brings them back.
-if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+stack.prepare()
 
 
 def load(path: "str | Path") -> "Predictor | SavedModel":

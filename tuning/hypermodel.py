@@ -9,10 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keras_tuner
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
-from tensorflow.python.framework import ops
 
 from cman_tf.config import change
 from cman_tf.data.featurizer import Featurizer
@@ -20,10 +18,12 @@ from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.encoders.combined import Encoders
 from cman_tf.errors import InputError
 from cman_tf.model.network import Network
+from cman_tf.stack import gradient_registry
 from cman_tf.training.corpus import load_corpus, schema_of, training_data
 from cman_tf.training.origin import fingerprint
 from cman_tf.training.run import Run
 from cman_tf.training.trainer import Trainer, best_epoch
+from tuning.keras2 import keras_tuner
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cman_tf.model.cman import Cman
     from tuning.space import Space
 
-_GRADIENTS = ops.gradient_registry._registry
+_GRADIENTS = gradient_registry()
 
 
 class CmanHyperModel(keras_tuner.HyperModel):

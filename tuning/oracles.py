@@ -8,11 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import keras_tuner
-from keras_tuner.src.engine.oracle import synchronized
-from keras_tuner.src.engine.trial import TrialStatus
-
 from cman_tf.files import atomic_write
+from tuning.keras2 import keras_tuner
 
 
 class Durable:
@@ -43,7 +40,7 @@ class Durable:
         with atomic_write(f"{self._get_trial_dir(trial.trial_id)}/trial.json") as file:
             json.dump(trial.get_state(), file)
 
-    @synchronized
+    @keras_tuner.synchronized
     def create_trial(self, tuner_id: str) -> keras_tuner.engine.trial.Trial:
         """A worker's next trial; one with status IDLE tells it to wait, STOPPED to leave."""
         late = self.deadline is not None and time.monotonic() > self.deadline
@@ -51,12 +48,12 @@ class Durable:
             self.max_trials = len(self.trials)
             self._retry_queue.clear()
         trial = super().create_trial(tuner_id)  # type: ignore[misc]
-        if trial.status == TrialStatus.STOPPED and set(self.ongoing_trials) - {tuner_id}:
+        if trial.status == keras_tuner.engine.trial.TrialStatus.STOPPED and set(self.ongoing_trials) - {tuner_id}:
             self.tuner_ids.add(tuner_id)
-            trial.status = TrialStatus.IDLE
+            trial.status = keras_tuner.engine.trial.TrialStatus.IDLE
         return trial
 
-    @synchronized
+    @keras_tuner.synchronized
     def give_back(self, tuner_id: str) -> str | None:
         """A worker is lost: let another one do its trial.
 

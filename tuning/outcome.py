@@ -16,9 +16,8 @@ from tuning import OBJECTIVES
 from tuning.hypermodel import scores_of
 
 if TYPE_CHECKING:
-    import keras_tuner
-
     from tuning.hypermodel import CmanHyperModel
+    from tuning.keras2 import keras_tuner
     from tuning.space import Space
 
 # The finalist that is the configuration which the search began from.

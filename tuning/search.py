@@ -18,9 +18,8 @@ from cman_tf.files import atomic_write
 from tuning import OBJECTIVES, TUNERS
 
 if TYPE_CHECKING:
-    import keras_tuner
-
     from tuning.hypermodel import CmanHyperModel
+    from tuning.keras2 import keras_tuner
     from tuning.space import Space
 
 
@@ -147,10 +146,9 @@ def _prepare(folder: Path, settings: dict[str, Any], args: argparse.Namespace) -
 
 
 def _search(args: argparse.Namespace, space: Space, folder: Path, role: str) -> None:
-    import keras_tuner
-
     from tuning import cluster
     from tuning.hypermodel import CmanHyperModel
+    from tuning.keras2 import keras_tuner
     from tuning.oracles import make_oracle
     from tuning.tuner import CmanTuner
 

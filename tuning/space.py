@@ -14,7 +14,7 @@ from cman_tf.data.formats.reading import located, read_text
 from cman_tf.errors import InputError
 
 if TYPE_CHECKING:
-    import keras_tuner
+    from tuning.keras2 import keras_tuner
 
 _FILE = Path(__file__).with_name("space.yaml")
 

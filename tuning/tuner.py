@@ -11,9 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keras_tuner
-
 from cman_tf.files import atomic_write
+from tuning.keras2 import keras_tuner
 from tuning.outcome import COSTS, reason
 
 if TYPE_CHECKING:

@@ -1,16 +1,13 @@
-"""The linear-chain CRF. No other module of the packages imports tensorflow-addons."""
+"""The linear-chain CRF."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
-with warnings.catch_warnings():  # its end-of-life banner is about maintenance, not about a person's run
-    warnings.simplefilter("ignore")
-    from tensorflow_addons.text import crf_decode, crf_log_likelihood
+from cman_tf.layers.crf_functions import crf_decode, crf_log_likelihood
 
 FORBIDDEN = -1e4
 

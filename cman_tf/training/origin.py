@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cman_tf.layers import crf_functions
 from cman_tf.version import __version__
 
 if TYPE_CHECKING:
@@ -31,14 +32,22 @@ def fingerprint(*splits: Iterable[Document]) -> str:
 
 def environment() -> dict[str, Any]:
     """Versions of what training depends on, the machine, and the commit: a dict, part of `environment.json`."""
-    packages = ("tensorflow", "keras", "tensorflow-addons", "numpy")
+    packages = ("tensorflow", "keras", "tf-keras", "tensorflow-addons", "numpy")
     return {
         "cman_tf": __version__,
         "python": platform.python_version(),
-        **{package: metadata.version(package) for package in packages},
+        **{package: found for package in packages if (found := _version(package))},
+        "crf": crf_functions.SOURCE,
         "machine": f"{platform.machine()}, {os.cpu_count()} processors, {platform.system()}",
         "git_commit": _git_commit(),
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _git_commit() -> str | None:

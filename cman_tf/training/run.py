@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import h5py
-from keras.src.saving.legacy.hdf5_format import save_weights_to_hdf5_group
 
 from cman_tf import config as configs
 from cman_tf.data.formats.reading import located, read_text
@@ -24,6 +23,7 @@ from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 from cman_tf.model.network import Network
 from cman_tf.predictor import Predictor
+from cman_tf.stack import save_weights_to_hdf5_group
 from cman_tf.training.origin import environment
 from cman_tf.version import __version__
 

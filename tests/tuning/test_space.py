@@ -2,11 +2,11 @@
 
 import re
 
-import keras_tuner
 import pytest
 
 from cman_tf import config as configs
 from cman_tf.errors import InputError
+from tuning.keras2 import keras_tuner
 from tuning.space import Space
 
 

@@ -1,0 +1,121 @@
+"""The TensorFlow and Keras that the package runs on, and the private names that it needs of them.
+
+Two stacks are supported, and `setup.py` chooses between them by Python and machine: TensorFlow 2.15 with
+tensorflow-addons, and the newest TensorFlow with `tf-keras`. The code is written for Keras 2, which is part of the
+first and the package `tf-keras` in the second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import Any
+
+OLDEST, NEWEST = (3, 9), (3, 13)
+LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
+
+
+def prepare() -> None:
+    """Check Python's version and choose Keras 2, before TensorFlow is imported. Called by `import cman_tf`.
+
+    Raises:
+        ImportError: if this Python is not supported, or TensorFlow was imported earlier with Keras 3.
+    """
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        raise ImportError(
+            f"cman_tf needs Python {'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))}. Received: Python "
+            + ".".join(map(str, sys.version_info[:3]))
+        )
+    version = getattr(sys.modules.get("tensorflow"), "__version__", "2.15")
+    chosen = os.environ.get(LEGACY_KERAS, "").lower() in ("1", "true")
+    if int(version.split(".")[1]) > 15 and not chosen:
+        raise ImportError(
+            "TensorFlow was imported before cman_tf, with Keras 3. Import cman_tf first, or set the environment "
+            f"variable {LEGACY_KERAS}=1."
+        )
+    os.environ[LEGACY_KERAS] = "1"
+    # TensorFlow's start-up messages would bury our own output; -v or TF_CPP_MIN_LOG_LEVEL=0 shows them.
+    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    sys.meta_path.insert(0, _QuietImport())
+
+
+class _QuietImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Hides what newer TensorFlows write to standard error while they are imported, whatever the log level is."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.loader is None or os.environ.get("TF_CPP_MIN_LOG_LEVEL") != "3":
+            return spec
+        self._loader = spec.loader
+        spec.loader = self
+        return spec
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        assert module.__spec__
+        module.__spec__.loader = module.__loader__ = self._loader
+        with _without_stderr():
+            self._loader.exec_module(module)
+
+
+@contextlib.contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Discard what is written to file descriptor 2, which is where C++ code writes."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # standard error is closed
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def keras() -> ModuleType:
+    """Keras 2: the package `tf_keras` of the current stack, `keras` of TensorFlow 2.15."""
+    try:
+        import tf_keras
+    except ModuleNotFoundError:
+        import keras
+
+        return keras
+    return tf_keras
+
+
+def save_weights_to_hdf5_group(group: Any, model: Any) -> None:
+    """Write a model's weights into an open HDF5 file.
+
+    Keras's public function takes the name of a file alone, and HDF5 does not survive a disk that fills while it writes.
+    """
+    try:
+        from tf_keras.src.saving.legacy import hdf5_format
+    except ModuleNotFoundError:
+        from keras.src.saving.legacy import hdf5_format
+    hdf5_format.save_weights_to_hdf5_group(group, model)
+
+
+def gradient_registry() -> dict[str, Any]:
+    """TensorFlow's table of gradients. It keeps every `tf.custom_gradient` of a graph, and with it the graph."""
+    from tensorflow.python.framework import ops
+
+    return ops.gradient_registry._registry
