@@ -1,10 +1,11 @@
 # Two commands: `make fit` trains on the sample corpus, `make test` runs the tests. Both make .venv first.
 
-.PHONY: docs fit test test-slow lint
+.PHONY: docs fit test test-slow test-all-pythons lint
 .DELETE_ON_ERROR:
 
 VENV := .venv
 PY := $(VENV)/bin/python
+INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
 
 fit: $(VENV)/installed
 	$(PY) -m cman_tf.fit --config sample
@@ -15,6 +16,10 @@ test: $(VENV)/installed-dev lint
 test-slow: $(VENV)/installed-slow
 	$(PY) -m pytest -m slow
 
+# The default suite on each supported Python that is found, each in an environment of its own.
+test-all-pythons:
+	sh .ci/test-all-pythons
+
 lint: $(VENV)/installed-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -24,23 +29,22 @@ lint: $(VENV)/installed-dev
 docs: $(VENV)/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 
-$(PY):
+# An environment without this file is one whose installation failed or was interrupted: it is made anew.
+$(VENV)/installed: setup.py
 	sh .ci/make-venv $(VENV) "$(PYTHON)"
-
-$(VENV)/installed: $(PY) setup.py
-	$(PY) -m pip install --quiet --upgrade pip
-	$(PY) -m pip install --quiet --editable .
+	$(INSTALL) --upgrade pip
+	$(INSTALL) --editable .
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(PY) -m pip install --quiet --editable ".[dev]"
+	$(INSTALL) --editable ".[dev]"
 	touch $@
 
-# With what the notebooks and the site need, which would be skipped otherwise.
+# With what the notebooks and the site need; their tests are skipped otherwise.
 $(VENV)/installed-slow: $(VENV)/installed
-	$(PY) -m pip install --quiet --editable ".[beam,dev,docs,notebooks]"
+	$(INSTALL) --editable ".[beam,dev,docs,notebooks]"
 	touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed
-	$(PY) -m pip install --quiet --editable ".[docs]"
+	$(INSTALL) --editable ".[docs]"
 	touch $@

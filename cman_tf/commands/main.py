@@ -21,6 +21,7 @@ COMMANDS = {
     "serve": ("export.server", "serve exports over gRPC and REST"),
     "ask": ("export.client", "send sentences to a server"),
     "batch": ("export.batch", "process sentences in many files with Apache Beam"),
+    "info": ("cman_tf.commands.info", "print versions and machine, for bug reports"),
 }
 """The one table of commands: name -> (module with `command(argv)`, description)."""
 
