@@ -57,7 +57,10 @@ class _QuietImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if name != "tensorflow":
             return None
         sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            sys.meta_path.insert(0, self)
         if spec is None or spec.loader is None or os.environ.get("TF_CPP_MIN_LOG_LEVEL") != "3":
             return spec
         self._loader = spec.loader
@@ -68,6 +71,7 @@ class _QuietImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
+        sys.meta_path.remove(self)
         assert module.__spec__
         module.__spec__.loader = module.__loader__ = self._loader
         with _without_stderr():
@@ -112,6 +116,39 @@ def save_weights_to_hdf5_group(group: Any, model: Any) -> None:
     except ModuleNotFoundError:
         from keras.src.saving.legacy import hdf5_format
     hdf5_format.save_weights_to_hdf5_group(group, model)
+
+
+def load_saved_model(path: str) -> Any:
+    """`tf.saved_model.load`; tensorflow-text is imported only for a graph that needs its operations.
+
+    Raises:
+        ImportError: if the graph needs tensorflow-text and it is not installed.
+        OSError, ValueError, tf.errors.OpError: if the SavedModel cannot be loaded.
+    """
+    import tensorflow as tf
+
+    try:
+        return tf.saved_model.load(path)
+    except (OSError, tf.errors.NotFoundError) as error:
+        if "not registered" not in str(error):
+            raise
+        import_tensorflow_text()
+        return tf.saved_model.load(path)
+
+
+def import_tensorflow_text() -> ModuleType:
+    """The module `tensorflow_text`.
+
+    Raises:
+        ImportError: if it is not installed.
+    """
+    try:
+        import tensorflow_text
+    except ModuleNotFoundError:
+        raise ImportError(
+            "Encoders with word pieces need tensorflow-text, which is not installed: it has no wheel for this machine."
+        ) from None
+    return tensorflow_text
 
 
 def gradient_registry() -> dict[str, Any]:

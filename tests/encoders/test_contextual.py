@@ -19,7 +19,7 @@ from cman_tf.encoders.card import Card
 from cman_tf.encoders.combined import Encoders
 from cman_tf.encoders.contextual import load_encoder
 from cman_tf.errors import InputError
-from cman_tf.files import find
+from cman_tf.files import find_pretrained as find
 from tests.encoders import tiny
 
 TOKENS = [["Ana", "lives", "in", "Oslo"], ["rains", "münchen", "", ""]]

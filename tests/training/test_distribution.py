@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
-from cman_tf.training.building import build
 from hypothesis import given
 from hypothesis import strategies as st
 
