@@ -115,6 +115,7 @@ setup(
             "pytest>=8,<9",  # from pytest 9 on the groups of pytest-xdist 3.8 do nothing
             "pytest-xdist>=3.5,<4",
             "ruff>=0.6,<0.18",
+            "uv>=0.5,<1",
             "safetensors>=0.4,<1",
         ],
         # What the converted encoders are measured against. The last minor version tried with TensorFlow 2.15.
