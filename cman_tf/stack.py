@@ -8,6 +8,7 @@ first and the package `tf-keras` in the second.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -15,6 +16,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from importlib import metadata
 from types import ModuleType
 from typing import Any
 
@@ -33,14 +35,18 @@ def prepare() -> None:
             f"cman_tf needs Python {'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))}. Received: Python "
             + ".".join(map(str, sys.version_info[:3]))
         )
-    version = getattr(sys.modules.get("tensorflow"), "__version__", "2.15")
+    try:
+        newer = tuple(map(int, metadata.version("tensorflow").split(".")[:2])) > (2, 15)
+    except metadata.PackageNotFoundError:  # a client may do without
+        newer = False
     chosen = os.environ.get(LEGACY_KERAS, "").lower() in ("1", "true")
-    if int(version.split(".")[1]) > 15 and not chosen:
+    if newer and not chosen and "tensorflow" in sys.modules:
         raise ImportError(
             "TensorFlow was imported before cman_tf, with Keras 3. Import cman_tf first, or set the environment "
             f"variable {LEGACY_KERAS}=1."
         )
-    os.environ[LEGACY_KERAS] = "1"
+    if newer:
+        os.environ[LEGACY_KERAS] = "1"
     # TensorFlow's start-up messages would bury our own output; -v or TF_CPP_MIN_LOG_LEVEL=0 shows them.
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -95,15 +101,12 @@ def _without_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def keras() -> ModuleType:
-    """Keras 2: the package `tf_keras` of the current stack, `keras` of TensorFlow 2.15."""
-    try:
-        import tf_keras
-    except ModuleNotFoundError:
-        import keras
+def keras(module: str = "") -> ModuleType:
+    """The package that `tf.keras` is part of, `keras` or `tf_keras`; or a module of it, e.g. `"src.saving"`."""
+    import tensorflow as tf
 
-        return keras
-    return tf_keras
+    package = tf.keras.layers.Layer.__module__.split(".")[0]
+    return importlib.import_module(f"{package}.{module}" if module else package)
 
 
 def save_weights_to_hdf5_group(group: Any, model: Any) -> None:
@@ -111,11 +114,7 @@ def save_weights_to_hdf5_group(group: Any, model: Any) -> None:
 
     Keras's public function takes the name of a file alone, and HDF5 does not survive a disk that fills while it writes.
     """
-    try:
-        from tf_keras.src.saving.legacy import hdf5_format
-    except ModuleNotFoundError:
-        from keras.src.saving.legacy import hdf5_format
-    hdf5_format.save_weights_to_hdf5_group(group, model)
+    keras("src.saving.legacy.hdf5_format").save_weights_to_hdf5_group(group, model)
 
 
 def load_saved_model(path: str) -> Any:

@@ -80,7 +80,8 @@ def crf_decode(
     start = tf.zeros_like(potentials[:, 0]), tf.zeros_like(potentials[:, 0], tf.int32)
     scores, back = tf.scan(step, (emissions, stay, tf.range(tokens) == 0), start)
     last = tf.argmax(scores[-1], axis=1, output_type=tf.int32)
-    before = tf.scan(lambda tag, row: tf.gather(row, tag, batch_dims=1), back[1:], last, reverse=True)
+    # The first row, which points before the sentence, is dropped after the loop: a graph cannot loop over no rows.
+    before = tf.scan(lambda tag, row: tf.gather(row, tag, batch_dims=1), back, last, reverse=True)[1:]
     best = tf.transpose(tf.concat([before, last[None]], axis=0))
     best *= tf.sequence_mask(sequence_length, tokens, best.dtype)
     return best, tf.reduce_max(scores[-1], axis=1)

@@ -85,3 +85,4 @@ def test_unknown_sizes_in_a_graph():
     emissions, transitions = tf.random.stateless_normal([2, 3, 4], [1, 2]), tf.zeros([4, 4])
     found, _ = graph(emissions, transitions, tf.constant([3, 1]))
     np.testing.assert_array_equal(found, tf.argmax(emissions, axis=2, output_type=tf.int32) * [[1, 1, 1], [1, 0, 0]])
+    np.testing.assert_array_equal(graph(emissions[:, :1], transitions, tf.constant([1, 0]))[0][1], [0])
