@@ -55,6 +55,7 @@ setup(
         "grpcio-health-checking>=1.48.2,<1.63",  # later ones need protobuf 5
         "numpy>=1.23.5,<2",
         "protobuf>=4.21,<5",  # TensorFlow 2.15 cannot use later ones
+        "filelock>=3.12,<5",
         "h5py>=3.8,<4",
         "lmdb>=1.4,<2",
         "matplotlib>=3.7,<4",

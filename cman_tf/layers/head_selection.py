@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from cman_tf.layers.symbolic import shapes_only
 
-# Pairs of tokens that are scored at once; each takes a few kilobytes.
+# Pairs of tokens to score at once; each takes a few kilobytes.
 PAIRS = 16384
 
 
@@ -18,29 +18,29 @@ PAIRS = 16384
 class HeadSelection(tf.keras.layers.Layer):
     """Relation scores, eq. 9: `s(i, j, k) = V_k tanh(U_k x_i + W_k x_j + b_k)`.
 
-    Row i is the subject (the paper's head), column j the object. Pairs are scored one sentence at a time, without its
-    padding (a very long one in blocks), and their hidden layer is computed again for the gradient: the hidden layer of
-    a batch, `(batch, tokens, tokens, relations, hidden)`, would be hundreds of megabytes, and slower to move than to
-    compute.
+    Row i is the subject (the paper's head), column j the object. Pairs are scored one sentence at a time without
+    padding, very long sentences in blocks, and the gradient computes their hidden layer again: the hidden layer of a
+    batch, `(batch, tokens, tokens, relations, hidden)`, would take hundreds of megabytes, and is slower to move than
+    to compute.
 
     Args:
         num_relations: int. Number of relation types.
         hidden_size: int. Width of the hidden layer (the paper's d tilde).
-        projection: `"per_relation"`, U, W, b and V for each relation as eq. 9 is written, or `"shared"`, U, W and b
-            once and one column of V for each relation (Bekoulis et al., 2018). Default `"per_relation"`.
-        prior: float in (0, 0.5]. What an untrained layer holds for the probability of a relation: a bias for each
-            relation, which eq. 9 lacks, starts at its logit. 0.5 is eq. 9 as it is written, without the bias; then the
-            hidden layer itself has to learn first that nearly all cells are empty. Default 0.5.
-        pair_features: int. Features of `pairs`, 0 for none. Default 0.
+        projection: `"per_relation"`, U, W, b and V for each relation as in eq. 9, or `"shared"`, one U, W and b, and a
+            column of V for each relation (Bekoulis et al., 2018). Default `"per_relation"`.
+        prior: float in (0, 0.5]. Probability of a relation before training. Its logit is the initial value of a bias
+            for each relation, which eq. 9 lacks. 0.5 is eq. 9, without the bias; then the hidden layer has to learn that
+            nearly all cells are empty. Default 0.5.
+        pair_features: int. Number of features of `pairs`, 0 for none. Default 0.
 
     Call arguments:
         inputs: float `(batch, tokens, features)`.
-        lengths: int32 `(batch,)`, the tokens of each sentence.
-        pairs: float `(batch, tokens, tokens, features)`, what else the hidden layer reads of a pair, see `PairContext`;
-            `P_k p_ij` is added inside tanh. Default: none, eq. 9.
+        lengths: int32 `(batch,)`, number of tokens of each sentence.
+        pairs: float `(batch, tokens, tokens, features)`, further features of pairs, see `PairContext`; `P_k p_ij` is
+            added inside tanh. Default: none, eq. 9.
 
     Shapes:
-        `(batch, tokens, features)` -> `(batch, tokens, tokens, num_relations)`, logits; 0 where a token is padding.
+        `(batch, tokens, features)` -> `(batch, tokens, tokens, num_relations)`, logits; 0 at padding.
 
     Example:
         >>> HeadSelection(5, 8)(tf.zeros([2, 4, 6]), lengths=tf.constant([4, 2])).shape
@@ -75,7 +75,7 @@ class HeadSelection(tf.keras.layers.Layer):
         groups = self.num_relations if self.projection == "per_relation" else 1
         columns = self.num_relations // groups if groups else 0
         width = groups * self.hidden_size
-        # Glorot's limit for one group, though all groups share one matrix.
+        # Glorot's limit of one group, though all groups share one matrix.
         limit = (6 / (input_shape[-1] + self.hidden_size)) ** 0.5
         uniform = tf.random_uniform_initializer(-limit, limit)
         self.head_kernel = self.add_weight("head_kernel", [input_shape[-1], width], initializer=uniform)
@@ -107,7 +107,7 @@ class HeadSelection(tf.keras.layers.Layer):
         return tf.ensure_shape(scores, [None, None, None, self.num_relations])
 
     def _block_diagonal(self) -> tf.Tensor:
-        """V as one matrix `(relations, groups * hidden)`: each relation reads its own group's hidden layer."""
+        """V as one matrix `(relations, groups * hidden)`: each relation uses the hidden layer of its group."""
         groups = self.scorer.shape[0]
         blocks = tf.transpose(self.scorer, [0, 2, 1])[:, :, None, :] * tf.eye(groups)[:, None, :, None]
         return tf.reshape(blocks, [self.num_relations, -1])
@@ -128,7 +128,7 @@ class HeadSelection(tf.keras.layers.Layer):
 
 
 def _project(inputs: tf.Tensor, kernel: tf.Variable) -> tf.Tensor:
-    """One product of two matrices; `tf.matmul` of a batch with one matrix would copy that for each sentence."""
+    """Product with one matrix. `tf.matmul` of a batch would copy that matrix for each sentence."""
     rows = tf.matmul(tf.reshape(inputs, [-1, kernel.shape[0]]), kernel)
     return tf.reshape(rows, [*tf.unstack(tf.shape(inputs)[:2]), kernel.shape[1]])
 
@@ -138,7 +138,7 @@ def _score_pairs(
     heads: tf.Tensor, tails: tf.Tensor, scorer: tf.Tensor, lengths: tf.Tensor, *context: tf.Tensor
 ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor | None, ...]]]:
     """`(batch, n, n, relations)` from `heads`, `tails` `(batch, n, width)` and `scorer` `(relations, width)`; `context`
-    is nothing, or `pairs` `(batch, n, n, features)` and their kernel `(features, width)`."""
+    is empty, or `pairs` `(batch, n, n, features)` and their kernel `(features, width)`."""
     tokens = tf.shape(heads)[1]
     relations, width = scorer.shape
     features = context[1].shape[0] if context else 0
@@ -154,7 +154,7 @@ def _score_pairs(
 
     def score(block: tf.Tensor, scores: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         _, _, n, layer = hidden(block)
-        # The few relations come first: a product with a handful of columns takes twice as long.
+        # The relations, which are few, are the rows: a product with few columns takes twice as long.
         score = tf.transpose(tf.matmul(scorer, layer, transpose_b=True))
         score = tf.reshape(score, [rows[block], n, relations])
         return block + 1, scores.write(block, tf.pad(score, [[0, 0], [0, tokens - n], [0, 0]]))
@@ -214,7 +214,7 @@ def _blocks(lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
 
 def _padded(rows: tf.Tensor, lengths: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-    """Rows of all sentences, one after the other, to `(batch, tokens, ...)`."""
+    """From the concatenated rows of all sentences to `(batch, tokens, ...)`."""
     places = tf.where(tf.sequence_mask(lengths, tokens))
     shape = tf.concat([[tf.shape(lengths)[0], tokens], tf.shape(rows)[1:]], axis=0)
     return tf.scatter_nd(tf.cast(places, tf.int32), rows, shape)
