@@ -19,15 +19,7 @@ from cman_tf.encoders.transformer import Transformer
 from cman_tf.errors import InputError
 from cman_tf.files import check_new_folder
 
-_TRANSFORMER_SETTINGS = (
-    "layers",
-    "heads",
-    "activation",
-    "epsilon",
-    "dropout",
-    "attention_dropout",
-    "first_position",
-)
+_TRANSFORMER_SETTINGS = ("layers", "heads", "activation", "epsilon", "dropout", "attention_dropout", "first_position")
 
 
 def convert(

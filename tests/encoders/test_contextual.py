@@ -1,4 +1,4 @@
-"""Loading encoders: from folders, from addresses, in other processes, and what is refused."""
+"""Loading encoders from folders and addresses and in other processes, and invalid encoders."""
 
 import functools
 import http.server
@@ -84,7 +84,7 @@ def test_the_graph_holds_no_python(modules, kind):
 
 
 def test_elmo_in_an_export(tmp_path, modules, encoders):
-    """Its table of words travels along, though the format is that of TensorFlow 1."""
+    """The export includes its table of words, though its format is that of TensorFlow 1."""
     root = tf.Module()
     root.encoders = Encoders([str(shutil.copytree(modules["elmo"], tmp_path / "elmo"))])
     root.call = tf.function(root.encoders, input_signature=[tf.TensorSpec([None, None], tf.string)])
@@ -127,7 +127,7 @@ def test_folders_that_are_no_encoder(tmp_path, module):
 
 
 class Foreign(tf.Module):
-    """Somebody's own module, without this project's class."""
+    """A user's own module, without this project's class."""
 
     trainable_variables = None
 
@@ -231,7 +231,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def site(tmp_path, monkeypatch):
-    """The address and the folder of a web server on this machine; downloads go to a folder of their own."""
+    """The address and the folder of a web server on this machine; downloads go to a separate folder."""
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))

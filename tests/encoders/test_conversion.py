@@ -1,4 +1,4 @@
-"""The converting command: what it writes, and what it refuses in one sentence."""
+"""`cman encoder convert`: its output, and its errors of one sentence."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def test_a_fingerprint_changes_with_what_decides_the_vectors(folder, sources, tm
         return conversion._flair(source, "n", None, with_whitespace)[1].fingerprint
 
     seen = [found()]
-    assert seen == [found(sources["bert"])]  # wherever it lies, whatever it is called
+    assert seen == [found(sources["bert"])]  # independent of its place and name
 
     def changed():
         seen.append(found())
@@ -109,7 +109,7 @@ def test_what_is_not_said_is_bert(folder, there):
 
 
 def refused(capsys, *arguments):
-    """The one sentence that the command says, which leaves nothing behind."""
+    """The one sentence of a command that fails and leaves nothing behind."""
     folder = arguments[1].parent
     before = set(folder.iterdir())
     assert cli.run("cman encoder", encoder.command, ["convert", *map(str, arguments)]) == 2

@@ -23,7 +23,7 @@ SENTENCES = [["Ana", "lives", "in", "Lima"], ["Rain", "."], [], ["Oslo", "😀",
 
 
 class Lengths:
-    """A stand-in whose vectors tell the token: its length in bytes, once as it is and once doubled."""
+    """A stand-in whose vectors are a token's length in bytes, once unchanged and once doubled."""
 
     name, layers, width = "lengths", 2, 3
 
@@ -54,7 +54,7 @@ def test_each_sentence_is_computed_once(tmp_path):
     encoder, progress = Lengths(), []
     check(FeatureStore(encoder, tmp_path).vectors(SENTENCES, lambda *given: progress.append(given)))
     assert encoder.calls == 1
-    assert progress == [(3, 3)]  # the empty one needs none, and one stands there twice
+    assert progress == [(3, 3)]  # the empty one needs none, and one is there twice
     again = Lengths()
     check(FeatureStore(again, tmp_path).vectors(SENTENCES))
     assert again.calls == 0
@@ -196,7 +196,7 @@ def test_a_folder_that_is_read_only(tmp_path):
 
 
 class FullDisk:
-    """An environment on a disk without space, on which LMDB fails where a transaction ends."""
+    """An environment on a disk without space, on which LMDB fails at the end of a transaction."""
 
     def __init__(self, environment):
         self.environment = environment
@@ -234,7 +234,7 @@ def test_a_disk_that_takes_no_more(tmp_path):
     check(store.vectors(many), many)
 
 
-def test_progress_is_told_every_five_seconds_and_at_the_end(monkeypatch, capsys):
+def test_progress_is_printed_every_five_seconds_and_at_the_end(monkeypatch, capsys):
     clock = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     show = console_progress("toy")
@@ -252,14 +252,14 @@ def test_progress_is_told_every_five_seconds_and_at_the_end(monkeypatch, capsys)
 def test_info_and_clear(tmp_path, capsys):
     FeatureStore(Lengths(), tmp_path).vectors(SENTENCES)
 
-    def told(*arguments):
+    def run(*arguments):
         code = cli.run("cman encoder", encoder.command, [*arguments, "--folder", str(tmp_path)])
         return code, "".join(capsys.readouterr())
 
-    assert told("info")[0] == 0
-    assert "lengths: " in told("info")[1]
-    assert ", 3 sentences, " in told("info", "lengths")[1]
-    assert told("clear", "other") == (2, f"cman encoder: There are no vectors of other in {tmp_path}.\n")
-    assert told("remove")[0] == 2
-    assert "removed lengths" in told("clear", "lengths")[1]
-    assert told("info") == (0, f"No vectors in {tmp_path}\n")
+    assert run("info")[0] == 0
+    assert "lengths: " in run("info")[1]
+    assert ", 3 sentences, " in run("info", "lengths")[1]
+    assert run("clear", "other") == (2, f"cman encoder: There are no vectors of other in {tmp_path}.\n")
+    assert run("remove")[0] == 2
+    assert "removed lengths" in run("clear", "lengths")[1]
+    assert run("info") == (0, f"No vectors in {tmp_path}\n")

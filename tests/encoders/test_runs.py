@@ -1,4 +1,4 @@
-"""Runs with contextual encoders, frozen and fine-tuned, on a toy encoder that keeps the contract."""
+"""Runs with contextual encoders, frozen and fine-tuned, with a toy encoder."""
 
 import json
 from dataclasses import replace
@@ -46,7 +46,7 @@ def train(values, path, **changes):
 
 
 def weights(run):
-    """All that `weights.h5` holds, by name, without building the network, which takes these tests their time."""
+    """Content of `weights.h5` by name, without building the network, which would be slow."""
     found = {}
     with h5py.File(run.weights) as file:
         file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
@@ -118,7 +118,7 @@ def test_a_run_with_an_encoder(options, tmp_path, documents, dropping, trainable
         np.testing.assert_array_equal(value, weights(resumed)[name], name)
 
 
-def test_a_store_that_cannot_be_written_is_told_before_there_is_half_a_run(options, tmp_path):
+def test_a_store_that_cannot_be_written_is_refused_before_the_run_folder_exists(options, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="Cannot write contextual vectors .* CMAN_TF_STORE"):
         begin(configs.change(configs.from_dict(options), {"encoder.store": str(tmp_path / "file")}), tmp_path / "run")
@@ -178,13 +178,13 @@ def test_scoring_reads_the_store_where_it_can(options, tmp_path, documents, enco
         tf.config.run_functions_eagerly(True)
 
 
-def test_bad_encoders_are_told(options, tmp_path, module):
-    def told(path, **changes):
+def test_invalid_encoders_are_refused(options, tmp_path, module):
+    def refused(path, **changes):
         with pytest.raises(InputError) as caught:
             train(options, path, **changes)
         return str(caught.value)
 
-    assert "Cannot load the encoder nowhere: there is no such folder." in told(
+    assert "Cannot load the encoder nowhere: there is no such folder." in refused(
         tmp_path / "a", **{"encoder.modules": ["nowhere"]}
     )
     assert not (tmp_path / "a").exists()

@@ -54,13 +54,13 @@ def test_any_text_is_answered_and_offsets_are_those_of_the_text(eager_to_relate)
     assert any(document.relations for document in found)
 
 
-@pytest.mark.parametrize(("given", "told"), [(None, "NoneType"), (b"abc", "bytes"), (["a", None], "NoneType")])
-def test_something_else_than_text_is_refused(model, given, told):
-    with pytest.raises(InputError, match=rf"A text must be a string.* Received: {told} at position"):
+@pytest.mark.parametrize(("given", "kind"), [(None, "NoneType"), (b"abc", "bytes"), (["a", None], "NoneType")])
+def test_something_else_than_text_is_refused(model, given, kind):
+    with pytest.raises(InputError, match=rf"A text must be a string.* Received: {kind} at position"):
         model(given)
 
 
-def test_a_sentence_too_long_for_the_memory_is_told(model, documents, monkeypatch):
+def test_a_sentence_too_long_for_the_memory_is_refused(model, documents, monkeypatch):
     def exhausted(*_):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
