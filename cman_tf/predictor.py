@@ -70,8 +70,8 @@ class Predictor:
             **changes: fields of `DecodingConfig`, e.g. `threshold=0.4`.
 
         Raises:
-            InputError: if a field does not exist, its value is out of range, or `bio_constrained` changes, a part of
-                the network's CRF.
+            InputError: if a field does not exist, its value is out of range, or `bio_constrained` changes, which
+                the network is built with.
         """
         config = configs.change(self.network.config, {f"decoding.{name}": value for name, value in changes.items()})
         constrained = config.decoding.bio_constrained

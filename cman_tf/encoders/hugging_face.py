@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from cman_tf.data.formats.reading import located, read_text
-from cman_tf.data.formats.records import parse_json
+from cman_tf.data.formats.records import check_object, parse_json
 from cman_tf.encoders.transformer import ACTIVATIONS
 from cman_tf.encoders.weight_names import NAMES, canonical
-from cman_tf.errors import InputError, optional
+from cman_tf.errors import InputError, check_choice, optional
 
 # A shorter window could not contain a long word.
 _LEAST_POSITIONS = 16
@@ -76,8 +76,7 @@ class HuggingFaceFolder:
                     f"Received: hidden_size={self.hidden}, num_attention_heads={self.heads}"
                 )
             self.activation = config.get("hidden_act", "gelu")
-            if self.activation not in ACTIVATIONS:
-                raise InputError(f"`hidden_act` must be one of {', '.join(ACTIVATIONS)}. Received: {self.activation!r}")
+            check_choice("`hidden_act`", self.activation, ACTIVATIONS)
             self.epsilon = _number(config, "layer_norm_eps", float, 1e-12)
             self.dropout = _number(config, "hidden_dropout_prob", float, 0.1)
             self.attention_dropout = _number(config, "attention_probs_dropout_prob", float, 0.1)
@@ -143,8 +142,8 @@ def read_json(path: Path) -> dict[str, Any]:
         InputError: if the file is missing or does not contain a JSON object.
     """
     value = parse_json(read_text(path), path)
-    if not isinstance(value, dict):
-        raise InputError(f"{path.name} must contain a JSON object. Received: {type(value).__name__} in {path}")
+    with located(path):
+        check_object(value, path.name)
     return value
 
 

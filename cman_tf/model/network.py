@@ -50,10 +50,7 @@ class Network:
         """Build a network with untrained weights.
 
         Args:
-            config: `Config`.
-            schema: `Schema`.
-            vocabulary: `Vocabulary`.
-            encoders: `Encoders` or None.
+            config, schema, vocabulary, encoders: see the class.
             vectors: float32 `(words, size)` or None. Pretrained word vectors. Rows of nan, for words without
                 a pretrained vector, keep their random values.
 
