@@ -193,7 +193,9 @@ def test_a_server_killed_under_load_is_found_again_and_every_input_answered_once
         assert answered() < len(texts)
         assert client.poll() is None
         servers.append(serve())
-    assert client.communicate(timeout=900)[1] == ""
+    errors = client.communicate(timeout=900)[1].splitlines()
+    # A start of the server takes longer than the wait without a notice: one notice, and nothing else.
+    assert [line.split(" yet ")[0] for line in errors] in ([], [f"cman ask: no answer from 127.0.0.1:{port}"])
     assert client.returncode == 0
     found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [line["text"] for line in found] == texts
