@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         if len(body) < int(length):
             self.close_connection = True
             code = grpc.StatusCode.UNAVAILABLE if self.server.stopping else grpc.StatusCode.CANCELLED
-            raise ServingError(code, "The body must be as long as its length says")
+            raise ServingError(code, "The body is shorter than its Content-Length")
         return body
 
     def _predict(self, match: re.Match[str], body: bytes) -> str:
@@ -255,7 +255,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _TooLarge(ServingError):
     def __init__(self, limit: int) -> None:
-        message = f"A body must have at most {limit} bytes and say its length"
+        message = f"A body must have a Content-Length of at most {limit} bytes"
         super().__init__(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
 
 
