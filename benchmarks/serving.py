@@ -10,17 +10,22 @@ import sys
 import tempfile
 import threading
 import time
+import timeit
 from pathlib import Path
 
 from benchmarks.environment import environment
 from cman_tf.commands import cli
 from cman_tf.files import atomic_write
-from export.serving.timing import milliseconds
 
 CLIENTS = (1, 8, 32, 64)
 
 # Of which requests in a row must leave a server's memory as it was, once the first of them have filled its pools.
 MEMORY_REQUESTS, MEMORY_WARMUP = 20_000, 2_000
+
+
+def milliseconds(call, *arguments):
+    """Milliseconds of wall-clock time that one call takes."""
+    return 1000 * timeit.timeit(lambda: call(*arguments), number=1)
 
 
 class Server:
