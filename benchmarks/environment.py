@@ -1,4 +1,4 @@
-"""On what the figures were measured."""
+"""The machine and the code that figures were measured with."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pathlib import Path
 
 
 def environment():
-    """Versions, processor, load, date and commit, a dict for a result file."""
+    """Versions, processor, load, date and commit: dict for a file of figures."""
     packages = ("tensorflow", "keras", "tensorflow-addons", "numpy")
     changes = _git("status", "--porcelain", "--", "cman_tf", "benchmarks/*.py")
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "HEAD"),
-        # Of code, not of results, which a benchmark run writes; None outside a checkout.
+        # Only of code, because a benchmark writes results; None outside a checkout.
         "uncommitted_changes": None if changes is None else bool(changes),
         "python": platform.python_version(),
         **{package: metadata.version(package) for package in packages},
         "processor": _processor(),
         "processors": os.cpu_count(),
-        # Above the number of our own processes, others were at work and the figures are too low.
+        # If this is above the number of our own processes, others were running and the figures are too low.
         "load_at_start": round(os.getloadavg()[0], 2),
     }
 
@@ -37,11 +37,9 @@ def _processor():
 
 
 def _git(*command):
-    """What git answers in this checkout, or None where there is no git or no checkout."""
+    """Output of a git command in this checkout, or None without git or a checkout."""
+    git = ["git", "-C", Path(__file__).parents[1]]
     try:
-        folder = Path(__file__).resolve().parents[1]
-        return subprocess.run(
-            ["git", "-C", folder, *command], capture_output=True, text=True, check=True
-        ).stdout.strip()
+        return subprocess.run([*git, *command], capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None

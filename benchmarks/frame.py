@@ -29,7 +29,7 @@ def parser(name, description, example, usage="[options]", rounds="how often each
     result.add_argument(
         "--data-dir",
         metavar="DIR",
-        help="directory with a copy of CoNLL04 (default: $CMAN_TF_DATA, else ../shared/data, else downloaded)",
+        help="directory with the public corpora (default: $CMAN_TF_DATA, else downloaded)",
     )
     result.add_argument("--rounds", metavar="N", type=int, default=3, help=f"{rounds} (default: 3)")
     return result
