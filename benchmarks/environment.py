@@ -6,21 +6,19 @@ import datetime
 import os
 import platform
 import subprocess
-from importlib import metadata
 from pathlib import Path
+
+from cman_tf.training import origin
 
 
 def environment():
     """Versions, processor, load, date and commit: dict for a file of figures."""
-    packages = ("tensorflow", "keras", "tensorflow-addons", "numpy")
-    changes = _git("status", "--porcelain", "--", "cman_tf", "benchmarks/*.py")
+    about = origin.environment()
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "commit": _git("rev-parse", "HEAD"),
-        # Only of code, because a benchmark writes results; None outside a checkout.
-        "uncommitted_changes": None if changes is None else bool(changes),
-        "python": platform.python_version(),
-        **{package: metadata.version(package) for package in packages},
+        "commit": about.pop("git_commit"),
+        "uncommitted_changes": _uncommitted_changes(),
+        **about,
         "processor": _processor(),
         "processors": os.cpu_count(),
         # If this is above the number of our own processes, others were running and the figures are too low.
@@ -36,10 +34,10 @@ def _processor():
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def _git(*command):
-    """Output of a git command in this checkout, or None without git or a checkout."""
-    git = ["git", "-C", Path(__file__).parents[1]]
+def _uncommitted_changes():
+    """Whether the code has uncommitted changes, None outside a checkout; results do not count."""
+    command = ["git", "-C", Path(__file__).parents[1], "status", "--porcelain", "--", "cman_tf", "benchmarks/*.py"]
     try:
-        return subprocess.run([*git, *command], capture_output=True, text=True, check=True).stdout.strip()
+        return bool(subprocess.run(command, capture_output=True, check=True).stdout)
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,7 @@ class Dimension:
     values: tuple
     step: float | None = None
     log: bool = False
-    when: tuple | None = field(default=None)
+    when: tuple | None = None
 
 
 class Space:
