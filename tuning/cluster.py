@@ -6,12 +6,11 @@ touches a file in the shared folder every few seconds, and when it stops, the ch
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,18 +74,15 @@ def wait_for_chief(seconds: float) -> None:
             ) from None
 
 
-@contextlib.contextmanager
-def alive(folder: str | Path) -> Iterator[None]:
-    """Show that this worker is alive while the block runs; `folder` is that of the search."""
+def show_life(folder: str | Path) -> None:
+    """Show that this worker is alive, until the process ends; `folder` is that of the search."""
     file = _sign(folder, os.environ["KERASTUNER_TUNER_ID"])
     file.parent.mkdir(parents=True, exist_ok=True)
-    with _every(BEAT, file.touch):
-        yield
+    _repeat(file.touch)
 
 
-@contextlib.contextmanager
-def watching(folder: str | Path, oracle: Any, lost: float) -> Iterator[None]:
-    """Give the trials of lost workers to others while the block runs.
+def watch(folder: str | Path, oracle: Any, lost: float) -> None:
+    """Give the trials of lost workers to others, until the process ends.
 
     Args:
         folder: path. Folder of the search.
@@ -99,33 +95,23 @@ def watching(folder: str | Path, oracle: Any, lost: float) -> Iterator[None]:
             try:
                 silent = time.time() - _sign(folder, worker).stat().st_mtime
             except FileNotFoundError:
-                silent = 0.0
+                continue
             if silent > lost:
                 trial = oracle.give_back(worker)
                 again = f"; trial {trial} goes to another worker" if trial else ""
                 print(f"worker {worker} is lost: no sign of life for {silent:.0f} s{again}")
 
-    with _every(BEAT, look):
-        yield
+    _repeat(look)
 
 
 def _sign(folder: str | Path, worker: str) -> Path:
     return Path(folder) / "workers" / worker
 
 
-@contextlib.contextmanager
-def _every(seconds: float, action: Callable[[], object]) -> Iterator[None]:
-    over = threading.Event()
-
+def _repeat(action: Callable[[], object]) -> None:
     def loop() -> None:
-        action()
-        while not over.wait(seconds):
+        while True:
             action()
+            time.sleep(BEAT)
 
-    thread = threading.Thread(target=loop, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    threading.Thread(target=loop, daemon=True).start()

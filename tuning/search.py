@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import shutil
 import time
@@ -174,20 +173,19 @@ def _search(args: argparse.Namespace, space: Space, folder: Path, role: str) -> 
         project_name="trials",
         max_model_size=args.max_parameters,
     )
-    with contextlib.ExitStack() as stack:
-        if role == "chief":
-            print(f"chief: waiting for workers; the search ends after {args.max_trials} trials", flush=True)
-            stack.enter_context(cluster.watching(folder, oracle, lost=args.worker_timeout))
-        if role == "worker":
-            stack.enter_context(cluster.alive(folder))
-        try:
-            tuner.search()
-        except RuntimeError as error:
-            # Keras Tuner raises a plain RuntimeError after too many failed trials.
-            if "consecutive failures" not in str(error):
-                raise
-            reason = str(error).strip().splitlines()[-1]
-            raise InputError(f"The search stopped after ten failed trials in a row. The last one: {reason}") from None
+    if role == "chief":
+        print(f"chief: waiting for workers; the search ends after {args.max_trials} trials", flush=True)
+        cluster.watch(folder, oracle, args.worker_timeout)
+    if role == "worker":
+        cluster.show_life(folder)
+    try:
+        tuner.search()
+    except RuntimeError as error:
+        # Keras Tuner raises a plain RuntimeError after too many failed trials.
+        if "consecutive failures" not in str(error):
+            raise
+        reason = str(error).strip().splitlines()[-1]
+        raise InputError(f"The search stopped after ten failed trials in a row. The last one: {reason}") from None
     if role != "worker":
         _finish(args, space, folder, oracle, hypermodel)
 
