@@ -67,7 +67,7 @@ def table(title, headings, rows):
     result = Table(title=title, title_justify="left")
     rows = [[str(cell) for cell in row] for row in rows]
     for heading, column in zip(headings, zip(*rows)):
-        number = any(cell[:1].isdigit() for cell in column)
+        number = all(cell == "" or cell.lstrip("-")[:1].isdigit() for cell in column)
         result.add_column(heading, justify="right" if number else "left")
     for row in rows:
         result.add_row(*row)
