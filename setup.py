@@ -42,7 +42,7 @@ setup(
     package_data={
         "cman_tf": ["py.typed", "config/presets/*.yaml", "data/sample/*", "evaluation/page/*"],
         "export": ["py.typed", "deploy/*"],
-        "tuning": ["py.typed", "space.yaml", "deploy/*"],
+        "tuning": ["py.typed", "space.yaml", "deploy/*", "page/*"],
     },
     install_requires=[
         "tensorflow>=2.15.1,<2.16",  # 2.16 moves to Keras 3, which tensorflow-addons cannot import
