@@ -43,7 +43,7 @@ BOTH_STACKS = [
     "setuptools<82",  # tensorflow-hub and TensorBoard import pkg_resources, which 82 no longer has
     "keras-tuner>=1.4.7,<1.5",
     "grpcio>=1.48.2,<2",
-    "filelock>=3.12,<4",
+    "filelock>=3.12,<5",
     "h5py>=3.8,<4",
     "jinja2>=3,<4",
     "lmdb>=1.4,<3",
@@ -95,7 +95,7 @@ setup(
     package_data={
         "cman_tf": ["py.typed", "config/presets/*.yaml", "data/sample/*", "evaluation/page/*"],
         "export": ["py.typed", "deploy/*"],
-        "tuning": ["py.typed", "space.yaml", "deploy/*"],
+        "tuning": ["py.typed", "space.yaml", "deploy/*", "page/*"],
     },
     install_requires=[*NAMED_STACK, *CURRENT_STACK, *BOTH_STACKS],
     extras_require={

@@ -1,1 +1,1 @@
-"""How fast the project is on this machine, beside a build of the same network from stock parts."""
+"""Speed of the project on this machine, also beside a build of the same network from stock Keras parts."""

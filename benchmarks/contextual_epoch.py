@@ -1,21 +1,19 @@
-"""`python -m benchmarks.contextual_epoch`: what stored contextual vectors add to an epoch, in one run.
+"""`python -m benchmarks.contextual_epoch`: time that stored contextual vectors add to an epoch.
 
-Each variant is trained in a fresh process; the processes take turns, epoch by epoch, and of each the best epoch counts.
+Each variant trains in a process of its own. The processes take turns, epoch by epoch; the best epoch of each counts.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import sys
 import tempfile
 
+from benchmarks import frame
 from benchmarks.environment import environment
-from cman_tf.commands import cli
-from cman_tf.files import atomic_write
+from benchmarks.worker import Worker
 
-# What stands in the store, layers and width, as MPNet and Flair have it, and what it is projected to. A projection of 0
-# is the paper's form, which has no bar.
+# (layers, width) of the stored vectors, as in MPNet and Flair, and the size of their projection. 0 is the paper's form,
+# without projection; it has no bar.
 VARIANTS = {
     "no vectors": (None, 0),
     "13 layers, 768 wide": ((13, 768), 256),
@@ -23,18 +21,16 @@ VARIANTS = {
     "2048 wide, not projected": ((1, 2048), 0),
 }
 
-# Issue 3, "Speed".
+# Largest ratio to an epoch without vectors.
 RATIO = 1.3
 
 
 def measure(rounds, data_dir, say):
     """Seconds of each variant's epochs: dict of name to list of float."""
-    from benchmarks.training_step import Worker
-
     seconds, workers = {name: [] for name in VARIANTS}, {}
     with contextlib.ExitStack() as stack:
         for name, (shape, projection) in VARIANTS.items():
-            say(f"{name}: getting ready")
+            say(f"{name}: preparing")
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             settings = {"contextual": shape, "projection": projection, "store": folder, "data_dir": data_dir}
             worker = Worker(kind="training", build="project", adversarial=True, steps=None, **settings)
@@ -47,56 +43,43 @@ def measure(rounds, data_dir, say):
 
 
 def ratios(seconds):
-    """Each variant's best epoch in those of the first, the one without vectors: dict of name to float."""
+    """Ratio of each variant's best epoch to that of the first, without vectors: dict of name to float."""
     without = min(next(iter(seconds.values())))
     return {name: min(times) / without for name, times in seconds.items()}
 
 
 def bars(found):
-    """What is to be reached, as `benchmarks.training_step.bars`, from what `ratios` returns."""
-    return [
-        {
-            "mode": name,
-            "name": "epoch, times that without vectors",
-            "value": found[name],
-            "at": "at most",
-            "bar": RATIO,
-            "reached": found[name] <= RATIO,
-        }
-        for name, (_, projection) in VARIANTS.items()
-        if projection
-    ]
+    """The bars of the projected variants, from what `ratios` returns, see `frame.bar`."""
+    projected = [name for name, (_, projection) in VARIANTS.items() if projection]
+    return [frame.bar(name, "epoch, times that without vectors", found[name], "at most", RATIO) for name in projected]
 
 
 def command(argv):
-    parser = cli.parser(
-        "benchmarks.contextual_epoch",
-        "Measure epochs on CoNLL04 at the paper's size, with stored contextual vectors and without.",
-        "python -m benchmarks.contextual_epoch --json benchmarks/results/contextual_epoch.json",
+    parser = frame.parser(
+        "contextual_epoch",
+        "Measure epochs on CoNLL04 at the paper's size, with and without stored contextual vectors.",
+        "",
+        rounds="epochs of each variant; the best counts",
     )
-    parser.add_argument("--json", metavar="FILE", help="write all figures there too")
-    parser.add_argument("--data-dir", help="folder with a copy of CoNLL04 (default: CMAN_TF_DATA or ../shared/data)")
-    parser.add_argument("--rounds", type=int, default=3, help="epochs of each variant, the best counts (default: 3)")
-    args = cli.parse(parser, argv)
-    cli.check_count("--rounds", args.rounds)
+    args = frame.parse(parser, argv)
 
     from rich.console import Console
 
     from benchmarks.corpus import conll04
-    from benchmarks.tables import print_contextual_epoch
 
-    conll04("train", args.data_dir)  # complains about the data here rather than in a worker
-    result = {"environment": environment(), "rounds": args.rounds}
+    conll04("train", args.data_dir)  # an error in the data shows here rather than in a worker
+    about, result = environment(), {"rounds": args.rounds}
     with Console(stderr=True).status("starting") as status:
-        result["seconds"] = measure(args.rounds, args.data_dir, status.update)
-    result["times_without"] = ratios(result["seconds"])
+        seconds = measure(args.rounds, args.data_dir, status.update)
+    result |= {"seconds": seconds, "times_without": ratios(seconds)}
     result["bars"] = bars(result["times_without"])
-    print_contextual_epoch(result)
-    if args.json:
-        with atomic_write(args.json) as file:
-            json.dump(result, file, indent=2)
-            file.write("\n")
+    rows = [(name, f"{min(seconds[name]):.1f}", f"{ratio:.2f}") for name, ratio in result["times_without"].items()]
+    title = "An epoch of CoNLL04 at the paper's size, with adversarial training"
+    headings = "stored vectors", "seconds, best epoch", "times that without"
+    frame.report(
+        args, about, result, frame.table(title, headings, rows), f"The best of {args.rounds} epochs, in turns."
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run("benchmarks.contextual_epoch", command))
+    frame.run("contextual_epoch", command)

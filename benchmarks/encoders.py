@@ -1,20 +1,18 @@
-"""`python -m benchmarks.encoders SOURCES MODULES`: converted encoders beside what they were converted from."""
+"""`python -m benchmarks.encoders SOURCES MODULES`: converted encoders beside their sources."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import frame
 from benchmarks.environment import environment
-from cman_tf.commands import cli
-from cman_tf.errors import InputError
-from cman_tf.files import atomic_write
+from cman_tf.errors import InputError, optional
 
 # Module, folder of the source, class of transformers.
 ENCODERS = {
@@ -26,19 +24,19 @@ BATCH_SIZE = 16
 
 
 def measure(name, sources, modules, sentences, rounds):
-    """One encoder's parity and speed.
+    """Parity and speed of one encoder.
 
     Args:
         name: str, a key of `ENCODERS`.
         sources, modules: paths of the folders with the published and the converted encoders.
         sentences: list of lists of str.
-        rounds: int. The two are timed in turns, for others may be at work.
+        rounds: int. How often module and source are timed, in turns.
 
     Returns:
-        dict: `largest_difference` over all tokens, layers and elements of sentences read alone; `source_with_itself`,
-        that of the source between sentences read alone and in a batch; `largest_value` beside them;
-        `sentences_per_second` of `module`, `source` (None for Flair, whose source here is a loop in NumPy), of the
-        store `computing` and `reading`; `store_megabytes`.
+        dict: `largest_difference` over all tokens, layers and elements of sentences encoded one by one;
+        `source_with_itself`, that of the source between sentences encoded one by one and in a batch; `largest_value`;
+        `sentences_per_second` of `module` and `source` (None for Flair, whose source here is a loop in NumPy), and of
+        the feature store `computing` and `reading`; `store_megabytes`.
     """
     import tensorflow as tf
 
@@ -53,16 +51,14 @@ def measure(name, sources, modules, sentences, rounds):
         longest = max(map(len, batch))
         return encoder(tf.constant([[*sentence, *[""] * (longest - len(sentence))] for sentence in batch])).numpy()
 
-    # Flair's source takes a second a sentence.
+    # Flair's source takes a second for each sentence.
     chosen = sentences if kind else sentences[:: max(len(sentences) // 12, 1)]
     alone = [source([sentence], pooled=True)[0] for sentence in chosen]
     difference = _largest(module([sentence])[0] - expected for sentence, expected in zip(chosen, alone))
     batched = (row for batch in batches for row in source(batch, pooled=True))
     own = kind and _largest(row - expected for row, expected in zip(batched, alone))
-    speed = {"module": _speed(module, batches), "source": kind and _speed(source, batches)}
-    for _ in range(rounds - 1):
-        speed["module"] = max(speed["module"], _speed(module, batches))
-        speed["source"] = kind and max(speed["source"], _speed(source, batches))
+    speeds = [(_speed(module, batches), kind and _speed(source, batches)) for _ in range(rounds)]
+    speed = {"module": max(own for own, _ in speeds), "source": kind and max(other for _, other in speeds)}
     speed |= _store(encoder, sentences)
     return {
         "largest_difference": difference,
@@ -85,28 +81,22 @@ def _speed(call, batches):
 
 
 def _store(encoder, sentences):
-    """Sentences a second that are computed and kept, and that are read again."""
+    """Sentences per second that the feature store computes and writes, and that it reads: dict of float."""
     from cman_tf.encoders.feature_store import FeatureStore
 
     with tempfile.TemporaryDirectory() as folder:
         store = FeatureStore(encoder, folder)
         computing = _speed(store.vectors, [sentences])
-        # As an epoch reads them.
+        # As training reads them.
         stored, rows = store.vectors(sentences), range(len(sentences))
         return {"computing": computing, "reading": _speed(lambda rows: [np.array(stored[row]) for row in rows], [rows])}
 
 
 def _transformer(folder, kind):
-    """The published model: a function of sentences, words' vectors `(tokens, layers, width)` if they are pooled."""
-    try:
-        import transformers
-    except ImportError:
-        raise InputError(
-            'This needs transformers: pip install -e ".[parity]" in the checkout. Received: an environment '
-            "without transformers"
-        ) from None
+    """The published model as a function of sentences; with `pooled`, vectors of words `(tokens, layers, width)`."""
     import tensorflow as tf
 
+    transformers = optional("transformers", "parity")
     model = getattr(transformers, kind).from_pretrained(folder)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     ids = tf.TensorSpec([None, None], tf.int32)
@@ -117,8 +107,8 @@ def _transformer(folder, kind):
 
     def run(batch, pooled=False):
         pieces = tokenizer(batch, is_split_into_words=True, padding=True, return_tensors="tf")
-        # In a graph, TFMPNetModel of transformers 4.46 rounds a logarithm down and takes the wrong bin for a distance
-        # of 64. For its speed that is nothing.
+        # In a graph, TFMPNetModel of transformers 4.46 rounds a logarithm down and uses the wrong bin for a distance of
+        # 64, which does not change its speed.
         function = call.python_function if pooled else call
         states = [state.numpy() for state in function(pieces["input_ids"], pieces["attention_mask"])]
         if not pooled:
@@ -141,70 +131,55 @@ def _flair(folder):
     return lambda batch, pooled: [numpy_models.flair(tensors, characters, s)[:, None] for s in batch]
 
 
-def _print(result):
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=f"{result['sentences']} test sentences of CoNLL04, batches of {result['batch_size']}")
-    speeds = "module, sentences/s", "source", "module / source", "store: read / computed"
-    for heading in ("", "difference", "source with itself", "of values up to", *speeds):
-        table.add_column(heading, justify="right" if heading else "left")
-    for name, found in result["encoders"].items():
+def _rows(encoders):
+    for name, found in encoders.items():
         speed = found["sentences_per_second"]
-        source, ratio = ("", "")
-        if speed["source"]:
-            source, ratio = f"{speed['source']:.1f}", f"{speed['module'] / speed['source']:.2f}"
-        reading = f"{speed['reading'] / speed['computing']:.0f}"
-        difference, value = f"{found['largest_difference']:.1e}", f"{found['largest_value']:.1f}"
-        own = f"{found['source_with_itself']:.1e}" if found["source_with_itself"] else ""
-        table.add_row(name, difference, own, value, f"{speed['module']:.1f}", source, ratio, reading)
-    # Off a terminal rich assumes 80 columns and would break the rows.
-    console = Console() if Console().is_terminal else Console(width=120)
-    console.print(table, highlight=False)
+        yield (
+            name,
+            f"{found['largest_difference']:.1e}",
+            f"{found['source_with_itself']:.1e}" if found["source_with_itself"] else "",
+            f"{found['largest_value']:.1f}",
+            f"{speed['module']:.1f}",
+            f"{speed['source']:.1f}" if speed["source"] else "",
+            f"{speed['module'] / speed['source']:.2f}" if speed["source"] else "",
+            f"{speed['reading'] / speed['computing']:.0f}",
+        )
 
 
 def command(argv):
-    parser = cli.parser(
-        "benchmarks.encoders",
-        "Hold converted encoders against their sources: largest difference, speed, and speed of the store.",
-        "python -m benchmarks.encoders sources encoders --json benchmarks/results/encoders.json",
+    parser = frame.parser(
+        "encoders",
+        "Compare converted encoders with their sources: largest difference, speed, and speed of the feature store.",
+        "sources encoders",
         usage="SOURCES MODULES [options]",
     )
     names = ", ".join(folder for folder, _ in ENCODERS.values())
     parser.add_argument("sources", metavar="SOURCES", help=f"folder with {names}")
     parser.add_argument("modules", metavar="MODULES", help=f"folder with {', '.join(ENCODERS)}")
-    parser.add_argument("--json", metavar="FILE", help="write all figures there too")
-    parser.add_argument("--data-dir", help="folder with a copy of CoNLL04 (default: CMAN_TF_DATA or ../shared/data)")
-    parser.add_argument("--sentences", type=int, default=96, help="sentences of the test split (default: 96)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is timed (default: 3)")
-    args = cli.parse(parser, argv)
-    cli.check_count("--sentences", args.sentences)
-    cli.check_count("--rounds", args.rounds)
+    parser.add_argument(
+        "--sentences", metavar="N", type=int, default=96, help="sentences of the test split (default: 96)"
+    )
+    args = frame.parse(parser, argv)
     sources, modules = Path(args.sources), Path(args.modules)
-    for path in [path for name, (folder, _) in ENCODERS.items() for path in (sources / folder, modules / name)]:
-        if not path.is_dir():
-            raise InputError(f"Every encoder must be there, published and converted. Received: no {path}")
-    # Else transformers asks the network about folders.
+    for name, (folder, _) in ENCODERS.items():
+        for path in (sources / folder, modules / name):
+            if not path.is_dir():
+                raise InputError(f"Encoder not found: {path}. Every encoder is needed, published and converted.")
+    # Otherwise transformers asks the network about folders.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
     from benchmarks.corpus import conll04
 
     sentences = [list(document.tokens) for document in conll04("test", args.data_dir)]
-    # Spread over the split, and of similar length in a batch, as the store and the predictor do.
+    # From the whole split, and of similar length in a batch, as in the store and the predictor.
     sentences = sorted(sentences[:: max(len(sentences) // args.sentences, 1)][: args.sentences], key=len)
-    result = {
-        "environment": environment(),
-        "sentences": len(sentences),
-        "rounds": args.rounds,
-        "batch_size": BATCH_SIZE,
-    }
+    about, result = environment(), {"sentences": len(sentences), "rounds": args.rounds, "batch_size": BATCH_SIZE}
     result["encoders"] = {name: measure(name, sources, modules, sentences, args.rounds) for name in ENCODERS}
-    _print(result)
-    if args.json:
-        with atomic_write(args.json) as file:
-            json.dump(result, file, indent=2)
-            file.write("\n")
+    title = f"{len(sentences)} test sentences of CoNLL04, batches of {BATCH_SIZE}"
+    speeds = "module, sentences/s", "source", "module / source", "store: read / computed"
+    headings = "", "difference", "source with itself", "of values up to", *speeds
+    frame.report(args, about, result, frame.table(title, headings, _rows(result["encoders"])))
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run("benchmarks.encoders", command))
+    frame.run("encoders", command)

@@ -1,4 +1,4 @@
-"""On what the figures were measured."""
+"""The machine and the code that figures were measured with."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ import datetime
 import os
 import platform
 import subprocess
-from importlib import metadata
 from pathlib import Path
+
+from cman_tf.training import origin
 
 
 def environment():
-    """Versions, processor, load, date and commit, a dict for a result file."""
-    packages = ("tensorflow", "keras", "tensorflow-addons", "numpy")
-    changes = _git("status", "--porcelain", "--", "cman_tf", "benchmarks/*.py")
+    """Versions, processor, load, date and commit: dict for a file of figures."""
+    about = origin.environment()
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "commit": _git("rev-parse", "HEAD"),
-        # Of code, not of results, which a benchmark run writes; None outside a checkout.
-        "uncommitted_changes": None if changes is None else bool(changes),
-        "python": platform.python_version(),
-        **{package: metadata.version(package) for package in packages},
+        "commit": about.pop("git_commit"),
+        "uncommitted_changes": _uncommitted_changes(),
+        **about,
         "processor": _processor(),
         "processors": os.cpu_count(),
-        # Above the number of our own processes, others were at work and the figures are too low.
+        # If this is above the number of our own processes, others were running and the figures are too low.
         "load_at_start": round(os.getloadavg()[0], 2),
     }
 
@@ -36,12 +34,10 @@ def _processor():
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def _git(*command):
-    """What git answers in this checkout, or None where there is no git or no checkout."""
+def _uncommitted_changes():
+    """Whether the code has uncommitted changes, None outside a checkout; results do not count."""
+    command = ["git", "-C", Path(__file__).parents[1], "status", "--porcelain", "--", "cman_tf", "benchmarks/*.py"]
     try:
-        folder = Path(__file__).resolve().parents[1]
-        return subprocess.run(
-            ["git", "-C", folder, *command], capture_output=True, text=True, check=True
-        ).stdout.strip()
+        return bool(subprocess.run(command, capture_output=True, check=True).stdout)
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -1,4 +1,4 @@
-"""How many floating-point operations a training step needs, by formula."""
+"""Counts the floating-point operations of a training step, by formula."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from __future__ import annotations
 def step_flops(config, lengths, spellings, *, tags, relations, characters, adversarial, contextual_width):
     """Operations that any implementation of a training step must do.
 
-    Matrix products only, 2 operations for each multiply-add; a product's two gradients cost twice the product. So a
-    step is `3 E + 3 A` without and `3 E + 2 * 3 A` with adversarial training, where E is the forward pass of the
-    embeddings and A that of everything after them. Padding does not count, nor does what an implementation does twice
-    or could leave out: words that occur again in a batch, and the input product of characters beyond one for each row
-    of the character table. With d the hidden size, h that of the character LSTM, c the character size, w the width of
-    a token's embedding, l the label size, r the relation size, R relations, T tags and n tokens in a sentence:
+    Only matrix products count, with 2 operations for each multiply-add. The two gradients of a product cost twice the
+    product. So a step is `3 E + 3 A` without and `3 E + 2 * 3 A` with adversarial training, where E is the forward pass
+    of the embeddings and A that of everything after them. Padding does not count, and neither does work that can be
+    avoided: words that occur again in a batch, and input products of characters beyond one for each row of the
+    character table. With d the hidden size, h that of the character LSTM, c the character size, w the width of a
+    token's embedding, l the label size, r the relation size, R relations, T tags and n tokens in a sentence:
 
         E = 2 * characters in the table * c * 8h + 2 * characters of the distinct words * 2 * 4h^2
         A = sum over sentences of
-            BiLSTM, input f wide:     16 n d (f + d)      f: w, then 2d in further BSA units; l (twice); 4d
+            BiLSTM, input width f:    16 n d (f + d)      f: w, then 2d in further BSA units; l (twice); 4d
             attention, m + 2 units:   2 n * 4 (2d)^2 + 2 * 2 n^2 2d
             emissions:                2 n * 2d T
             pairs:                    2 n * 2 * 2d r R + 2 n^2 r R

@@ -1,7 +1,7 @@
-"""The same network from stock Keras parts, put together the usual way: what the project's speed is measured against.
+"""The same network built of stock Keras parts, the baseline of the project's speed.
 
-It computes the same loss from the same number of weights (`tests/benchmarks/test_plain_keras.py`), and it is a fair
-opponent: one traced step, masks, no decoding in training. What it does not do is what the project does for speed.
+It computes the same loss from the same number of weights (`tests/benchmarks/test_plain_keras.py`). The comparison is
+fair: one traced step, masks, no decoding in training. It lacks only the project's optimizations.
 """
 
 import warnings
@@ -18,10 +18,10 @@ layers = tf.keras.layers
 
 
 def plain_inputs(features, targets, num_relations):
-    """The project's batch in the form that stock layers read.
+    """A batch in the form that stock layers read.
 
     Args:
-        features, targets: what `training_batches` yields.
+        features, targets: as from `training_batches`.
         num_relations: int.
 
     Returns:
@@ -49,8 +49,6 @@ class PlainCman(tf.keras.Model):
         num_words: int. Rows of the word table.
         num_characters: int. Rows of the character table.
         contextual: `(layers, width)` of the contextual vectors.
-
-    Inputs of `train_step`: what `plain_inputs` returns.
     """
 
     def __init__(self, config, schema, num_words, num_characters, contextual):
@@ -110,7 +108,7 @@ def _embedding_model(config, num_words, num_characters, contextual):
 
 
 def _joint_network(config, schema, width):
-    """Everything after the embeddings: emissions and relation scores."""
+    """The network after the embeddings: emissions and relation scores."""
     model = config.model
     embeddings = tf.keras.Input([None, width], name="embeddings")
     tags = tf.keras.Input([None], dtype=tf.int32, name="tags")

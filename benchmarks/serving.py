@@ -1,38 +1,38 @@
-"""`python -m benchmarks.serving RUN`: what a server adds to a network's own time, and what batching gives back."""
+"""`python -m benchmarks.serving RUN`: latency that a server adds, throughput with and without batching, memory."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks import frame
 from benchmarks.environment import environment
-from cman_tf.commands import cli
-from cman_tf.files import atomic_write
-from export.serving.timing import milliseconds
 
 CLIENTS = (1, 8, 32, 64)
+PERCENTILES = {"p50": 50, "p99": 99}
 
-# Of which requests in a row must leave a server's memory as it was, once the first of them have filled its pools.
+# Requests for which the memory of a server must not grow, after those that fill its pools.
 MEMORY_REQUESTS, MEMORY_WARMUP = 20_000, 2_000
 
 
 class Server:
-    """`python -m export.server` in a process of its own, ready when this returns.
+    """Context manager for a `cman serve` process, which is ready after construction.
 
     Args:
-        folder: path. Holds the versions.
-        options: str. Further options.
+        folder: path. Folder of versions.
+        *options: str. Further options.
+        first_text: str. Sentence of the first request.
 
     Attributes:
         address: str.
-        first_answer: float. Milliseconds of the first request, once connected.
+        first_answer: float. Milliseconds of the first request, without connecting.
         seconds_to_ready: float.
     """
 
@@ -42,19 +42,19 @@ class Server:
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         self.address = f"127.0.0.1:{self._port()}"
         self.seconds_to_ready = time.perf_counter() - started
-        # Else the pipe fills, and the server waits for us: a line a request.
+        # Otherwise the pipe fills with a line for each request, and the server blocks.
         threading.Thread(target=self._process.stderr.read, daemon=True).start()
         with client(self.address) as ask:
-            self.first_answer = milliseconds(ask, first_text)
+            self.first_answer = _milliseconds(ask, first_text)
 
     def _port(self):
         for line in self._process.stderr:
             if '"listening"' in line:
                 return json.loads(line)["port"]
-        raise RuntimeError(f"The server must start. Received: exit code {self._process.wait()}")
+        raise RuntimeError(f"The server did not start; its exit code is {self._process.wait()}.")
 
     def memory(self):
-        """Bytes that are resident."""
+        """Resident bytes of the process."""
         lines = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * 1024
 
@@ -68,14 +68,14 @@ class Server:
 
 @contextlib.contextmanager
 def client(address):
-    """A function `text -> response` over a connection that is open."""
+    """Context manager for a connection: a function `text -> response`."""
     import grpc
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
     with grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
         grpc.channel_ready_future(channel).result(60)
-        tf.make_tensor_proto(["what is slow in this process the first time must not count as the server's"])
+        tf.make_tensor_proto(["the first call is slow in this process, which must not count"])
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
         def ask(text):
@@ -88,11 +88,10 @@ def client(address):
 
 
 def overhead(predictor, address, texts, rounds):
-    """Each text by the network in this process and by the server, in turns, as a document each time.
+    """Latencies of the network in this process and of the server, in turns; both return documents.
 
     Returns:
-        dict: `in_process` and `served`, milliseconds `p50` and `p99`, and `added`, that of the difference of each
-        percentile.
+        dict of `in_process`, `served`, and `added`, their difference; each a dict of milliseconds `p50` and `p99`.
     """
     import numpy as np
 
@@ -103,49 +102,43 @@ def overhead(predictor, address, texts, rounds):
         def served(text):
             return remote.extract(untokenized([text]), concurrency=1)
 
-        for text in texts:  # every length is compiled, on both sides
+        for text in texts:  # compile every length, on both sides
             predictor(text), served(text)
-        pairs = [(milliseconds(predictor, text), milliseconds(served, text)) for _ in range(rounds) for text in texts]
-    own, other = (dict(zip(("p50", "p99"), np.percentile(times, [50, 99]).tolist())) for times in zip(*pairs))
+        pairs = [(_milliseconds(predictor, text), _milliseconds(served, text)) for _ in range(rounds) for text in texts]
+    own, other = (
+        {name: float(np.percentile(times, percent)) for name, percent in PERCENTILES.items()} for times in zip(*pairs)
+    )
     return {"in_process": own, "served": other, "added": {name: other[name] - own[name] for name in own}}
 
 
-def throughput(address, texts, clients, seconds=None, requests=None):
-    """Answers a second to so many clients, each with a connection and one request at a time.
+def _milliseconds(call, *arguments):
+    start = time.perf_counter()
+    call(*arguments)
+    return 1000 * (time.perf_counter() - start)
+
+
+def throughput(address, texts, clients, seconds=float("inf"), requests=sys.maxsize):
+    """Answers per second to some clients, each with its own connection and one request at a time.
 
     Args:
         address: str.
         texts: list of str, asked in turn.
         clients: int.
-        seconds, requests: float or int. When to stop: one of them.
+        seconds, requests: float and int. Limits at which the clients stop; pass one of them.
     """
-    lock, end, asked = threading.Lock(), None if seconds is None else time.perf_counter() + seconds, 0
-    failures = []
-
-    def more():
-        nonlocal asked
-        with lock:
-            asked += 1
-            return asked <= requests if end is None else time.perf_counter() < end
+    start, tickets = time.perf_counter(), iter(range(requests))
 
     def work(position):
-        try:
-            with client(address) as ask:
-                while more():
-                    ask(texts[position % len(texts)])
-                    position += 1
-        except Exception as error:  # noqa: BLE001, a thread's own failure would be lost
-            failures.append(error)
+        answers = 0
+        with client(address) as ask:
+            while time.perf_counter() < start + seconds and next(tickets, None) is not None:
+                ask(texts[(position + answers) % len(texts)])
+                answers += 1
+        return answers
 
-    threads = [threading.Thread(target=work, args=(97 * number,)) for number in range(clients)]
-    start = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
-    return (asked - clients) / (time.perf_counter() - start)
+    with ThreadPoolExecutor(clients) as pool:
+        answers = sum(pool.map(work, range(0, 97 * clients, 97)))
+    return answers / (time.perf_counter() - start)
 
 
 def memory(server, texts, requests=MEMORY_REQUESTS):
@@ -162,17 +155,17 @@ def measure(predictor, folder, texts, rounds, seconds):
 
     Args:
         predictor: `Predictor` of its run.
-        folder: path. Holds its version.
+        folder: path. Folder of versions.
         texts: list of str, raw sentences.
-        rounds: int. How often latencies are taken.
-        seconds: float. Of each throughput.
+        rounds: int. How often latencies are measured.
+        seconds: float. Duration of each throughput measurement.
     """
     import numpy as np
 
     with Server(folder, first_text=texts[0]) as batched, Server(folder, "--no-batching", first_text=texts[0]) as single:
         result = {"latency_ms": overhead(predictor, batched.address, texts, rounds)}
         with client(batched.address) as ask:
-            median = float(np.median([milliseconds(ask, texts[0]) for _ in range(50)]))
+            median = float(np.median([_milliseconds(ask, texts[0]) for _ in range(50)]))
         result["start"] = {
             "seconds_to_ready": [server.seconds_to_ready for server in (batched, single)],
             "first_answer_ms": [server.first_answer for server in (batched, single)],
@@ -188,57 +181,32 @@ def measure(predictor, folder, texts, rounds, seconds):
 
 
 def bars(result):
-    """What a server has to reach."""
+    """The bars of a server, see `frame.bar`."""
     speeds, start = result["answers_per_second"], result["start"]
-    found = [
-        ("gRPC adds, ms p50", result["latency_ms"]["added"]["p50"], "below", 3.0),
-        ("32 clients batched / one unbatched", speeds["batched"]["32"] / speeds["unbatched"]["1"], "at least", 3.0),
-        ("first answer / median", max(start["first_answer_ms"]) / start["median_ms"], "at most", 1.5),
-        ("memory grows in 20,000 requests, %", 100 * result["memory"]["growth"], "at most", 2.0),
-    ]
+    batching = speeds["batched"]["32"] / speeds["unbatched"]["1"]
+    first = max(start["first_answer_ms"]) / start["median_ms"]
     return [
-        {
-            "mode": "serving",
-            "name": name,
-            "value": value,
-            "at": at,
-            "bar": bar,
-            "reached": value >= bar if at == "at least" else value <= bar,
-        }
-        for name, value, at, bar in found
+        frame.bar("serving", "gRPC adds, ms p50", result["latency_ms"]["added"]["p50"], "below", 3.0),
+        frame.bar("serving", "32 clients batched / one unbatched", batching, "at least", 3.0),
+        frame.bar("serving", "first answer / median", first, "at most", 1.5),
+        frame.bar("serving", "memory grows in 20,000 requests, %", 100 * result["memory"]["growth"], "at most", 2.0),
     ]
-
-
-def text(result):
-    """The result in words."""
-    latency, speeds = result["latency_ms"], result["answers_per_second"]
-    lines = [f"{'ms at batch 1':<28}{'p50':>8}{'p99':>8}"]
-    lines += [f"{name.replace('_', ' '):<28}{row['p50']:>8.2f}{row['p99']:>8.2f}" for name, row in latency.items()]
-    lines += ["", f"{'answers/s, clients':<28}" + "".join(f"{clients:>8}" for clients in CLIENTS)]
-    lines += [f"{name:<28}" + "".join(f"{row[str(c)]:>8.0f}" for c in CLIENTS) for name, row in speeds.items()]
-    lines.append("")
-    for bar in result["bars"]:
-        verdict = "reached" if bar["reached"] else "NOT reached"
-        lines.append(f"{bar['name']:<40}{bar['value']:>8.2f}  {bar['at']} {bar['bar']:g}: {verdict}")
-    about = result["environment"]
-    return "\n".join([*lines, f"load {about['load_at_start']} at start, {about['load_at_end']} at end"])
 
 
 def command(argv):
-    parser = cli.parser(
-        "benchmarks.serving",
-        "Measure a server of a trained network against the network in this process, on CoNLL04's test sentences.",
-        "python -m benchmarks.serving runs/conll04 --json benchmarks/results/serving.json",
+    parser = frame.parser(
+        "serving",
+        "Measure a server of a trained network beside the network in this process, on CoNLL04's test sentences.",
+        "runs/conll04",
         usage="RUN [options]",
+        rounds="how often latencies are measured",
     )
-    parser.add_argument("run", metavar="RUN", help="folder written by cman_tf.fit")
-    parser.add_argument("--model", metavar="MODEL_DIR", help="its export, a folder of versions (default: made here)")
-    parser.add_argument("--json", metavar="FILE", help="write all figures there too")
-    parser.add_argument("--data-dir", help="folder with a copy of CoNLL04 (default: CMAN_TF_DATA or ../shared/data)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often latencies are taken (default: 3)")
-    parser.add_argument("--seconds", type=float, default=8.0, help="seconds of each throughput (default: 8)")
-    args = cli.parse(parser, argv)
-    cli.check_count("--rounds", args.rounds)
+    parser.add_argument("run", metavar="RUN", help="folder of a trained run")
+    parser.add_argument("--model", metavar="MODEL_DIR", help="export of the run (default: a new one)")
+    parser.add_argument(
+        "--seconds", metavar="S", type=float, default=8.0, help="seconds for each throughput (default: 8)"
+    )
+    args = frame.parse(parser, argv)
 
     from benchmarks.corpus import conll04
     from cman_tf.training.run import Run
@@ -249,16 +217,24 @@ def command(argv):
     run = Run.open(args.run)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(args.model) if args.model else export(run, Path(temporary) / "model")[0].parent
-        result = measure(run.predictor(), folder, texts, args.rounds, args.seconds)
-    about["load_at_end"] = round(os.getloadavg()[0], 2)
-    result = {"environment": about, "run": args.run, "sentences": len(texts), "rounds": args.rounds, **result}
-    result["bars"] = bars(result)
-    print(text(result))
-    if args.json:
-        with atomic_write(args.json) as file:
-            json.dump(result, file, indent=2)
-            file.write("\n")
+        figures = measure(run.predictor(), folder, texts, args.rounds, args.seconds)
+    result = {"run": args.run, "sentences": len(texts), "rounds": args.rounds, **figures, "bars": bars(figures)}
+    latencies = [
+        (name.replace("_", " "), *(f"{row[key]:.2f}" for key in PERCENTILES))
+        for name, row in figures["latency_ms"].items()
+    ]
+    speeds = [
+        (name, *(f"{row[str(clients)]:.0f}" for clients in CLIENTS))
+        for name, row in figures["answers_per_second"].items()
+    ]
+    frame.report(
+        args,
+        about,
+        result,
+        frame.table("Milliseconds for one sentence", ("", *PERCENTILES), latencies),
+        frame.table("Answers per second, by number of clients", ("", *map(str, CLIENTS)), speeds),
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run("benchmarks.serving", command))
+    frame.run("serving", command)

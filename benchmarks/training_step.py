@@ -1,70 +1,40 @@
-"""`python -m benchmarks.training_step`: the project's training step beside that of the plain build, in one run.
+"""`python -m benchmarks.training_step`: speed of the training step beside a plain Keras build of the same network.
 
-Each build is trained in a fresh process of its own, so that its peak memory and first step are its own. The processes
-of the two builds and of the matrix product then take turns, round by round; of each, the best round counts, for what
-else a machine does can only slow a round down. All see the same batches in the same order.
+Each build trains in a process of its own, which gives its own peak memory and first step. The processes of the two
+builds and of the matrix product take turns, round by round. The best round of each counts, because other work on the
+machine can only slow a round down. All builds see the same batches in the same order.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-
+from benchmarks import frame
 from benchmarks.environment import environment
-from cman_tf.commands import cli
-from cman_tf.files import atomic_write
+from benchmarks.worker import Worker
 
 BUILDS = ("project", "plain")
 MODES = {"without_adversarial": False, "with_adversarial": True}
 
-# Issue 2, "Speed".
+# The bars.
 SPEED_RATIO, SHARE, FIRST_STEP, MEMORY = 2.5, 0.5, 15.0, 2.5
 
 MATRIX_SIZE = 2048
 
-
-class Worker:
-    """A process of `benchmarks.worker`, stopped at the end of the block; `ready` is its first answer."""
-
-    def __init__(self, **settings):
-        self.settings = settings
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", json.dumps(settings)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")},
-        )
-
-    def __enter__(self):
-        self.ready = self._answer()
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait()
-
-    def measure(self):
-        """One round."""
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return self._answer()
-
-    def _answer(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"The worker {self.settings} ended with exit code {self.process.wait()}")
-        return json.loads(line)
+# Printed figures: key, factor and format of each.
+FIGURES = {
+    "seconds to the first step": ("first_step_seconds", 1, "{:.1f}"),
+    "sentences/s": ("sentences_per_second", 1, "{:.1f}"),
+    "processor time, ms/sentence": ("processor_ms_per_sentence", 1, "{:.1f}"),
+    "peak memory, GB": ("peak_memory_gb", 1, "{:.2f}"),
+    "share of the matrix-product rate, %": ("share_of_matrix_product_rate", 100, "{:.0f}"),
+}
 
 
 def measure_mode(mode, steps, rounds, data_dir, matrix, say):
-    """Both builds in one mode, taking turns.
+    """Measure both builds in one mode, in turns.
 
     Returns:
-        `(measured, rates)`: for each build its worker's `(ready, rounds)`, and the matrix product's operations a
-        second in each round.
+        `(measured, rates)`: `(ready, rounds)` of each build's worker, and the operations per second of the matrix
+        product in each round.
     """
     common = {"kind": "training", "adversarial": MODES[mode], "steps": steps, "data_dir": data_dir}
     name = mode.replace("_", " ")
@@ -82,11 +52,11 @@ def measure_mode(mode, steps, rounds, data_dir, matrix, say):
 
 
 def summarise(measured, rate):
-    """One build's figures in one mode.
+    """Figures of one build in one mode.
 
     Args:
         measured: `(ready, rounds)`, the answers of its worker.
-        rate: float. The matrix product's operations a second.
+        rate: float. Operations per second of the matrix product.
     """
     ready, rounds = measured
     best = min(answer["seconds"] for answer in rounds)
@@ -103,7 +73,7 @@ def summarise(measured, rate):
 
 
 def bars(modes):
-    """What is to be reached: list of dicts of `mode`, `name`, `value`, `at` (least or most), `bar`, `reached`.
+    """The bars of each mode, see `frame.bar`.
 
     Args:
         modes: dict of mode to dict of build to what `summarise` returns.
@@ -112,38 +82,52 @@ def bars(modes):
     for mode, builds in modes.items():
         project, plain = builds["project"], builds["plain"]
         ratio = project["sentences_per_second"] / plain["sentences_per_second"]
-        for name, value, at, bar in (
-            ("speed, times that of the plain build", ratio, "at least", SPEED_RATIO),
-            ("share of the matrix-product rate", project["share_of_matrix_product_rate"], "at least", SHARE),
-            ("seconds to the first step", project["first_step_seconds"], "at most", FIRST_STEP),
-            ("peak memory, GB", project["peak_memory_gb"], "at most", MEMORY),
-        ):
-            reached = value >= bar if at == "at least" else value <= bar
-            result.append({"mode": mode, "name": name, "value": value, "at": at, "bar": bar, "reached": reached})
+        share = project["share_of_matrix_product_rate"]
+        result += [
+            frame.bar(mode, "speed, times that of the plain build", ratio, "at least", SPEED_RATIO),
+            frame.bar(mode, "share of the matrix-product rate", share, "at least", SHARE),
+            frame.bar(mode, "seconds to the first step", project["first_step_seconds"], "at most", FIRST_STEP),
+            frame.bar(mode, "peak memory, GB", project["peak_memory_gb"], "at most", MEMORY),
+        ]
     return result
 
 
+def parts(result):
+    """Table and notes of a result."""
+    rows = []
+    for mode, builds in result["modes"].items():
+        for name, (key, factor, form) in FIGURES.items():
+            project, plain = (factor * builds[build][key] for build in BUILDS)
+            rows.append(
+                (mode.partition("_")[0], name, form.format(project), form.format(plain), f"{project / plain:.2f}")
+            )
+    headings = "adversarial training", "figure", "project", "plain Keras", "project / plain"
+    return [
+        frame.table("Training step at the paper's size, batch 16, CoNLL04", headings, rows),
+        "First step: from building the network to the end of the first training step, without imports and reading "
+        "data.",
+        f"Speed: the best of {result['rounds']} rounds of {result['steps_in_a_round']} batches, in turns.",
+        f"Matrix product: {result['matrix_product_gflops_per_second']:.0f} GFLOP/s, the best round of one float32 "
+        "tf.matmul. benchmarks/flops.py counts the operations of a step, the same for both builds.",
+    ]
+
+
 def command(argv):
-    parser = cli.parser(
-        "benchmarks.training_step",
+    parser = frame.parser(
+        "training_step",
         "Measure the training step at the paper's size beside a plain Keras build of the same network.",
-        "python -m benchmarks.training_step --json benchmarks/results/training_step.json",
+        "",
+        rounds="rounds of each build; the best counts",
     )
-    parser.add_argument("--json", metavar="FILE", help="write all figures there too")
-    parser.add_argument("--data-dir", help="folder with a copy of CoNLL04 (default: CMAN_TF_DATA or ../shared/data)")
-    parser.add_argument("--steps", type=int, default=16, help="batches in a round (default: 16)")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of each build, the best counts (default: 3)")
-    args = cli.parse(parser, argv)
-    cli.check_count("--steps", args.steps)
-    cli.check_count("--rounds", args.rounds)
+    parser.add_argument("--steps", metavar="N", type=int, default=16, help="batches in a round (default: 16)")
+    args = frame.parse(parser, argv)
 
     from rich.console import Console
 
     from benchmarks.corpus import conll04
-    from benchmarks.tables import print_training_step
 
-    conll04("train", args.data_dir)  # complains about the data here rather than in a worker
-    result = {"environment": environment(), "steps_in_a_round": args.steps, "rounds": args.rounds}
+    conll04("train", args.data_dir)  # an error in the data shows here rather than in a worker
+    about, result = environment(), {"steps_in_a_round": args.steps, "rounds": args.rounds}
     measured, rates = {}, []
     with Console(stderr=True).status("starting") as status, Worker(kind="matrix_product", size=MATRIX_SIZE) as matrix:
         for mode in MODES:
@@ -154,12 +138,8 @@ def command(argv):
         mode: {build: summarise(measured[mode][build], max(rates)) for build in BUILDS} for mode in MODES
     }
     result["bars"] = bars(result["modes"])
-    print_training_step(result)
-    if args.json:
-        with atomic_write(args.json) as file:
-            json.dump(result, file, indent=2)
-            file.write("\n")
+    frame.report(args, about, result, *parts(result))
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run("benchmarks.training_step", command))
+    frame.run("training_step", command)

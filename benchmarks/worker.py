@@ -1,20 +1,60 @@
-"""One measured process: a build of the network, or the machine's own matrix products.
+"""A process that is measured: a build of the network, or matrix products for comparison.
 
-Started by `benchmarks.training_step` and `benchmarks.contextual_epoch` as `python -m benchmarks.worker SETTINGS`
-(JSON). It answers in JSON lines: one when it is ready, then one for each line it reads, until its input ends.
+`Worker` starts it as `python -m benchmarks.worker SETTINGS` (JSON). The process writes one JSON line when it is ready,
+and one for each line that it reads, until its input ends.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import resource
+import subprocess
 import sys
 import time
 
 
+class Worker:
+    """Context manager for a process of this module; `ready` is its first answer.
+
+    Args:
+        **settings: `kind`, and the arguments of the function of that name in this module.
+    """
+
+    def __init__(self, **settings):
+        self.settings = settings
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", json.dumps(settings)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")},
+        )
+
+    def __enter__(self):
+        self.ready = self._answer()
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+
+    def measure(self):
+        """Figures of one round."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def _answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"The worker {self.settings} ended with exit code {self.process.wait()}")
+        return json.loads(line)
+
+
 def training(**settings):
-    """Get a `Workload` of these settings ready: `(figures so far, function that trains one round)`."""
+    """Prepare a `Workload` of these settings: `(figures, function that trains one round)`."""
     from benchmarks.workload import Workload
 
     workload = Workload(**settings)
@@ -30,10 +70,9 @@ def training(**settings):
             loss = step(batches)["loss"]
         loss = float(loss)
         seconds, processor = time.perf_counter() - start, time.process_time() - processor_start
-        # The time of a network of nan tells nothing.
         if not math.isfinite(loss):
-            raise RuntimeError(f"The loss must stay a number. Received: {loss} in the {workload.build} build")
-        # Linux counts the peak in KiB.
+            raise RuntimeError(f"The loss must be finite. Received: {loss} in the {workload.build} build")
+        # Linux reports the peak in KiB.
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return {"seconds": seconds, "processor_seconds": processor, "peak_bytes": peak}
 
@@ -41,7 +80,7 @@ def training(**settings):
 
 
 def matrix_product(size):
-    """Get one large float32 `tf.matmul` ready: `(figures so far, function that measures its operations a second)`."""
+    """Prepare one large float32 `tf.matmul`: `(figures, function that measures its operations per second)`."""
     import tensorflow as tf
 
     matrix = tf.random.normal([size, size])

@@ -1,4 +1,4 @@
-"""What both builds are trained on: the paper's sizes, CoNLL04's sentences, the project's own batches."""
+"""The training task of both builds: the paper's sizes, sentences of CoNLL04, batches of the project."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.encoders.feature_store import FeatureStore
 from cman_tf.model.assembly import build_cman
 
-# Section 4.1 of the paper; what it leaves open is at the project's defaults.
+# Section 4.1 of the paper; the rest has the project's defaults.
 PAPER = {
     "words.size": 50,
     "characters.size": 128,
@@ -25,12 +25,12 @@ PAPER = {
     "training.batch_size": 16,
 }
 
-# Layers and width of the paper's contextual vectors, mixed.
+# Layers and width of the paper's contextual vectors, after mixing.
 CONTEXTUAL = (1, 1024)
 
 
 class RandomEncoder:
-    """Stands for an encoder in front of a feature store: numbers of no meaning, for speed does not depend on them.
+    """Encoder of random vectors for a feature store; speed does not depend on their values.
 
     Args:
         layers, width: int.
@@ -53,25 +53,24 @@ def _vectors(documents, shape, store):
 
 
 class Workload:
-    """A build of the network and the fixed sequence of batches it is trained on.
+    """A build of the network and a fixed sequence of training batches.
 
     Args:
         build: `"project"` or `"plain"`.
         adversarial: bool. Whether steps have the second, perturbed pass.
-        steps: int or None. Batches in the sequence: the first of epoch 0 as the project plans it, the same for every
-            build. None: all of the epoch.
-        data_dir: str or None. Where CoNLL04 is, see `conll04`.
+        steps: int or None. Number of batches, the first ones of epoch 0, the same for every build. Default: all.
+        data_dir: str or None. Directory of CoNLL04, see `conll04`.
         contextual: tuple `(layers, width)` or None. Contextual vectors of each token. Default: the paper's.
-        projection: int. Width that they are projected to, 0 for none, the paper's form.
-        store: path or None. Given: vectors are read from a feature store there, and batches are made anew in each pass,
-            as training does. Default: all batches are in memory.
+        projection: int. Width of their projection; 0 for none, the paper's form.
+        store: path or None. Folder of a feature store: vectors are read from it, and batches are made again in each
+            pass, as in training. Default: all batches are in memory.
 
     Attributes:
         dataset: `tf.data.Dataset` of `(features, targets)` in the form that the build reads.
-        steps: int. Batches in it.
-        sentences: int. Sentences in all batches.
-        flops: int. Operations that a pass over all batches needs, see `step_flops`, where vectors are in the paper's
-            form, else 0; does not depend on the build.
+        steps: int. Number of batches.
+        sentences: int. Number of sentences in all batches.
+        flops: int. Operations of a pass over all batches, see `step_flops`; 0 if the vectors are not in the paper's
+            form. It does not depend on the build.
     """
 
     def __init__(self, build, adversarial, steps, data_dir, contextual=CONTEXTUAL, projection=0, store=None):
@@ -102,7 +101,7 @@ class Workload:
             relations = len(self.schema.relation_types)
             dataset = dataset.map(lambda features, targets: plain_inputs(features, targets, relations))
         self.dataset = dataset if store else dataset.cache()
-        for _ in self.dataset:  # fills the cache: making batches is no part of what is measured
+        for _ in self.dataset:  # fills the cache, because making batches must not be measured
             pass
 
     def _flops(self, features):
@@ -118,7 +117,7 @@ class Workload:
         )
 
     def make_step(self):
-        """Build the network; returns the function that `Model.fit` calls for a step, `iterator -> {"loss": ...}`."""
+        """Build the network; returns the training step of `Model.fit`, a function `iterator -> {"loss": ...}`."""
         model = self._project() if self.build == "project" else self._plain()
         return model.make_train_function()
 
@@ -132,7 +131,7 @@ class Workload:
             contextual=[self.contextual] if self.contextual else [],
         )
         training = self.config.training
-        # As `cman_tf.training.trainer` does.
+        # As in `cman_tf.training.trainer`.
         optimizer = tf.keras.optimizers.legacy.Adam(training.learning_rate)
         model.compile(optimizer, adversarial_alpha=training.adversarial_alpha, clip_norm=training.clip_norm)
         return model

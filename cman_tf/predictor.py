@@ -1,4 +1,4 @@
-"""Prediction in Python: text or tokens in, documents out."""
+"""Prediction in Python, from text or tokens to documents."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Predictor:
     Args:
         network: `Network`, trained.
         batch_size: int. Largest number of sentences in a batch. Default 32.
-        batch_cells: int. Largest number of pairs of tokens in a batch of more than one sentence; bounds the memory
-            that long sentences need. Default 500,000.
+        batch_cells: int. Largest number of pairs of tokens in a batch of more than one sentence, which limits the
+            memory that long sentences need. Default 500,000.
 
     Example:
         >>> predictor = cman_tf.load("runs/sample")
@@ -49,8 +49,8 @@ class Predictor:
             for item in network.model.token_embedding.inputs
             if item.name.startswith("contextual_")
         }
-        # What to decode with is an input, so that one graph answers for every threshold. AutoGraph would take longer
-        # to look for loops and conditions in Python, of which there are none, than the rest of the tracing.
+        # The threshold and allowed types are inputs, so that one graph serves all their values. AutoGraph would search
+        # for Python loops and conditions longer than the rest of the tracing takes.
         decoding = [tags, tf.TensorSpec([], tf.float32), tf.TensorSpec([None, None, None], tf.bool)]
         self._from_tokens = tf.function(
             self.extractor.from_tokens, input_signature=[tokens, *decoding], autograph=False
@@ -64,22 +64,22 @@ class Predictor:
         )
 
     def with_decoding(self, **changes: Any) -> Predictor:
-        """A predictor of the same network that decodes otherwise.
+        """A predictor of the same network with other decoding options.
 
         Args:
             **changes: fields of `DecodingConfig`, e.g. `threshold=0.4`.
 
         Raises:
-            InputError: a field does not exist, its value is out of range, or it is `bio_constrained` and changes, for
-                that is part of the network's CRF.
+            InputError: if a field does not exist, its value is out of range, or `bio_constrained` changes, which
+                the network is built with.
         """
         config = configs.change(self.network.config, {f"decoding.{name}": value for name, value in changes.items()})
         constrained = config.decoding.bio_constrained
         if constrained != self.network.config.decoding.bio_constrained:
             raise InputError(
-                "`bio_constrained` must be given when the network is made; load the run with it instead: "
+                "`bio_constrained` must be set when the network is built; load the run with it instead: "
                 f'Run.open(path).predictor({{"decoding.bio_constrained": {constrained}}}). '
-                f"Received: {constrained} for a network made with {not constrained}"
+                f"Received: {constrained} for a network built with {not constrained}"
             )
         other = copy.copy(self)
         other.network = dataclasses.replace(self.network, config=config)
@@ -93,7 +93,7 @@ class Predictor:
     def __call__(self, text: Sequence[str]) -> list[Document]: ...
 
     def __call__(self, text: str | Sequence[str]) -> Document | list[Document]:
-        """Extract from raw text.
+        """Extract entities and relations from raw text.
 
         Args:
             text: str, one sentence, or a sequence of them.
@@ -102,7 +102,7 @@ class Predictor:
             `Document`, or a list of them in the order of the input. Offsets are code points of the given text.
 
         Raises:
-            InputError: something else than text, or a sentence too long for the memory.
+            InputError: if the input is not text, or a sentence is too long for the memory.
         """
         if isinstance(text, str):
             return self.extract(self.tokenize([text]))[0]
@@ -110,13 +110,13 @@ class Predictor:
         for position, item in enumerate(texts):
             if not isinstance(item, str):
                 raise InputError(
-                    "A text must be a string, or a sequence of strings; tokens go into extract([Document(tokens)]). "
+                    "A text must be a string or a sequence of strings; for tokens, use extract([Document(tokens)]). "
                     f"Received: {type(item).__name__} at position {position}"
                 )
         return self.extract(self.tokenize(texts))
 
     def tokenize(self, texts: Sequence[str]) -> list[Document]:
-        """Documents without annotation from raw texts."""
+        """Convert raw texts to documents without annotation."""
         return raw_text.documents(texts)
 
     def extract(
@@ -129,17 +129,17 @@ class Predictor:
         """Find entities and relations.
 
         Args:
-            documents: sequence of `Document`; their annotation is not looked at, unless `label_source` says so.
+            documents: sequence of `Document`. Their annotation is ignored, unless `label_source` is `"gold"`.
             label_source: `"predicted"`, or `"gold"` to feed the documents' own tags to the BLA units (Table 3).
             progress: callable or None. Called with the number of sentences done after each batch.
-            contextual: dict of names to sequences of arrays, stored vectors of the documents, as `training_batches`
-                takes them. Default: the encoders, if there are any, compute them.
+            contextual: dict of names to sequences of arrays, stored vectors of the documents, see `training_batches`.
+                Default: the encoders, if any, compute them.
 
         Returns:
-            list of `Document` with what was found, each item with its score, in the order of the input.
+            list of `Document` with scored entities and relations, in the order of the input.
 
         Raises:
-            InputError: a sentence is too long for the memory.
+            InputError: if a sentence is too long for the memory.
         """
         results = list(documents)
         for rows in self._batches([len(document) for document in documents]):
@@ -149,7 +149,7 @@ class Predictor:
             if label_source == "gold":
                 tags = pad([np.array(self.network.schema.tag_ids(documents[row]), np.int32) for row in rows], 0)
             decoding = (tags, self.extractor.threshold, self.extractor.allowed)
-            # Vectors of empty sentences alone, the longest of which is last, would make a batch without a column.
+            # The last sentence is the longest; a batch of only empty sentences has no column of vectors.
             try:
                 if contextual and len(documents[rows[-1]]):
                     vectors = {
@@ -160,8 +160,8 @@ class Predictor:
                     found = self._from_tokens(tokens, *decoding)
             except tf.errors.ResourceExhaustedError:
                 raise InputError(
-                    "A sentence must be short enough for the memory, which grows with the square of its tokens. "
-                    f"Received: {len(documents[rows[-1]])} tokens in sentence {rows[-1] + 1}"
+                    f"Out of memory: sentence {rows[-1] + 1} has {len(documents[rows[-1]])} tokens. The needed memory "
+                    "grows with their square; split the sentence."
                 ) from None
             found = {name: value.numpy() for name, value in found.items()}
             for position, row in enumerate(rows):
@@ -171,7 +171,7 @@ class Predictor:
         return results
 
     def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
-        """Rows of similar length together, longest last."""
+        """Group rows of similar length, longest last."""
         batch: list[int] = []
         for row in np.argsort(lengths, kind="stable"):
             if len(batch) == self.batch_size or (batch and (len(batch) + 1) * lengths[row] ** 2 > self.batch_cells):

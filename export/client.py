@@ -1,4 +1,4 @@
-"""`python -m export.client`: entities and relations of new sentences, from a server."""
+"""`cman ask`: entities and relations of new sentences, from a server."""
 
 from __future__ import annotations
 
@@ -13,18 +13,14 @@ from cman_tf.commands.main import main
 def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman ask",
-        "Find entities and relations in sentences by asking a server (export.server or TensorFlow Serving) over gRPC.",
-        'python -m export.client "Ana Lima lives in Oslo ." --address localhost:8500',
+        "Find entities and relations in sentences with a server (cman serve or TensorFlow Serving), over gRPC.",
+        'cman ask "Ana Lima lives in Oslo ." --address localhost:8500',
         usage="[TEXT ...] [options]",
     )
     add_options(parser)
-    parser.add_argument("--output", metavar="FILE", help="where the answer is written (default: standard output)")
-    parser.add_argument(
-        "--format",
-        choices=("table", "jsonl", "html"),
-        default="table",
-        help="how the answer is written (default: table)",
-    )
+    parser.add_argument("--output", metavar="FILE", help="output file (default: standard output)")
+    formats = "table", "jsonl", "html"
+    parser.add_argument("--format", choices=formats, default="table", help="output format (default: table)")
     _add_server_options(parser)
     args = cli.parse(parser, argv)
 
@@ -32,10 +28,7 @@ def command(argv: list[str]) -> None:
     from export.serving.remote import Remote, untokenized
 
     def on_wait(status: str) -> None:
-        print(
-            f"cman-client: no answer from {args.address} yet ({status}); asking again for {args.retry_seconds:g} s",
-            file=sys.stderr,
-        )
+        _warn(f"no answer from {args.address} yet ({status}); retrying for {args.retry_seconds:g} s")
 
     check_output(args.format, args.output)
     documents = read_sentences(args.text, args.input, untokenized, args.input_format)
@@ -54,43 +47,29 @@ def command(argv: list[str]) -> None:
             found = remote.extract(documents, concurrency=args.concurrency, progress=advance)
         write_predictions(found, args.format, args.output)
         if remote.left_out:
-            print(
-                f"cman-client: the export has no room for all; {remote.left_out} tokens, entities and relations are "
-                "left out",
-                file=sys.stderr,
-            )
+            _warn(f"{remote.left_out} tokens, entities and relations are left out, for which the export has no room")
+
+
+def _warn(text: str) -> None:
+    print(f"cman ask: {text}", file=sys.stderr)
 
 
 def _add_server_options(parser: argparse.ArgumentParser) -> None:
     from export.serving.options import positive, whole
 
-    add = parser.add_argument
-    add(
-        "--address",
-        metavar="HOST:PORT",
-        default="localhost:8500",
-        help="the server's gRPC port (default: localhost:8500)",
-    )
+    add, number, seconds = parser.add_argument, positive(int), positive(float)
+    text = "address of the server's gRPC port (default: localhost:8500)"
+    add("--address", metavar="HOST:PORT", default="localhost:8500", help=text)
     add("--model-name", metavar="NAME", default="cman", help="name of the model on the server (default: cman)")
     add("--version", metavar="N", type=whole, help="version of the model (default: the newest)")
-    add("--label", metavar="NAME", help="a version's label, instead of --version (default: none)")
-    add("--concurrency", metavar="N", type=positive(int), default=8, help="requests at a time (default: 8)")
-    add(
-        "--timeout",
-        metavar="S",
-        type=positive(float),
-        default=30.0,
-        help="seconds until a request is given up (default: 30)",
-    )
-    add(
-        "--retry-seconds",
-        metavar="S",
-        type=positive(float),
-        default=60.0,
-        help="seconds to ask a lost server again (default: 60)",
-    )
-    add("--tls", action="store_true", help="encrypt, and check the server's certificate")
-    add("--ca", metavar="FILE", help="PEM of who signed it (default: the system's); implies --tls")
+    add("--label", metavar="NAME", help="label of a version, instead of --version (default: none)")
+    add("--concurrency", metavar="N", type=number, default=8, help="requests at a time (default: 8)")
+    text = "time limit of a request, in seconds (default: 30)"
+    add("--timeout", metavar="S", type=seconds, default=30.0, help=text)
+    text = "seconds to retry while the server is unavailable (default: 60)"
+    add("--retry-seconds", metavar="S", type=seconds, default=60.0, help=text)
+    add("--tls", action="store_true", help="use TLS, and verify the server's certificate")
+    add("--ca", metavar="FILE", help="PEM of the certificate authority (default: the system's); implies --tls")
 
 
 if __name__ == "__main__":

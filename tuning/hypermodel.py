@@ -1,11 +1,11 @@
-"""The network of `cman_tf.fit`, as Keras Tuner asks for it."""
+"""Builds and trains the network of `cman fit` for Keras Tuner."""
 
 from __future__ import annotations
 
 import gc
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,26 +36,24 @@ _GRADIENTS = gradient_registry()
 
 
 class CmanHyperModel(keras_tuner.HyperModel):
-    """Builds and trains a CMAN for the values of a trial.
+    """Builds and trains a CMAN with the hyper-parameters of a trial.
 
-    The sentences are read once, the test split not at all. Word vectors and encoders are loaded once for each choice
+    The corpus is read once, without its test split. Word vectors and frozen encoders are loaded once for each choice
     of them; vectors of frozen encoders come from the feature store, which all trials share.
 
     Args:
         space: `Space`.
-        tell: callable, str -> None, for what a person should read. Default: print.
 
     Attributes:
-        training_seconds: float. How long the last training took.
+        training_seconds: float. Duration of the last training.
 
     Raises:
-        InputError: the corpus cannot be read or has no dev split.
+        InputError: if the corpus cannot be read or has no dev split.
     """
 
-    def __init__(self, space: Space, tell: Callable[[str], object] = print) -> None:
+    def __init__(self, space: Space) -> None:
         super().__init__(name="cman")
         self.space = space
-        self.tell = tell
         base = space.base
         corpus = load_corpus(base, splits=("train",), unread=("test",))
         self.train, self.dev = training_data(change(base, {"protocol": "train"}), corpus)
@@ -67,16 +65,21 @@ class CmanHyperModel(keras_tuner.HyperModel):
         self._encoders: dict[tuple[str, ...], Encoders] = {}
 
     def build(self, hp: keras_tuner.HyperParameters) -> Cman:
-        """The untrained network of a trial's values: `Cman`, the same that `fit` builds."""
+        """The untrained `Cman` of a trial, the same that `cman fit` builds."""
         self.space.declare(hp)
         return self.network(self.config(hp)).model
 
     def config(self, hp: keras_tuner.HyperParameters) -> Config:
-        """The trial's `Config`; Hyperband says how many epochs it has."""
+        """The trial's `Config`; Hyperband chooses its number of epochs."""
         return self.space.config(hp.values, hp.values.get("tuner/epochs"))
 
     def network(self, config: Config, model: Cman | None = None) -> Network:
-        """The untrained `Network` of a configuration, its word vectors in place; or that of a model built earlier."""
+        """The `Network` of a configuration.
+
+        Args:
+            config: `Config`.
+            model: `Cman` of the same configuration, or None to build an untrained one.
+        """
         vocabulary, vectors = self._vocabulary(config)
         config = config if vectors is None else change(config, {"words.size": vectors.shape[1]})
         encoders = self.encoders(config)
@@ -86,36 +89,35 @@ class CmanHyperModel(keras_tuner.HyperModel):
         return Network(config, self.schema, vocabulary, featurizer, model, encoders)
 
     def fit(self, hp: keras_tuner.HyperParameters, model: Cman, folder: str | Path, **kwargs: Any) -> dict[str, float]:
-        """Train as `cman_tf.fit` does; go on where a killed trial stopped.
+        """Train as `cman fit` does; resume a trial that was killed.
 
         Args:
             hp: `keras_tuner.HyperParameters`.
-            model: `Cman`, as from `build`.
-            folder: path. The trial's; its run lies in it.
-            **kwargs: for Keras Tuner's callbacks, which have no use here: the run keeps history and best epoch.
+            model: `Cman` from `build`.
+            folder: path. Folder of the trial; its run is in the subfolder `run`.
+            **kwargs: ignored. Keras Tuner passes callbacks, but the run keeps its own history and best epoch.
 
         Returns:
-            dict of float: `val_f1`, `val_ner_f1`, `val_re_f1` of the best epoch, which is the one with the highest
-            mean of both.
+            dict, see `scores_of`.
 
         Raises:
-            keras_tuner.errors.FailedTrialError: the loss is no number, or memory does not suffice.
+            keras_tuner.errors.FailedTrialError: if the loss is not finite, or memory does not suffice.
         """
-        config = self.config(hp)
+        config, run = self.config(hp), Path(folder) / "run"
         try:
-            history = self.train_run(config, Path(folder) / "run", model)
+            history = self.train_run(config, run, model)
         except InputError as error:
             raise keras_tuner.errors.FailedTrialError(str(error)) from None
         except (tf.errors.ResourceExhaustedError, MemoryError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise keras_tuner.errors.FailedTrialError(f"Memory must suffice. Received: {reason}") from None
+            raise keras_tuner.errors.FailedTrialError(f"Out of memory: {reason}") from None
         best = scores_of(history)
-        self._record(config, Path(folder) / "run", hp.values, best)
-        _shrink(Path(folder) / "run")
+        self._record(config, run, hp.values, best)
+        _shrink(run)
         return best
 
     def train_run(self, config: Config, folder: str | Path, model: Cman | None = None) -> list[dict[str, Any]]:
-        """Train in a run folder, new or begun: the rows of its history."""
+        """Train in a new run folder or resume the run in it; returns the rows of its history."""
         network = self.network(config, model)
         if (Path(folder) / "environment.json").is_file():
             run = Run.open(folder, trained=False)
@@ -131,8 +133,11 @@ class CmanHyperModel(keras_tuner.HyperModel):
             self._free_graphs()
 
     def _free_graphs(self) -> None:
-        """Let go of what a trial traced. TensorFlow keeps the gradient of every `tf.custom_gradient` that a graph holds
-        in a table, by a name of its own, and with it the graph: hundreds of megabytes a trial."""
+        """Free the graphs of a trial.
+
+        TensorFlow keeps the gradient of every `tf.custom_gradient` of a graph in a global table, and with it the whole
+        graph: hundreds of megabytes for each trial.
+        """
         tf.keras.backend.clear_session()
         for name in set(_GRADIENTS) - self._gradients:
             if name.startswith("CustomGradient-"):
@@ -140,7 +145,7 @@ class CmanHyperModel(keras_tuner.HyperModel):
         gc.collect()
 
     def encoders(self, config: Config) -> Encoders | None:
-        """`Encoders` of a configuration, loaded once; trained ones anew, for a trial changes their weights."""
+        """`Encoders` of a configuration: frozen ones are loaded once, trainable ones again for each trial."""
         names = config.encoder.modules
         if not names:
             return None
@@ -156,7 +161,7 @@ class CmanHyperModel(keras_tuner.HyperModel):
         return self._vocabularies[config.words]
 
     def _record(self, config: Config, folder: Path, values: Mapping[str, Any], best: Mapping[str, float]) -> None:
-        """What TensorBoard's HParams page shows of the trial."""
+        """Write the trial's values and scores for TensorBoard's HParams page."""
         shown = {name: value for name, value in values.items() if not name.startswith("tuner/")}
         with tf.summary.create_file_writer(str(folder / "logs")).as_default():
             hparams.hparams(shown, trial_id=folder.parent.name)
@@ -165,14 +170,14 @@ class CmanHyperModel(keras_tuner.HyperModel):
 
 
 def scores_of(history: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """`val_f1`, `val_ner_f1`, `val_re_f1` of the epoch that `Trainer` keeps, a dict."""
+    """Scores of the epoch whose weights `Trainer` keeps: dict of float, `val_f1`, `val_ner_f1` and `val_re_f1`."""
     row = best_epoch(history)
     entities, relations = row["dev_ner_f1"], row["dev_re_f1"]
     return {"val_f1": (entities + relations) / 2, "val_ner_f1": entities, "val_re_f1": relations}
 
 
 def _shrink(folder: Path) -> None:
-    """Keep configuration, history and logs of a trial: its weights are not used again."""
+    """Remove the weights of a trial, which are not used again; keep its configuration, history and logs."""
     for name in ("weights.h5", "labels.json", "environment.json"):
         (folder / name).unlink(missing_ok=True)
     for name in ("vocabulary", "checkpoints"):

@@ -1,4 +1,4 @@
-"""Keras Tuner's oracles, which choose the trials, made to last: whole files, a time limit, lost workers."""
+"""Keras Tuner's oracles, which choose the trials, with atomic files, a time limit and lost workers."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from tuning.keras2 import keras_tuner
 
 
 class Durable:
-    """Mixed into an oracle: what it adds to Keras Tuner's.
+    """Mixin that lets an oracle of Keras Tuner survive killed processes.
 
-    Files are replaced in one move, so that a killed search can be read again. After `deadline` (of `time.monotonic`)
-    no new trial begins. While trials of other workers run, a worker waits instead of leaving, for it may have to do
-    one again that is given back.
+    Files are written atomically, so that a killed search can be resumed. After `deadline` (of `time.monotonic`) no new
+    trial starts. A worker waits while other workers have trials, because it may have to repeat one of a lost worker.
     """
 
     deadline: float | None = None
 
-    # What the oracle has that this is mixed into.
+    # Attributes of the oracle, for the type checker.
     trials: dict[str, Any]
     ongoing_trials: dict[str, Any]
     tuner_ids: set[str]
@@ -32,7 +31,7 @@ class Durable:
     _get_trial_dir: Callable[[str], str]
 
     def save(self) -> None:
-        """Write the state of the search, in one move."""
+        """Write the state of the search."""
         with atomic_write(self._get_oracle_fname()) as file:
             json.dump(self.get_state(), file)
 
@@ -42,7 +41,7 @@ class Durable:
 
     @keras_tuner.synchronized
     def create_trial(self, tuner_id: str) -> keras_tuner.engine.trial.Trial:
-        """A worker's next trial; one with status IDLE tells it to wait, STOPPED to leave."""
+        """Next trial of a worker; status IDLE means that it should wait, STOPPED that it should exit."""
         late = self.deadline is not None and time.monotonic() > self.deadline
         if late and tuner_id not in self.ongoing_trials:
             self.max_trials = len(self.trials)
@@ -55,10 +54,10 @@ class Durable:
 
     @keras_tuner.synchronized
     def give_back(self, tuner_id: str) -> str | None:
-        """A worker is lost: let another one do its trial.
+        """Queue the trial of a lost worker again.
 
         Returns:
-            str, the id of the trial, or None if it had none.
+            str, id of the trial, or None if the worker had none.
         """
         self.tuner_ids.discard(tuner_id)
         trial = self.ongoing_trials.pop(tuner_id, None)
@@ -70,10 +69,10 @@ class Durable:
 
 
 class DurableGrid(Durable, keras_tuner.oracles.GridSearchOracle):
-    """Grid search that knows, read again, which combinations were tried; Keras Tuner's own begins anew."""
+    """Grid search that can be resumed; Keras Tuner's own forgets which combinations were tried."""
 
     def reload(self) -> None:
-        """Read the state of a search, and put its combinations into their order again."""
+        """Read the state of a search and restore the order of its combinations."""
         super().reload()
 
         def compare(one: str, other: str) -> int:
@@ -83,20 +82,20 @@ class DurableGrid(Durable, keras_tuner.oracles.GridSearchOracle):
         for name in sorted(self.start_order, key=functools.cmp_to_key(compare)):
             self._ordered_ids.insert(name, previous)
             previous = name
-        # Those whose next combination was tried are skipped.
+        # Keras Tuner skips those whose next combination was tried.
         self._populate_next = list(self.start_order)
 
 
 def make_oracle(
     kind: str, objective: str, max_trials: int, max_epochs: int, hyperparameters: keras_tuner.HyperParameters, seed: int
 ) -> keras_tuner.Oracle:
-    """An oracle that lasts.
+    """Make a `Durable` oracle.
 
     Args:
         kind: str, one of `tuning.TUNERS`.
-        objective: str, what is made as large as possible.
+        objective: str, one of `tuning.OBJECTIVES`; it is maximized.
         max_trials: int.
-        max_epochs: int. Hyperband's largest number of epochs.
+        max_epochs: int. Largest number of epochs in Hyperband.
         hyperparameters: `keras_tuner.HyperParameters`, the whole space.
         seed: int.
     """
@@ -110,12 +109,12 @@ def make_oracle(
     }[kind]
     options["objective"] = keras_tuner.Objective(objective, "max")
     options["hyperparameters"] = hyperparameters
-    # A stretch of bad luck must not end a search; a space that is wrong throughout does.
+    # A few failed trials must not end a search, but a space in which all trials fail must.
     options["max_consecutive_failed_trials"] = 10
     if not issubclass(base, Durable):
         base = type(f"Durable{base.__name__}", (Durable, base), {})
     oracle = base(**options)
-    # Hyperband takes none, but heeds it.
+    # Hyperband does not take this as an argument, but respects it.
     oracle.max_trials = max_trials
     oracle.verbose = 0
     return oracle

@@ -1,10 +1,10 @@
-"""What a search leaves: `search.json`, the finalists, `best.yaml`."""
+"""Results of a search: its trials, the retrained finalists and `best.yaml`."""
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from tuning.keras2 import keras_tuner
     from tuning.space import Space
 
-# The finalist that is the configuration which the search began from.
+# Id of the finalist that is the configuration given as --config.
 BASE = "base"
 
-# What a trial cost, a file in its folder.
+# File in a trial's folder with its duration and memory.
 COSTS = "costs.json"
 
 
@@ -31,12 +31,12 @@ def trials_of(oracle: keras_tuner.Oracle, space: Space) -> list[dict[str, Any]]:
     """All trials in the order of their start.
 
     Args:
-        oracle: the oracle.
+        oracle: oracle from `make_oracle`.
         space: `Space`.
 
     Returns:
-        list of dict: `id`, `status`, `values`, `epochs`, `val_f1`, `val_re_f1`, `val_ner_f1` (None for a failed one),
-        `reason` (of a failure), `seconds` in all, `training_seconds` of these, and `peak_memory_mb` of the process.
+        list of dict: `id`, `status`, `values`, `epochs`, `val_f1`, `val_re_f1`, `val_ner_f1` (None if it failed),
+        `reason` (of a failure), `seconds` in total, `training_seconds` of these, and `peak_memory_mb` of the process.
     """
     rows = []
     for name in oracle.start_order:
@@ -61,27 +61,26 @@ def trials_of(oracle: keras_tuner.Oracle, space: Space) -> list[dict[str, Any]]:
 
 
 def named(name: str) -> str:
-    """How a finalist is called in a text."""
-    return "what it began from" if name == BASE else f"trial {name}"
+    """Name of a finalist in texts."""
+    return "the base configuration" if name == BASE else f"trial {name}"
 
 
 def reason(message: str | None) -> str | None:
-    """Why a trial failed, a str, from the traceback that Keras Tuner keeps; None where it keeps none."""
+    """Why a trial failed: the last line of the traceback that Keras Tuner keeps, or None without a traceback."""
     if not message:
         return None
-    # Several lines only where the text of the error has them.
     return message.strip().splitlines()[-1].replace("keras_tuner.src.errors.FailedTrialError: ", "")
 
 
 def finalists(trials: Sequence[dict[str, Any]], objective: str, count: int) -> list[dict[str, Any]]:
-    """The best trials of different values; of the same values, the one that trained longest counts."""
+    """The best trials with distinct values; of trials with the same values, the one that trained longest."""
     longest: dict[str, dict[str, Any]] = {}
     for trial in trials:
         if trial["status"] == "COMPLETED":
             key = json.dumps(trial["values"], sort_keys=True)
             if key not in longest or trial["epochs"] >= longest[key]["epochs"]:
                 longest[key] = trial
-    # Scores after few epochs say little beside scores after many.
+    # Scores after few epochs are not comparable with scores after many.
     most = max((trial["epochs"] for trial in longest.values()), default=0)
     ranked = sorted(longest.values(), key=lambda trial: (trial["epochs"] < most, -trial[objective]))
     return ranked[:count]
@@ -93,17 +92,15 @@ def retrain(
     objective: str,
     seeds: int,
     folder: str | Path,
-    tell: Callable[[str], object] = print,
 ) -> list[dict[str, Any]]:
-    """Train each finalist with several seeds for all epochs, resumable.
+    """Train each finalist with several seeds for all epochs; finished trainings are not repeated.
 
     Args:
         hypermodel: `CmanHyperModel`.
-        chosen: list of dict, as `finalists` gives them.
+        chosen: list of dict from `finalists`.
         objective: str.
-        seeds: int. How many.
-        folder: path. Runs lie in `FOLDER/TRIAL/seedN`.
-        tell: callable, str -> None.
+        seeds: int. Number of seeds.
+        folder: path. The runs are in `FOLDER/TRIAL/seedN`.
 
     Returns:
         list of dict, best first: `id`, `values`, `scores` (one for each seed), `mean`, `sd` (None for one seed).
@@ -115,7 +112,7 @@ def retrain(
             config = configs.change(hypermodel.space.config(trial["values"]), {"seed": seed})
             history = hypermodel.train_run(config, Path(folder) / trial["id"] / f"seed{seed}")
             scores.append(scores_of(history)[objective])
-            tell(f"finalist, {named(trial['id'])}, seed {seed}: {objective} {100 * scores[-1]:.2f}")
+            print(f"finalist, {named(trial['id'])}, seed {seed}: {objective} {100 * scores[-1]:.2f}")
         rows.append(
             {
                 "id": trial["id"],
@@ -129,10 +126,10 @@ def retrain(
 
 
 def write_best(path: str | Path, space: Space, best: Mapping[str, Any], objective: str) -> None:
-    """Write the best finalist as a configuration, with the reason in its head.
+    """Write the configuration of the best finalist, with its score in a comment.
 
     Args:
-        path: path.
+        path: path of the YAML file.
         space: `Space`.
         best: dict, the first of `retrain`.
         objective: str.
@@ -141,9 +138,7 @@ def write_best(path: str | Path, space: Space, best: Mapping[str, Any], objectiv
     config = configs.to_dict(space.config(best["values"]))
     with atomic_write(path) as file:
         file.write(
-            f"# Chosen by python -m tuning.search: {named(best['id'])}, dev {objective} "
-            f"{100 * best['mean']:.2f}{spread}\n"
-            f"# over {len(best['scores'])} seed{'s' * (len(best['scores']) > 1)}; search.json and report.html beside "
-            "it say why.\n"
+            f"# Chosen by cman search: {named(best['id'])}, dev {objective} {100 * best['mean']:.2f}{spread}\n"
+            f"# over {len(best['scores'])} seed{'s' * (len(best['scores']) > 1)}; see search.json and report.html.\n"
         )
         yaml.safe_dump(config, file, sort_keys=False, allow_unicode=True)

@@ -1,9 +1,8 @@
-"""`python -m tuning.search`: find hyper-parameters on dev, with Keras Tuner."""
+"""`cman search`: search hyper-parameters on dev, with Keras Tuner."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import shutil
 import time
@@ -26,44 +25,49 @@ if TYPE_CHECKING:
 def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman search",
-        "Search hyper-parameters on the dev split; the best configuration is one that cman_tf.fit takes.",
-        "python -m tuning.search --config sample --tuner random --max-trials 4 --training.epochs 6 --directory search",
+        "Search hyper-parameters on the dev split, and write the best configuration for cman fit.",
+        "cman search --config sample --tuner random --max-trials 4 --training.epochs 6 --directory search",
     )
     parser.add_argument(
-        "--config", metavar="NAME|FILE", default="sample", help="what is searched from (default: sample)"
+        "--config", metavar="NAME|FILE", default="sample", help="configuration to start from (default: sample)"
     )
     parser.add_argument(
         "--tuner",
         choices=TUNERS,
         default="hyperband",
-        help="Keras Tuner's algorithm that chooses the trials (default: hyperband)",
+        help="algorithm of Keras Tuner that chooses the trials (default: hyperband)",
     )
     parser.add_argument(
         "--objective",
         choices=OBJECTIVES,
         default="val_f1",
-        help="strict micro F1 on dev: the mean of entities and relations, of relations alone, or of entities alone "
-        "(default: val_f1)",
+        help="strict micro F1 on dev: mean of entities and relations, relations alone, or entities alone (default: "
+        "val_f1)",
     )
-    parser.add_argument("--max-trials", metavar="N", type=int, default=30, help="trials (default: 30)")
-    parser.add_argument("--budget-hours", metavar="H", type=float, help="no new trial after that (default: no limit)")
+    parser.add_argument("--max-trials", metavar="N", type=int, default=30, help="number of trials (default: 30)")
+    parser.add_argument(
+        "--budget-hours", metavar="H", type=float, help="no trial starts after H hours (default: no limit)"
+    )
     parser.add_argument(
         "--finalists",
         metavar="N",
         type=int,
         default=3,
-        help="best trials that are trained again, beside --config itself (default: 3)",
+        help="number of best trials to retrain, together with --config itself (default: 3)",
     )
-    parser.add_argument("--executions", metavar="K", type=int, default=3, help="seeds of each finalist (default: 3)")
-    parser.add_argument("--space", metavar="FILE", help="YAML that changes tuning/space.yaml (default: no change)")
+    parser.add_argument("--executions", metavar="K", type=int, default=3, help="seeds for each finalist (default: 3)")
+    parser.add_argument("--space", metavar="FILE", help="YAML file with changes to tuning/space.yaml (default: none)")
     parser.add_argument(
-        "--max-parameters", metavar="N", type=int, help="larger networks count as failed trials (default: no limit)"
+        "--max-parameters", metavar="N", type=int, help="trials with larger networks fail (default: no limit)"
     )
     parser.add_argument(
-        "--directory", metavar="FOLDER", default="search", help="folder of the search, made if needed (default: search)"
+        "--directory",
+        metavar="FOLDER",
+        default="search",
+        help="folder of the search (default: search)",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with the search in --directory")
-    parser.add_argument("--overwrite", action="store_true", help="throw away the search in --directory")
+    parser.add_argument("--resume", action="store_true", help="resume the search in --directory")
+    parser.add_argument("--overwrite", action="store_true", help="delete the search in --directory and start a new one")
     parser.add_argument(
         "--chief-wait", metavar="S", type=float, default=600, help="seconds a worker waits for its chief (default: 600)"
     )
@@ -72,14 +76,14 @@ def command(argv: list[str]) -> None:
         metavar="S",
         type=float,
         default=60,
-        help="seconds without a sign after which a worker's trial goes to another (default: 60)",
+        help="seconds without a sign of life after which a worker's trial goes to another (default: 60)",
     )
-    parser.add_argument("--seed", metavar="N", help="seed of the trials' trainings and of the tuner (default: 1)")
+    parser.add_argument("--seed", metavar="N", help="seed of the trainings and of the tuner (default: 1)")
     parser.add_argument(
         "--data-dir",
         metavar="FOLDER",
         dest="corpus.data_dir",
-        help="copies of the public corpora (default: CMAN_TF_DATA, or a download)",
+        help="directory with the public corpora (default: $CMAN_TF_DATA, else downloaded)",
     )
     cli.add_config_options(parser)
     args = cli.parse(parser, argv)
@@ -88,7 +92,7 @@ def command(argv: list[str]) -> None:
     if args.budget_hours is not None and not args.budget_hours > 0:
         raise InputError(f"--budget-hours must be above 0. Received: {args.budget_hours:g}")
     if args.resume and args.overwrite:
-        raise InputError("A search is either gone on with or thrown away. Received: --resume and --overwrite")
+        raise InputError("--resume and --overwrite exclude each other.")
 
     from tuning import cluster
     from tuning.space import Space
@@ -106,18 +110,17 @@ def command(argv: list[str]) -> None:
 
 
 def _settings(args: argparse.Namespace, space: Space) -> dict[str, Any]:
-    """What makes two searches the same one."""
-    dimensions = {name: repr(item) for name, item in space.dimensions.items()}
+    """What must not change when a search is resumed."""
     return {
         "tuner": args.tuner,
         "objective": args.objective,
         "config": configs.to_dict(space.base),
-        "space": dimensions,
+        "space": {name: repr(item) for name, item in space.dimensions.items()},
     }
 
 
 def _prepare(folder: Path, settings: dict[str, Any], args: argparse.Namespace) -> None:
-    """Make the folder of a new search, or check that of one to go on with."""
+    """Create the folder of a new search, or check the folder of a search to resume."""
     file = folder / "settings.json"
     if args.overwrite and file.is_file():
         for name in ("trials", "finalists", "workers"):
@@ -125,24 +128,26 @@ def _prepare(folder: Path, settings: dict[str, Any], args: argparse.Namespace) -
         file.unlink()
     if file.is_file():
         if not args.resume:
-            raise InputError(
-                "A folder that holds a search needs --resume, to go on, or --overwrite, to begin anew. Received: "
-                f"{folder}"
-            )
+            raise InputError(f"{folder} contains a search already. Pass --resume to continue it or --overwrite.")
         kept = json.loads(file.read_text(encoding="utf-8"))
-        different = [name for name in settings if kept.get(name) != settings[name]]
-        if different:
-            raise InputError(
-                f"A search must be resumed with its own settings. Received: {folder} with another "
-                f"{', '.join(different)}"
-            )
+        changes = _changes(kept, settings)
+        if changes:
+            raise InputError(f"A search must be resumed with its own settings. Received: {changes} for {folder}")
         return
     if args.resume:
-        raise InputError(f"--resume needs a search to go on with. Received: {folder} without one")
+        raise InputError(f"There is no search in {folder} to resume.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"A new search needs a new or empty folder. Received: {folder}")
+        raise InputError(f"A new search requires a new or empty folder. Received: {folder}")
     with atomic_write(file) as output:
         json.dump(settings, output, indent=2)
+
+
+def _changes(kept: Any, given: Any, name: str = "") -> str:
+    """Settings that differ, each with its name and both values, e.g. `"objective val_re_f1 instead of val_f1"`."""
+    if isinstance(kept, dict) and isinstance(given, dict):
+        found = [_changes(kept.get(key), given.get(key), f"{name}.{key}" if name else key) for key in {**kept, **given}]
+        return ", ".join(filter(None, found))
+    return "" if kept == given else f"{name} {given} instead of {kept}"
 
 
 def _search(args: argparse.Namespace, space: Space, folder: Path, role: str) -> None:
@@ -166,22 +171,19 @@ def _search(args: argparse.Namespace, space: Space, folder: Path, role: str) -> 
         project_name="trials",
         max_model_size=args.max_parameters,
     )
-    with contextlib.ExitStack() as stack:
-        if role == "chief":
-            print(f"chief: waiting for workers; the search is over after {args.max_trials} trials", flush=True)
-            stack.enter_context(cluster.watching(folder, oracle, lost=args.worker_timeout))
-        if role == "worker":
-            stack.enter_context(cluster.alive(folder))
-        try:
-            tuner.search()
-        except RuntimeError as error:
-            # Keras Tuner's way to say that nothing but failures came.
-            if "consecutive failures" not in str(error):
-                raise
-            reason = str(error).strip().splitlines()[-1]
-            raise InputError(
-                f"A search must have trials that succeed. Received: ten failures in a row ({reason})"
-            ) from None
+    if role == "chief":
+        print(f"chief: waiting for workers; the search ends after {args.max_trials} trials", flush=True)
+        cluster.watch(folder, oracle, args.worker_timeout)
+    if role == "worker":
+        cluster.show_life(folder)
+    try:
+        tuner.search()
+    except RuntimeError as error:
+        # Keras Tuner raises a plain RuntimeError after too many failed trials.
+        if "consecutive failures" not in str(error):
+            raise
+        reason = str(error).strip().splitlines()[-1]
+        raise InputError(f"The search stopped after ten failed trials in a row. The last one: {reason}") from None
     if role != "worker":
         _finish(args, space, folder, oracle, hypermodel)
 
@@ -195,7 +197,7 @@ def _finish(
     trials = trials_of(oracle, space)
     chosen = finalists(trials, args.objective, args.finalists)
     if chosen:
-        # What the search began from has to be beaten on the same terms.
+        # The best trial must beat the base configuration under the same conditions.
         chosen.append({"id": BASE, "values": space.defaults()})
     ranked = retrain(hypermodel, chosen, args.objective, args.executions, folder / "finalists")
     search = {
@@ -210,9 +212,9 @@ def _finish(
         json.dump(search, file, indent=2)
     write_report(folder / "report.html", search)
     if not ranked:
-        raise InputError(f"A search must have a trial that succeeds. Received: {len(trials)} trials, all failed")
+        raise InputError(f"All {len(trials)} trials failed; {folder / 'report.html'} shows why.")
     write_best(folder / "best.yaml", space, ranked[0], args.objective)
-    print(f"\nBest:   {folder / 'best.yaml'}, for python -m cman_tf.fit --config {folder / 'best.yaml'}")
+    print(f"\nBest:   {folder / 'best.yaml'}, for cman fit --config {folder / 'best.yaml'}")
     print(f"Report: {folder / 'report.html'}")
     print(f"Trials: {folder / 'search.json'}")
 

@@ -1,9 +1,9 @@
-"""The space of hyper-parameters: read, checked, declared to Keras Tuner, and turned back into configurations."""
+"""The search space: reads it, checks it, declares it to Keras Tuner, and makes configurations of its values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _FILE = Path(__file__).with_name("space.yaml")
 
-# What a search keeps fixed, for its scores could not be compared, or would be of other data.
+# Fields that a search cannot vary, because the scores would not be comparable.
 _FIXED = ("corpus.", "seed", "protocol", "training.epochs", "encoder.store")
 
 _HEADS, _HIDDEN = "model.num_heads", "model.hidden_size"
@@ -31,10 +31,10 @@ class Dimension:
     Args:
         name: str. Dotted config field.
         kind: `"choice"`, `"int"` or `"float"`.
-        values: tuple. The choices, or the lower and the upper border.
+        values: tuple. The choices, or the lower and the upper bound.
         step: number or None.
-        log: bool. Whether numbers are spread evenly by magnitude.
-        when: `(name, values)` of another dimension, or None.
+        log: bool. Whether to sample on a logarithmic scale.
+        when: `(name, values)` of another dimension, or None. Condition under which this one is searched.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Dimension:
     values: tuple
     step: float | None = None
     log: bool = False
-    when: tuple | None = field(default=None)
+    when: tuple | None = None
 
 
 class Space:
@@ -50,11 +50,11 @@ class Space:
 
     Args:
         dimensions: sequence of `Dimension`.
-        base: `Config`. Its values stand where a dimension is not searched.
+        base: `Config`. Values of the fields that are not searched.
 
     Raises:
-        InputError: no dimension; a field that does not exist or is fixed; values that the field does not take; a
-            condition on something that is not searched by choice.
+        InputError: if there is no dimension, a field is unknown or fixed, a value is invalid for its field, or a
+            condition refers to something that is not a choice.
     """
 
     def __init__(self, dimensions: Iterable[Dimension], base: configs.Config) -> None:
@@ -67,7 +67,7 @@ class Space:
 
     @classmethod
     def read(cls, base: configs.Config, path: str | Path | None = None) -> Space:
-        """The shipped space, changed by a file.
+        """The default space, `tuning/space.yaml`, with the changes of a file.
 
         Args:
             base: `Config`.
@@ -78,11 +78,9 @@ class Space:
             try:
                 given = configs.parse_yaml(read_text(path))
             except yaml.YAMLError as error:
-                raise InputError(
-                    f"A space must be valid YAML. Received: {' '.join(str(error).split())} in {path}"
-                ) from None
+                raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
             if not isinstance(given, dict):
-                raise InputError(f"A space must map config fields to what is searched. Received: {given!r} in {path}")
+                raise InputError(f"A space must map config fields to entries. Received: {given!r} in {path}")
             entries.update(given)
         with located(str(path or _FILE.name)):
             return cls([_dimension(name, entry) for name, entry in entries.items() if entry is not None], base)
@@ -95,8 +93,8 @@ class Space:
                 + (f"; nearest: {near}" if near else "")
             )
         if item.name.startswith(_FIXED):
-            raise InputError(f"A search must keep {', '.join(_FIXED)} fixed. Received: {item.name}")
-        # Heads and width are asked together: any number of heads may meet any width.
+            raise InputError(f"A search cannot vary {', '.join(_FIXED)}. Received: {item.name}")
+        # Heads and width are checked together, because a trial may combine any of their values.
         other = self.dimensions.get({_HIDDEN: _HEADS, _HEADS: _HIDDEN}.get(item.name))  # type: ignore[arg-type]
         for value in item.values:
             for beside in other.values if other else [None]:
@@ -106,23 +104,24 @@ class Space:
             parent = self.dimensions.get(item.when[0])
             if parent is None or parent.kind != "choice" or not set(item.when[1]) <= set(map(_key, parent.values)):
                 raise InputError(
-                    "`when` must name a hyper-parameter that is searched by choice, and some of its values. Received: "
+                    "`when` must name a hyper-parameter with `choice`, and some of its values. Received: "
                     f"{item.when[0]} for {item.name}"
                 )
             if parent.when:
-                raise InputError(f"`when` must not name one that has a `when` itself. Received: {item.name}")
+                raise InputError(
+                    "`when` must name a hyper-parameter without a `when` of its own. Received: "
+                    f"{item.when[0]} for {item.name}"
+                )
         if item.name in (_HEADS, _HIDDEN) and item.kind != "choice":
-            raise InputError(
-                f"{item.name} must be searched by choice, for heads must divide widths. Received: {item.kind}"
-            )
+            raise InputError(f"{item.name} must have a `choice`, so that heads divide widths. Received: {item.kind}")
 
     def declare(self, hp: keras_tuner.HyperParameters) -> None:
-        """Make the space known to Keras Tuner; afterwards `hp.values` has a value for each dimension that counts.
+        """Declare the space to Keras Tuner; afterwards `hp.values` has a value for each active dimension.
 
         Args:
             hp: `keras_tuner.HyperParameters`.
         """
-        # Those that others depend on come first.
+        # Dimensions that others depend on come first.
         defaults = self.defaults()
         for item in sorted(self.dimensions.values(), key=lambda item: item.when is not None):
             if item.when:
@@ -132,15 +131,15 @@ class Space:
                 _declare(hp, item, defaults[item.name])
 
     def defaults(self) -> dict[str, Any]:
-        """What the base configuration has for each dimension, as Keras Tuner holds it, a dict."""
+        """Value of each dimension in the base configuration, in Keras Tuner's form: dict by name."""
         return {name: _key(configs.get(self.base, name)) for name in self.dimensions}
 
     def config(self, values: Mapping[str, Any], epochs: int | None = None) -> configs.Config:
-        """The configuration that values of hyper-parameters stand for.
+        """The configuration with some values of hyper-parameters.
 
         Args:
-            values: dict, `hp.values`; what belongs to inactive dimensions or to the tuner itself is ignored.
-            epochs: int or None. Instead of the base's.
+            values: dict, `hp.values`; values of inactive dimensions and of the tuner itself are ignored.
+            epochs: int or None. Replaces the number of epochs of the base.
 
         Returns:
             `Config`.
@@ -156,20 +155,18 @@ class Space:
 def _dimension(name: str, entry: Any) -> Dimension:
     entry = {"choice": entry} if isinstance(entry, list) else entry
     if not isinstance(entry, dict) or set(entry) - {"choice", "int", "float", "step", "log", "when"}:
-        raise InputError(f"An entry of a space must be as in tuning/space.yaml. Received: {entry!r} for {name}")
+        raise InputError(f"An entry must have the form of those in tuning/space.yaml. Received: {entry!r} for {name}")
     kinds = [kind for kind in ("choice", "int", "float") if kind in entry]
     values = entry[kinds[0]] if len(kinds) == 1 else None
     if not isinstance(values, list) or not values:
-        raise InputError(
-            f"An entry of a space must have one of choice, int and float, with a list. Received: {entry} for {name}"
-        )
+        raise InputError(f"An entry must have one of choice, int and float, with a list. Received: {entry} for {name}")
     if kinds[0] != "choice":
         number = int if kinds[0] == "int" else (int, float)
         good = len(values) == 2 and all(isinstance(v, number) and not isinstance(v, bool) for v in values)
         if not good or not values[0] < values[1]:
-            raise InputError(f"Borders must be two numbers, the lower first. Received: {values} for {name}")
+            raise InputError(f"Bounds must be two numbers, the lower first. Received: {values} for {name}")
         if entry.get("log") and not values[0] > 0:
-            raise InputError(f"Borders must be above 0 with `log`. Received: {values} for {name}")
+            raise InputError(f"Bounds must be above 0 with `log`. Received: {values} for {name}")
         if entry.get("step") is not None and (entry.get("log") or not entry["step"] > 0):
             raise InputError(f"`step` must be above 0, without `log`. Received: {entry['step']} for {name}")
     when = entry.get("when")
@@ -182,12 +179,12 @@ def _dimension(name: str, entry: Any) -> Dimension:
 
 
 def _key(value: Any) -> Any:
-    """What Keras Tuner holds for a value: it has no lists."""
+    """A value in Keras Tuner's form, which has no lists."""
     return ",".join(value) if isinstance(value, (list, tuple)) else value
 
 
 def _value(key: Any, item: Dimension) -> Any:
-    # Back to what the file says, lists and whole numbers too.
+    # The inverse of `_key`; Keras Tuner also returns whole numbers as floats.
     if item.kind == "choice":
         return next((value for value in item.values if _key(value) == key), key)
     return int(key) if item.kind == "int" else float(f"{key:.6g}")
@@ -200,6 +197,6 @@ def _declare(hp: keras_tuner.HyperParameters, item: Dimension, default: Any) -> 
         return
     low, high = item.values
     options = {"sampling": "log"} if item.log else {"step": item.step} if item.step else {}
-    # A default off the grid of steps would be refused.
+    # Keras Tuner refuses a default that is not on the grid of steps.
     kind = hp.Int if item.kind == "int" else hp.Float
     kind(item.name, low, high, default=default if low <= default <= high and not item.step else low, **options)

@@ -1,4 +1,4 @@
-"""The loop over trials."""
+"""Runs the trials of a search and reports on them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,53 +19,49 @@ if TYPE_CHECKING:
 
 
 class CmanTuner(keras_tuner.Tuner):
-    """Runs the trials of an oracle; says what each gave and how long the rest will take.
+    """Runs the trials of an oracle, and prints the score of each and the remaining time.
 
-    A trial trains from scratch also where Hyperband promotes it to more epochs: the learning rate falls over the whole
-    of a training, so that going on with a shorter one would be another training.
+    A trial that Hyperband promotes to more epochs trains from scratch: the learning rate falls over the whole training,
+    so resuming a shorter one would be a different training.
 
     Args:
-        oracle: an oracle of `make_oracle`.
+        oracle: oracle from `make_oracle`.
         hypermodel: `CmanHyperModel`.
-        tell: callable, str -> None.
-        deadline: float or None, of `time.monotonic`.
-        **options: for `keras_tuner.Tuner`: `directory`, `project_name`, `max_model_size`.
+        deadline: float or None. Time of `time.monotonic` after which no trial starts.
+        **options: of `keras_tuner.Tuner`: `directory`, `project_name`, `max_model_size`.
     """
 
     def __init__(
         self,
         oracle: keras_tuner.Oracle,
         hypermodel: CmanHyperModel,
-        tell: Callable[[str], object] = print,
         deadline: float | None = None,
         **options: Any,
     ) -> None:
-        self.tell = tell
         self.deadline = deadline
         self.durations: list[float] = []
         self.end: float | None = None
         super().__init__(oracle=oracle, hypermodel=hypermodel, **options)
 
     def pre_create_trial(self) -> None:
-        """Wait a moment: called before the oracle is asked for a trial."""
-        # An oracle that has to wait for others is asked again at once.
+        """Wait a moment, because Keras Tuner asks an idle oracle again at once."""
         time.sleep(0.1)
 
     def run_trial(self, trial: keras_tuner.engine.trial.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Train a trial in its folder; returns its scores as `CmanHyperModel.fit` does."""
+        """Train a trial in its folder; returns its scores, see `CmanHyperModel.fit`."""
         model = self._try_build(trial.hyperparameters)
         return self.hypermodel.fit(trial.hyperparameters, model, folder=self.get_trial_dir(trial.trial_id))
 
     def on_trial_begin(self, trial: keras_tuner.engine.trial.Trial) -> None:
-        """Say which trial begins, and look at the clock."""
-        # From the end of the trial before, so that what is between trials counts.
+        """Print which trial starts, and start its clock."""
+        # From the end of the previous trial, so that the time between trials counts.
         self.start = self.end or time.perf_counter()
         self.hypermodel.training_seconds = 0.0
         epochs = self.hypermodel.config(trial.hyperparameters).training.epochs
-        self.tell(f"trial {trial.trial_id}: {epochs} epochs")
+        print(f"trial {trial.trial_id}: {epochs} epochs")
 
     def on_trial_end(self, trial: keras_tuner.engine.trial.Trial) -> None:
-        """Write what the trial cost, and say what it scored and how long the rest will take."""
+        """Write duration and memory of the trial; print its score and the remaining time."""
         super().on_trial_end(trial)
         self.end = time.perf_counter()
         seconds = self.end - self.start
@@ -78,16 +73,16 @@ class CmanTuner(keras_tuner.Tuner):
             json.dump(costs, file)
         trial = self.oracle.get_trial(trial.trial_id)
         if trial.score is None:
-            self.tell(f"trial {trial.trial_id}: failed. {reason(trial.message)}")
+            print(f"trial {trial.trial_id}: failed. {reason(trial.message)}")
         else:
             best = self.oracle.get_best_trials(1)[0]
-            self.tell(
+            print(
                 f"trial {trial.trial_id}: {self.oracle.objective.name} {100 * trial.score:.2f}, best so far "
                 f"{100 * best.score:.2f} (trial {best.trial_id}); {seconds:.0f} s; {self._left()}"
             )
 
     def _left(self) -> str:
-        # A worker does not know how many trials there are; the chief does.
+        # Only the chief knows the number of trials.
         trials = getattr(self.oracle, "trials", None)
         texts = []
         if trials is not None and self.oracle.max_trials:
@@ -95,4 +90,4 @@ class CmanTuner(keras_tuner.Tuner):
             texts.append(f"about {datetime.timedelta(seconds=round(rest))} left")
         if self.deadline is not None:
             texts.append(f"{datetime.timedelta(seconds=max(round(self.deadline - time.monotonic()), 0))} of the budget")
-        return ", ".join(texts) or "as many as the chief gives"
+        return ", ".join(texts) or "the chief decides what is left"

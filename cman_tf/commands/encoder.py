@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 from cman_tf.commands import cli
-from cman_tf.encoders.conversion import KINDS
+from cman_tf.encoders.card import KINDS
 from cman_tf.errors import InputError
 
 
@@ -74,7 +74,7 @@ def _stores(action: str, about: str, argv: list[str]) -> None:
     )
     args = cli.parse(parser, argv)
 
-    from cman_tf.encoders.feature_store import store_folder, stores
+    from cman_tf.encoders.store_files import store_folder, stores
 
     found = [row for row in stores(args.folder) if args.name in (None, row["name"])]
     if args.name and not found:

@@ -1,4 +1,4 @@
-"""What an encoder says about itself."""
+"""The card of an encoder: its name, shape, licence and fingerprint."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ import json
 
 from cman_tf.errors import InputError
 
+# Kinds that `conversion.convert` converts; here, for this module imports no TensorFlow.
+KINDS = ("bert", "mpnet", "flair")
+
 FILE = "encoder.json"
 _CASINGS = ("cased", "uncased")
 
 
 @dataclasses.dataclass(frozen=True)
 class Card:
-    """The content of an encoder's asset `encoder.json`.
+    """Content of an encoder's asset `encoder.json`.
 
     Args:
         name: str.
-        kind: str. `"bert"`, `"mpnet"`, `"flair"` or `"elmo"`, or another's own word.
+        kind: str. `"bert"`, `"mpnet"`, `"flair"`, `"elmo"`, or any other word for your own encoder.
         layers: int, 1 or more.
         width: int, 1 or more. Of one layer's vectors.
-        casing: `"cased"` or `"uncased"`: whether upper case can be told from lower case.
-        licence: str. Of the weights; `"unknown"` if nobody said.
-        fingerprint: str. SHA-256 of weights and vocabulary, in hexadecimal: what identifies stored vectors.
+        casing: `"cased"` or `"uncased"`: whether upper and lower case differ.
+        licence: str. Of the weights; `"unknown"` if not stated.
+        fingerprint: str. SHA-256 of weights and vocabulary, in hexadecimal. Identifies stored vectors.
 
     Raises:
-        InputError: a field is of another kind.
+        InputError: if a field has an invalid value.
     """
 
     name: str
@@ -40,24 +43,24 @@ class Card:
         for name in ("name", "kind", "licence", "fingerprint"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip():
-                raise InputError(f"`{name}` of an encoder's card must be a text. Received: {value!r}")
+                raise InputError(f"`{name}` of an encoder's card must be a non-empty string. Received: {value!r}")
         for name in ("layers", "width"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
-                raise InputError(f"`{name}` of an encoder's card must be a whole number from 1. Received: {value!r}")
+                raise InputError(f"`{name}` of an encoder's card must be a positive whole number. Received: {value!r}")
         if self.casing not in _CASINGS:
             raise InputError(f"`casing` of an encoder's card must be cased or uncased. Received: {self.casing!r}")
 
     def dump(self) -> str:
-        """The content of the file."""
+        """The card as JSON text."""
         return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def parse(cls, text: str) -> Card:
-        """A card from the content of its file.
+        """Read a card from JSON text. Unknown fields are ignored.
 
         Raises:
-            InputError: no JSON object, a missing field, or one of another kind. Unknown fields are ignored.
+            InputError: if the text is not a JSON object, or a field is missing or invalid.
         """
         try:
             values = json.loads(text)
@@ -68,5 +71,5 @@ class Card:
         names = [field.name for field in dataclasses.fields(cls)]
         missing = [name for name in names if name not in values]
         if missing:
-            raise InputError(f"An encoder's card must hold {', '.join(names)}. Received: none of {', '.join(missing)}")
+            raise InputError(f"An encoder's card must contain {', '.join(names)}. Missing: {', '.join(missing)}")
         return cls(**{name: values[name] for name in names})

@@ -1,4 +1,4 @@
-"""A forward and a backward character language model: each word's states at its borders."""
+"""Vectors of words from the states of a forward and a backward character language model."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class CharacterModels(tf.Module):
     """Contextual string embeddings of Flair.
 
     A forward LSTM reads `"\\n"` and the sentence, words joined by blanks, a backward one `"\\n"` and the sentence from
-    its end. A word's vector: the forward state after its last character, then the backward state at its first; or, with
-    `with_whitespace`, each of them one blank later, as Flair's library reads them unless it is told otherwise.
+    its end. A word's vector is the forward state after its last character, then the backward state at its first; or,
+    with `with_whitespace`, each of them one blank later, the default of Flair's library.
 
-    The input's part of the gates depends on the character alone and is computed once for the whole alphabet, so the
-    time loop holds the recurrent product only. Sentences leave the loop when they end.
+    The input's part of the gates depends only on the character and is computed once for the whole alphabet, so the
+    time loop contains only the recurrent product. Sentences leave the loop when they end.
 
     Args:
         characters: dict of str to int, ids of single characters. Others have id 0.
@@ -29,7 +29,7 @@ class CharacterModels(tf.Module):
 
     Call arguments:
         tokens: string `(batch, tokens)`, padding `""`. Any Unicode; invalid UTF-8 counts as U+FFFD.
-        training: bool. Without effect: these models have no dropout.
+        training: bool. Has no effect: these models have no dropout.
 
     Shapes:
         `(batch, tokens)` -> `(batch, tokens, 1, 2 * units)`, 0 at padding.
@@ -54,7 +54,7 @@ class CharacterModels(tf.Module):
         words = tf.cast(tf.where(there), tf.int32)
         codes = tf.strings.unicode_decode(tf.boolean_mask(tokens, there), "UTF-8", errors="replace")
         sentence = words[:, 0]
-        # Each word with the blank that is read after it, which stands before it for the backward model.
+        # Each word with the blank that is read after it, which comes before it for the backward model.
         blank = tf.fill([tf.size(sentence), 1], ord(" "))
         sizes = tf.cast(codes.row_lengths(), tf.int32) + 1
         lengths = tf.math.unsorted_segment_sum(sizes, sentence, tf.shape(tokens)[0])
@@ -77,7 +77,7 @@ class CharacterModels(tf.Module):
         sentence: tf.Tensor,
         places: tf.Tensor,
     ) -> tf.Tensor:
-        """The states `(words, units)` at `places` in their sentences."""
+        """States `(words, units)` at `places` in their sentences."""
         codes = tf.concat(parts, axis=1).flat_values
         index = tf.minimum(tf.searchsorted(self._codes, codes), len(self._codes) - 1)
         ids = tf.where(tf.gather(self._codes, index) == codes, tf.gather(self._ids, index), 0)
@@ -89,13 +89,13 @@ class CharacterModels(tf.Module):
         gates = tf.matmul(embedding, inputs) + bias
         start = _step(gates[self._newline][None], tf.zeros([1, kernel.shape[0]]))
         states = _run(ids, gates, start, tf.convert_to_tensor(kernel), packing.active, reverse=direction == "backward")
-        # `first` is a sequence's rank, and so its place among the neighbours of any time step.
+        # `first` is a sequence's rank, which is its place within any time step.
         rows = tf.gather(packing.offsets, places) + tf.gather(packing.first, sentence)
         return tf.gather(states, rows)
 
 
 def _step(gates: tf.Tensor, cell: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The next `(hidden, cell)`."""
+    """Next `(hidden, cell)`."""
     i, f, g, o = tf.split(gates, 4, axis=1)
     cell = tf.sigmoid(f) * cell + tf.sigmoid(i) * tf.tanh(g)
     return tf.sigmoid(o) * tf.tanh(cell), cell

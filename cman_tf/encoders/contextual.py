@@ -1,4 +1,4 @@
-"""A contextual encoder from a TensorFlow Hub handle or a folder."""
+"""Loads a contextual encoder from a TensorFlow Hub handle or a folder."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 import tensorflow as tf
-import tensorflow_text  # noqa: F401  Its operations must be known before a graph that holds them is loaded.
 
 from cman_tf.data.formats.reading import located, read_text, reason
 from cman_tf.encoders.card import Card
 from cman_tf.encoders.elmo import ElmoModule, is_elmo
 from cman_tf.errors import InputError
+from cman_tf.stack import load_saved_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,22 +25,22 @@ _CACHE_VARIABLE = "TFHUB_CACHE_DIR"
 
 
 class ContextualEncoder(tf.Module):
-    """Vectors for tokens in their sentence, from every layer of a pretrained encoder.
+    """Vectors of tokens in their sentence, from every layer of a pretrained encoder.
 
     Args:
-        module: the loaded SavedModel, or an adapter of the same form.
+        module: the loaded SavedModel, or an adapter with the same interface.
         card: `Card`.
 
     Attributes:
-        module: as given.
-        name, layers, width, casing, licence, fingerprint: as the encoder's card says.
-        trainable_variables: tuple of `tf.Variable`. Empty for an encoder that can be used frozen only. Their names
-            begin with `layer_0/` for what makes the embeddings, `layer_1/` for the first layer, and so on.
-        random_state: tuple of `tf.Variable`, what its dropout draws from, states of `tf.random.Generator`.
+        module: see above.
+        name, layers, width, casing, licence, fingerprint: fields of the encoder's card.
+        trainable_variables: tuple of `tf.Variable`. Empty for an encoder that can only be used frozen. Their names
+            begin with `layer_0/` for the embeddings, `layer_1/` for the first layer, and so on.
+        random_state: tuple of `tf.Variable`, the random state of its dropout.
 
     Call arguments:
         tokens: string `(batch, tokens)`, padding `""` at the end of rows.
-        training: bool. Whether the encoder drops out. Default: False.
+        training: bool. Whether dropout is on. Default: False.
 
     Shapes:
         `(batch, tokens)` -> `(batch, tokens, layers, width)`, float32, 0 at padding.
@@ -57,17 +57,17 @@ class ContextualEncoder(tf.Module):
         self._card = card
 
     def __call__(self, tokens: tf.Tensor | np.ndarray, training: bool = False) -> tf.Tensor:
-        # An adapter is no tf.function, which would do this itself.
+        # A tf.function would convert them itself; an adapter does not.
         return self.module(tf.convert_to_tensor(tokens), training=bool(training))
 
     @property
     def trainable_variables(self) -> tuple[tf.Variable, ...]:
-        """The encoder's own weights, tuple of `tf.Variable`; see the class for their names."""
+        """The encoder's weights, tuple of `tf.Variable`; see the class for their names."""
         return tuple(self.module.trainable_variables)
 
     @property
     def random_state(self) -> tuple[tf.Variable, ...]:
-        """What its dropout draws from, tuple of `tf.Variable`; see the class."""
+        """Random state of its dropout, tuple of `tf.Variable`."""
         return tuple(getattr(self.module, "random_state", ()))
 
     name = property(lambda self: self._card.name)
@@ -82,14 +82,14 @@ def load_encoder(handle: str | Path) -> ContextualEncoder:
     """Load a contextual encoder.
 
     Args:
-        handle: str or path. A folder, or an address that `tensorflow_hub` loads; what is downloaded stays in the user's
-            cache folder (`TFHUB_CACHE_DIR` names another). ELMo's module is recognised by its signature.
+        handle: str or path. A folder, or an address that `tensorflow_hub` downloads to the user's cache folder or to
+            `$TFHUB_CACHE_DIR`. ELMo's module is detected by its signature.
 
     Returns:
         `ContextualEncoder`.
 
     Raises:
-        InputError: the handle cannot be reached, it is no encoder, or its card is broken.
+        InputError: if the handle cannot be downloaded or loaded, is not an encoder, or has an invalid card.
     """
     handle = os.fspath(handle)
     folder = _resolve(handle)
@@ -100,7 +100,7 @@ def load_encoder(handle: str | Path) -> ContextualEncoder:
             return ContextualEncoder(module, module.card)
         if not callable(module) or not hasattr(module, "card") or not hasattr(module, "trainable_variables"):
             raise InputError(
-                "An encoder must be a SavedModel written by cman_tf.encoders.conversion, or ELMo's module. "
+                "An encoder must be a SavedModel written by `cman encoder convert`, or ELMo's module. "
                 "Received: a SavedModel without a call or card"
             )
         card = Card.parse(read_text(_card_file(module)))
@@ -112,8 +112,8 @@ def _resolve(handle: str) -> str:
     if "://" not in handle:
         folder = os.path.expanduser(handle)
         if not (Path(folder) / "saved_model.pb").is_file():
-            there = "a folder without" if os.path.isdir(folder) else "no folder with"
-            raise InputError(f"An encoder must be a SavedModel's folder. Received: {handle} ({there} saved_model.pb)")
+            missing = "saved_model.pb is missing" if os.path.isdir(folder) else "there is no such folder"
+            raise InputError(f"Cannot load the encoder {handle}: {missing}.")
         return folder
     import tensorflow_hub
 
@@ -121,16 +121,15 @@ def _resolve(handle: str) -> str:
         try:
             return tensorflow_hub.resolve(handle)
         except Exception as error:
-            # Whatever a resolver or its archive raises: it is about this address.
+            # Resolvers and archives raise many kinds of errors, all about this address.
             raise InputError(
-                f"An encoder's address must be one that tensorflow_hub can download; for a copy on disk, name its "
-                f"folder instead. Received: {handle} ({_cause(error)})"
+                f"Cannot download the encoder {handle}: {_cause(error)}. For a copy on disk, give its folder."
             ) from None
 
 
 @contextlib.contextmanager
 def _cache() -> Iterator[None]:
-    """Downloads go to the user's cache, not to a temporary folder that is gone tomorrow."""
+    """Download to the user's cache, not to a temporary folder."""
     given = os.environ.get(_CACHE_VARIABLE)
     os.environ.setdefault(_CACHE_VARIABLE, str(platformdirs.user_cache_path("cman-tf") / "hub"))
     try:
@@ -141,21 +140,17 @@ def _cache() -> Iterator[None]:
 
 
 def _load(folder: str, handle: str) -> Any:
-    import tensorflow_hub
-
     try:
-        return tensorflow_hub.load(folder)
+        return load_saved_model(folder)
     except Exception as error:
-        # TensorFlow raises whatever the damaged part leads to.
-        raise InputError(
-            f"An encoder must be a SavedModel that is whole. Received: {handle} ({_cause(error)})"
-        ) from None
+        # The kind of error depends on the damaged part.
+        raise InputError(f"Cannot load the SavedModel in {handle}: {_cause(error)}") from None
 
 
 def _card_file(module: Any) -> str:
     path = getattr(module.card, "asset_path", None)
     if path is None:
-        raise InputError("An encoder's card must be an asset. Received: `card` of another kind")
+        raise InputError("An encoder's card must be an asset. Received: something else")
     return path.numpy().decode("utf-8", "surrogateescape")
 
 
@@ -166,12 +161,12 @@ def _check_call(module: Any, card: Card) -> None:
             received = call.structured_outputs.shape.as_list()
         except (AttributeError, TypeError, ValueError):
             raise InputError(
-                f"An encoder must take (tokens, training={training}) with tokens a string matrix. Received: one that "
+                f"An encoder must accept (tokens, training={training}) with tokens a string matrix. Received: one that "
                 "does not"
             ) from None
         expected = [None, None, card.layers, card.width]
         if len(received) != 4 or received[2:] != expected[2:]:
-            raise InputError(f"An encoder must give {expected}, as its card says. Received: {received}")
+            raise InputError(f"An encoder must return the shape of its card, {expected}. Received: {received}")
 
 
 def _cause(error: Exception) -> str:

@@ -1,20 +1,25 @@
-"""Published encoders converted to TensorFlow Hub modules."""
+"""Converts published encoders to TensorFlow Hub modules."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import tensorflow as tf
+
+from cman_tf.encoders.card import Card
+from cman_tf.encoders.character_models import CharacterModels
+from cman_tf.encoders.flair import FlairFolder
+from cman_tf.encoders.hugging_face import HuggingFaceFolder
+from cman_tf.encoders.module import fingerprint, save
+from cman_tf.encoders.subword_encoder import SubwordEncoder
+from cman_tf.encoders.subwords import WordPieces
+from cman_tf.encoders.transformer import Transformer
 from cman_tf.errors import InputError
+from cman_tf.files import check_new_folder
 
-if TYPE_CHECKING:
-    import tensorflow as tf
-
-    from cman_tf.encoders.card import Card
-
-KINDS = ("bert", "mpnet", "flair")
+_TRANSFORMER_SETTINGS = ("layers", "heads", "activation", "epsilon", "dropout", "attention_dropout", "first_position")
 
 
 def convert(
@@ -29,24 +34,23 @@ def convert(
 
     Args:
         kind: `"bert"`, `"mpnet"` or `"flair"`.
-        folder: str or path. What `HuggingFaceFolder` or `FlairFolder` reads.
-        out: str or path of a folder that is not there yet.
+        folder: str or path. See `HuggingFaceFolder` and `FlairFolder`.
+        out: str or path of a new or empty folder.
         name: str. Default: the folder's name.
-        licence: str. Default: as the folder says, or `"unknown"`.
-        with_whitespace: bool, for `"flair"` alone; see `CharacterModels`. Default False.
+        licence: str. Default: from the folder, or `"unknown"`.
+        with_whitespace: bool. Only for `"flair"`; see `CharacterModels`. Default False.
 
     Returns:
         `Card`.
 
     Raises:
-        InputError: the folder is not complete, or its parts do not fit; `out` is there, or cannot be written;
-            `with_whitespace` for another kind.
+        InputError: if the folder is incomplete or its parts do not fit; if `out` has content or cannot be written; if
+            `with_whitespace` is True for another kind.
     """
-    from cman_tf.encoders.module import new_folder, save
-
     if with_whitespace and kind != "flair":
-        raise InputError(f"--with-whitespace must be used for flair alone. Received: {kind}")
-    new_folder(out)
+        raise InputError(f"--with-whitespace is only for flair. Received: {kind}")
+    out = Path(os.path.abspath(os.path.expanduser(out)))
+    check_new_folder(out)
     name = name or Path(os.path.abspath(os.path.expanduser(folder))).name
     if kind == "flair":
         encoder, card = _flair(folder, name, licence, with_whitespace)
@@ -57,13 +61,6 @@ def convert(
 
 
 def _transformer(kind: str, folder: str | Path, name: str, licence: str | None) -> tuple[tf.Module, Card]:
-    from cman_tf.encoders.card import Card
-    from cman_tf.encoders.hugging_face import HuggingFaceFolder
-    from cman_tf.encoders.module import fingerprint
-    from cman_tf.encoders.subword_encoder import SubwordEncoder
-    from cman_tf.encoders.subwords import WordPieces
-    from cman_tf.encoders.transformer import Transformer
-
     source = HuggingFaceFolder(kind, folder)
     settings = {
         name: getattr(source, name)
@@ -89,24 +86,8 @@ def _transformer(kind: str, folder: str | Path, name: str, licence: str | None) 
 
 
 def _flair(folder: str | Path, name: str, licence: str | None, with_whitespace: bool) -> tuple[tf.Module, Card]:
-    from cman_tf.encoders.card import Card
-    from cman_tf.encoders.character_models import CharacterModels
-    from cman_tf.encoders.flair import FlairFolder
-    from cman_tf.encoders.module import fingerprint
-
     source = FlairFolder(folder)
     reading = json.dumps(source.characters, sort_keys=True) + " with whitespace" * with_whitespace
     digest = fingerprint("flair", source.weights, reading.encode())
     card = Card(name, "flair", 1, source.width, "cased", licence or "unknown", digest)
     return CharacterModels(source.characters, source.weights, with_whitespace), card
-
-
-_TRANSFORMER_SETTINGS = (
-    "layers",
-    "heads",
-    "activation",
-    "epsilon",
-    "dropout",
-    "attention_dropout",
-    "first_position",
-)

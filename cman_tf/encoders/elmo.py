@@ -1,4 +1,4 @@
-"""ELMo's TensorFlow Hub module in the form of the other encoders."""
+"""ELMo's TensorFlow Hub module with the interface of the other encoders."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ _OUTPUTS = "word_emb", "lstm_outputs1", "lstm_outputs2"
 
 
 class ElmoModule(tf.Module):
-    """ELMo's three layers: words from their characters, and two of a bidirectional language model.
+    """ELMo's three layers: words from their characters, and two layers of a bidirectional language model.
 
-    The module's own sum over layers (`elmo`) is left aside: each task learns one.
+    The module's own sum over layers (`elmo`) is not used: each task learns one.
 
     Args:
         module: what `tensorflow_hub` loads from `https://tfhub.dev/google/elmo/3`.
-        folder: str, where its files are.
+        folder: str. Folder of its files.
 
     Attributes:
         card: `Card`.
-        trainable_variables: empty. The module gives gradients to the weights of its own sum alone.
+        trainable_variables: empty. The module has gradients only for the weights of its own sum.
 
     Call arguments:
         tokens: string `(batch, tokens)`, padding `""`.
-        training: bool. Without effect.
+        training: bool. Has no effect.
 
     Shapes:
         `(batch, tokens)` -> `(batch, tokens, 3, width)`, 0 at padding. The word layer is half as wide as the others
-        and stands there twice, as in ELMo's own sum.
+        and is repeated, as in ELMo's own sum.
 
     Raises:
-        InputError: the signature has other outputs, or other widths.
+        InputError: if the signature has other outputs, or other widths.
 
     Reference:
         Peters et al. (2018), Deep Contextualized Word Representations.
@@ -53,7 +53,7 @@ class ElmoModule(tf.Module):
         widths: list[Any] = [outputs[name].shape[-1] if name in outputs else None for name in _OUTPUTS]
         if None in widths or widths[1:] != [2 * widths[0]] * 2:
             raise InputError(
-                f"ELMo's signature `{_SIGNATURE}` must give {', '.join(_OUTPUTS)}, the first half as wide as the "
+                f"ELMo's signature `{_SIGNATURE}` must return {', '.join(_OUTPUTS)}, the first half as wide as the "
                 f"others. Received: widths {widths}"
             )
         self._widths = tuple(widths)

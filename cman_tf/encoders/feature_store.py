@@ -1,30 +1,26 @@
-"""Frozen contextual vectors, computed once and kept on disk."""
+"""Computes the vectors of frozen contextual encoders once and stores them on disk."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
-import os
 import re
 import shutil
 import sys
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import filelock
 import lmdb
 import numpy as np
-import platformdirs
 
+from cman_tf.data.formats.reading import reason
+from cman_tf.encoders.store_files import STORE_VARIABLE, is_whole, store_folder
 from cman_tf.errors import InputError
-
-try:
-    import fcntl
-except ImportError:  # Windows; there two processes must not begin a store at the same time
-    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from cman_tf.config.fields import EncoderConfig
@@ -32,36 +28,29 @@ if TYPE_CHECKING:
     from cman_tf.encoders.combined import Encoders
     from cman_tf.encoders.contextual import ContextualEncoder
 
-STORE_VARIABLE = "CMAN_TF_STORE"
-GIGABYTE = 2**30
-
-# LMDB wants a file to be opened once in a process; trainings in one process share it.
+# LMDB allows a process to open a file only once, so stores of one process share it.
 _OPEN: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
-# Tokens encoded at once: bounds memory, and what a kill can lose.
+# Tokens encoded at once: bounds memory, and the loss when the process is killed.
 TOKENS = 1024
 
-
-def store_folder(folder: str | Path | None = None) -> Path:
-    """Where the stores lie: `folder`, else the environment's `CMAN_TF_STORE`, else the user's cache folder."""
-    folder = folder or os.environ.get(STORE_VARIABLE)
-    return Path(folder).expanduser() if folder else platformdirs.user_cache_path("cman-tf") / "vectors"
+GIGABYTE = 2**30
 
 
 class FeatureStore:
-    """The vectors of one encoder: an LMDB file, memory-mapped, that only grows and that several processes may use.
+    """The vectors of one encoder: a memory-mapped LMDB file that only grows and that processes can share.
 
     A sentence's key is the SHA-256 of its tokens; its value is float16 `(tokens, layers, width)`. The folder's name
-    holds the encoder's fingerprint, so another encoder never answers from it.
+    contains the encoder's fingerprint, so each encoder has its own folder.
 
     Args:
         encoder: object with `name`, `fingerprint`, `layers`, `width`, called with string `(batch, tokens)` padded with
-            `""`, giving float32 `(batch, tokens, layers, width)`: a `ContextualEncoder`.
+            `""`, returns float32 `(batch, tokens, layers, width)`: a `ContextualEncoder`.
         folder: str, path or None. See `store_folder`.
         limit_gb: float. Largest size of the file. Default 32.
 
     Raises:
-        InputError: the folder cannot be written, or the disk or the store is full.
+        InputError: if the folder cannot be written, or the disk or the store is full.
 
     Example:
         >>> store = FeatureStore(load_encoder("encoders/minilm"))
@@ -80,11 +69,11 @@ class FeatureStore:
     def vectors(
         self, sentences: Sequence[Sequence[str]], progress: Callable[[int, int], object] | None = None
     ) -> StoredVectors:
-        """The vectors of sentences; those that are missing are computed and kept.
+        """Vectors of sentences. Computes and stores the missing ones.
 
         Args:
             sentences: sequence of sequences of str, tokens.
-            progress: callable or None. Called with `(done, total)` in sentences after each batch that is computed.
+            progress: callable or None. Called with `(done, total)` sentences after each computed batch.
 
         Returns:
             `StoredVectors`, one array for each sentence.
@@ -115,35 +104,27 @@ class FeatureStore:
 
     def _open(self) -> lmdb.Environment:
         about = {name: getattr(self.encoder, name) for name in ("name", "fingerprint", "layers", "width")}
-        with self._written(), self._alone():
-            environment = _OPEN.get(self.path)
-            if environment is not None:
-                return environment
-            self.path.mkdir(exist_ok=True)
-            if not _whole(self.path, about):
-                print(
-                    f"The vectors in {self.path} are damaged, or another encoder's; they are computed again.",
-                    file=sys.stderr,
-                )
-                shutil.rmtree(self.path)
-                self.path.mkdir()
-            # Whole is what was synchronised; a lost last batch is computed again.
-            environment = lmdb.open(
-                str(self.path), map_size=int(self.limit_gb * GIGABYTE), metasync=False, max_readers=512
-            )
-            with environment.begin(write=True) as transaction:
-                transaction.put(b"about", json.dumps(about).encode())
-            _OPEN[self.path] = environment
-        return environment
+        with self._written():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Else another process could see a file that is only begun, and take it for a damaged one.
+            with filelock.FileLock(f"{self.path}.lock"):
+                return self._open_locked(about)
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Let no other process look at a file that is only half begun, and take it for a damaged one."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path.with_name(f"{self.path.name}.lock"), "w") as file:
-            if fcntl:
-                fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def _open_locked(self, about: Mapping[str, object]) -> lmdb.Environment:
+        environment = _OPEN.get(self.path)
+        if environment is not None:
+            return environment
+        self.path.mkdir(exist_ok=True)
+        if not is_whole(self.path, about):
+            print(f"The vectors in {self.path} are damaged or from another encoder; recomputing them.", file=sys.stderr)
+            shutil.rmtree(self.path)
+            self.path.mkdir()
+        # After a crash the file is intact; at most the last batch is lost, and computed again.
+        environment = lmdb.open(str(self.path), map_size=int(self.limit_gb * GIGABYTE), metasync=False, max_readers=512)
+        with environment.begin(write=True) as transaction:
+            transaction.put(b"about", json.dumps(about).encode())
+        _OPEN[self.path] = environment
+        return environment
 
     @contextlib.contextmanager
     def _written(self) -> Iterator[None]:
@@ -151,18 +132,19 @@ class FeatureStore:
             yield
         except lmdb.MapFullError:
             raise InputError(
-                f"The store of an encoder must stay below {self.limit_gb:g} GB; make room with python -m "
-                f"cman_tf.encoders.store clear. Received: {self.path}"
+                f"The contextual vectors in {self.path} have reached the limit of {self.limit_gb:g} GB. Raise "
+                "encoder.store_gb, or remove vectors with `cman encoder clear`."
             ) from None
-        except (OSError, lmdb.Error) as error:
+        except (OSError, NotImplementedError, lmdb.Error) as error:
+            # NotImplementedError: a file system without locks.
             raise InputError(
-                f"The folder for contextual vectors must be writable and have room; name another by encoder.store or "
-                f"{STORE_VARIABLE}. Received: {self.path} ({getattr(error, 'strerror', None) or error})"
+                f"Cannot write contextual vectors to {self.path}: {reason(error)}. Set another folder with "
+                f"encoder.store or {STORE_VARIABLE}."
             ) from None
 
 
 class StoredVectors(Sequence):
-    """A sequence of float16 arrays `(tokens, layers, width)` that are read from the disk when they are asked for."""
+    """A sequence of float16 arrays `(tokens, layers, width)`, each read from the disk when it is used."""
 
     def __init__(
         self, environment: lmdb.Environment, keys: Sequence[bytes], shapes: Sequence[tuple[int, int, int]]
@@ -174,7 +156,7 @@ class StoredVectors(Sequence):
     def __len__(self) -> int:
         return len(self.keys)
 
-    def __getitem__(self, row: int) -> np.ndarray:
+    def __getitem__(self, row: int) -> np.ndarray:  # type: ignore[override]  # slices are not supported
         if self.shapes[row][0] == 0:
             return np.zeros(self.shapes[row], np.float16)
         return np.frombuffer(self._transaction.get(self.keys[row]), np.float16).reshape(self.shapes[row])
@@ -183,7 +165,7 @@ class StoredVectors(Sequence):
 def stored_vectors(
     encoders: Encoders | None, options: EncoderConfig, documents: Sequence[Document]
 ) -> dict[str, StoredVectors] | None:
-    """The stored vectors of documents, which training and scoring read; those that are missing are computed and kept.
+    """Stored vectors of documents, for training and scoring. Computes and stores the missing ones.
 
     Args:
         encoders: `Encoders` or None.
@@ -191,11 +173,11 @@ def stored_vectors(
         documents: sequence of `Document`.
 
     Returns:
-        dict of the network's input names to `StoredVectors`; None without encoders or documents, and where encoders are
-        trained, for theirs are other vectors after every step.
+        dict of the network's input names to `StoredVectors`. None without encoders or documents, and if encoders are
+        trained, because their vectors change with every step.
 
     Raises:
-        InputError: as `FeatureStore`.
+        InputError: see `FeatureStore`.
     """
     if not encoders or options.trainable or not documents:
         return None
@@ -203,28 +185,12 @@ def stored_vectors(
     stores = [FeatureStore(encoder, options.store, options.store_gb) for encoder in encoders.encoders]
     return {
         name: store.vectors(sentences, console_progress(store.encoder.name))
-        for name, store in zip(input_names(stores), stores)
+        for name, store in zip(encoders.input_names, stores)
     }
 
 
-def stores(folder: str | Path | None = None) -> list[dict[str, Any]]:
-    """What lies in the store: a list of dicts with `path`, `name`, `fingerprint`, `sentences`, `bytes`."""
-    result = []
-    for path in sorted(store_folder(folder).glob("*/data.mdb")):
-        row = {"path": str(path.parent), "name": None, "fingerprint": None, "sentences": 0}
-        row["bytes"] = path.stat().st_blocks * 512
-        if _whole(path.parent):
-            options = {"readonly": True, "lock": False}
-            with lmdb.open(str(path.parent), **options) as environment, environment.begin() as transaction:
-                about = json.loads(transaction.get(b"about", b"{}"))
-                row |= {name: about.get(name) for name in ("name", "fingerprint")}
-                row["sentences"] = max(environment.stat()["entries"] - 1, 0)
-        result.append(row)
-    return result
-
-
 def console_progress(name: str) -> Callable[[int, int], None]:
-    """`progress` for `FeatureStore.vectors` that tells on standard error how far it is and how long it takes."""
+    """`progress` for `FeatureStore.vectors`: prints sentences and time left to standard error."""
     started, last = time.monotonic(), [0.0]
 
     def show(done: int, total: int) -> None:
@@ -250,34 +216,5 @@ def _batches(rows: Sequence[int], sentences: Sequence[Sequence[str]]) -> Iterato
 
 
 def _key(sentence: Sequence[str]) -> bytes:
-    # Lengths too: no token can play the separator.
+    # JSON, so that no token can act as a separator.
     return hashlib.sha256(json.dumps(list(sentence)).encode()).digest()
-
-
-def _whole(path: Path, about: Mapping[str, Any] | None = None) -> bool:
-    """Whether the file holds all the pages it counts, and vectors of the encoder of `about`, if one is given.
-
-    Reading beyond the end of a mapped file kills the process.
-    """
-    file = path / "data.mdb"
-    if not file.exists():
-        return True
-    try:
-        with lmdb.open(str(path), readonly=True, lock=False, create=False) as environment:
-            pages = environment.info()["last_pgno"] + 1
-            if file.stat().st_size < pages * environment.stat()["psize"]:
-                return False
-            if about is None or not environment.stat()["entries"]:
-                return True
-            with environment.begin() as transaction:
-                found = json.loads(transaction.get(b"about", b"{}"))
-            # An encoder may be renamed.
-            decisive = ("fingerprint", "layers", "width")
-            return isinstance(found, dict) and all(found.get(name) == about[name] for name in decisive)
-    except (lmdb.Error, ValueError):
-        return False
-
-
-def input_names(encoders: Iterable[object]) -> list[str]:
-    """The network's input for each encoder: `contextual_1`, `contextual_2`, ..."""
-    return [f"contextual_{number}" for number, _ in enumerate(encoders, 1)]

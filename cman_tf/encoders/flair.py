@@ -1,4 +1,4 @@
-"""A folder with Flair's character language models."""
+"""Reads a folder of Flair's character language models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TENSORS = {
 
 
 class FlairFolder:
-    """What a folder of Flair's language models holds.
+    """Content of a folder of Flair's language models.
 
     Args:
         folder: str or path, with `char2id.json` (characters to ids; 0 is for all others) and `lm.npz` (PyTorch's
@@ -31,11 +31,11 @@ class FlairFolder:
 
     Attributes:
         characters: dict of str to int.
-        weights: dict of names as `CharacterModels` takes them to float32 arrays.
+        weights: dict of the names that `CharacterModels` uses to float32 arrays.
         width: int. Of both states together.
 
     Raises:
-        InputError: a file is missing or broken, or the alphabet does not fit the weights.
+        InputError: if a file is missing or damaged, or the alphabet does not fit the weights.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -53,7 +53,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        # AttributeError and TypeError: another NumPy file under this name, which is no archive.
+        # AttributeError and TypeError: a NumPy file that is not an archive.
         raise InputError(f"Flair's weights must be an .npz file. Received: {path} ({reason(error)})") from None
 
 
@@ -65,7 +65,7 @@ def _direction(
         value = tensors.get(f"{direction}/{source}")
         if value is None or value.dtype.kind != "f" or value.ndim != (1 if "bias" in name else 2):
             what = "none" if value is None else f"{value.dtype} {value.shape}"
-            raise InputError(f"lm.npz must hold {direction}/{source}. Received: {what} in {folder}")
+            raise InputError(f"lm.npz must contain {direction}/{source}. Received: {what} in {folder}")
         if not np.isfinite(value).all():
             raise InputError(f"The weights must be finite. Received: {direction}/{source} in {folder}")
         found[name] = value.astype(np.float32)
@@ -75,7 +75,7 @@ def _direction(
     ids = list(characters.values())
     if any(type(id) is not int for id in ids) or sorted(ids) != list(range(rows)):
         raise InputError(
-            f"The alphabet must fit the weights: the ids of char2id.json are those of {rows} embeddings, each once. "
+            f"The alphabet must fit the weights: char2id.json must use each id from 0 to {rows - 1} once. "
             f"Received: {len(ids)} characters in {folder}"
         )
     units = found["recurrent"].shape[1]

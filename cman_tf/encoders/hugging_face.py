@@ -1,8 +1,7 @@
-"""A Hugging Face folder of BERT or MPNet: its parts, checked against each other."""
+"""Reads a Hugging Face folder of BERT or MPNet and checks that its parts fit."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -12,21 +11,23 @@ from typing import Any
 import numpy as np
 
 from cman_tf.data.formats.reading import located, read_text
+from cman_tf.data.formats.records import check_object, parse_json
+from cman_tf.encoders.transformer import ACTIVATIONS
 from cman_tf.encoders.weight_names import NAMES, canonical
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, check_choice, optional
 
-# Below, a window would hardly hold a long word.
+# A shorter window could not contain a long word.
 _LEAST_POSITIONS = 16
 _SPECIAL = {"bert": ("[CLS]", "[SEP]"), "mpnet": ("<s>", "</s>")}
 
 
 class HuggingFaceFolder:
-    """What a folder of BERT or MPNet holds.
+    """Content of a folder of BERT or MPNet.
 
     Args:
         kind: `"bert"` or `"mpnet"`.
-        folder: str or path, with `config.json`, `vocab.txt` and `*.safetensors`; what `tokenizer_config.json` does not
-            say, or a folder without one, is as for uncased models of the kind.
+        folder: str or path, with `config.json`, `vocab.txt`, `*.safetensors` and optionally `tokenizer_config.json`,
+            whose defaults are those of uncased models of the kind.
 
     Attributes:
         vocabulary: list of str.
@@ -35,17 +36,17 @@ class HuggingFaceFolder:
         layers, heads, positions, first_position: int.
         activation: str.
         epsilon, dropout, attention_dropout: float.
-        weights: dict of names as `Transformer` takes them to float32 arrays.
-        licence: str, as `README.md` says, or `"unknown"`.
+        weights: dict of the names that `Transformer` uses to float32 arrays.
+        licence: str, from `README.md`, or `"unknown"`.
 
     Raises:
-        InputError: a file is missing or broken, the model is of another kind, or its parts do not fit each other.
+        InputError: if a file is missing or damaged, the model is of another kind, or its parts do not fit each other.
     """
 
     def __init__(self, kind: str, folder: str | Path) -> None:
         folder = Path(os.path.expanduser(folder))
         if not folder.is_dir():
-            raise InputError(f"A Hugging Face folder must be there. Received: {folder}")
+            raise InputError(f"There is no folder {folder}.")
         self.kind = kind
         self._read_config(folder / "config.json")
         self._read_tokenizer(folder / "tokenizer_config.json")
@@ -75,22 +76,21 @@ class HuggingFaceFolder:
                     f"Received: hidden_size={self.hidden}, num_attention_heads={self.heads}"
                 )
             self.activation = config.get("hidden_act", "gelu")
-            from cman_tf.encoders.transformer import ACTIVATIONS
-
-            if self.activation not in ACTIVATIONS:
-                raise InputError(f"`hidden_act` must be {', '.join(ACTIVATIONS)}. Received: {self.activation!r}")
+            check_choice("`hidden_act`", self.activation, ACTIVATIONS)
             self.epsilon = _number(config, "layer_norm_eps", float, 1e-12)
             self.dropout = _number(config, "hidden_dropout_prob", float, 0.1)
             self.attention_dropout = _number(config, "attention_probs_dropout_prob", float, 0.1)
-            # MPNet counts positions from behind its padding's.
+            # MPNet's positions start after the id of padding.
             self.first_position = _number(config, "pad_token_id", int, 1) + 1 if self.kind == "mpnet" else 0
             self._position_rows = _number(config, "max_position_embeddings")
             self.positions = self._position_rows - self.first_position
             if self.positions < _LEAST_POSITIONS:
-                raise InputError(f"An encoder must have {_LEAST_POSITIONS} positions. Received: {self.positions}")
+                raise InputError(
+                    f"An encoder must have at least {_LEAST_POSITIONS} positions. Received: {self.positions}"
+                )
 
     def _read_tokenizer(self, path: Path) -> None:
-        # A link to nowhere, as an incomplete copy of a cache has, is no folder without the file.
+        # A broken link, as in an incomplete copy of a cache, is an error, not a missing file.
         config = read_json(path) if os.path.lexists(path) else {}
         with located(path):
             self.lower_case = _switch(config, "do_lower_case", True)
@@ -106,12 +106,12 @@ class HuggingFaceFolder:
         with located(path):
             for piece in (self.unknown, self.begin, self.end):
                 if piece not in self.vocabulary:
-                    raise InputError(f"The vocabulary must hold the tokenizer's special pieces. Received: no {piece}")
+                    raise InputError(f"The vocabulary must contain the tokenizer's special pieces. Missing: {piece}")
             lines: dict[str, int] = {}
             for line, piece in enumerate(self.vocabulary, 1):
                 if lines.setdefault(piece, line) != line:
                     raise InputError(
-                        f"The vocabulary must name each piece once. Received: {piece!r} in lines {lines[piece]} and "
+                        f"The vocabulary must list each piece once. Received: {piece!r} in lines {lines[piece]} and "
                         f"{line}"
                     )
 
@@ -136,46 +136,35 @@ class HuggingFaceFolder:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file.
+    """Read a JSON file that contains an object.
 
     Raises:
-        InputError: the file is missing, or holds no JSON object.
+        InputError: if the file is missing or does not contain a JSON object.
     """
-    text = read_text(path)
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"{path.name} must be JSON. Received: {error} in {path}") from None
-    if not isinstance(value, dict):
-        raise InputError(f"{path.name} must hold a JSON object. Received: {type(value).__name__} in {path}")
+    value = parse_json(read_text(path), path)
+    with located(path):
+        check_object(value, path.name)
     return value
 
 
 def read_tensors(folder: str | Path) -> dict[str, np.ndarray]:
-    """All tensors of a folder's `*.safetensors`, dict of names to arrays.
+    """Read all float tensors of a folder's `*.safetensors`: dict of names to float32 arrays.
 
     Raises:
-        InputError: there is no such file, one is broken, or the package that reads them is not installed.
+        InputError: if there is no such file, one is damaged, or safetensors is not installed.
     """
-    try:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-    except ImportError:
-        raise InputError(
-            'This needs safetensors: pip install -e ".[convert]" in the checkout. Received: an environment without '
-            "safetensors"
-        ) from None
+    safetensors, arrays = optional("safetensors", "convert"), optional("safetensors.numpy", "convert")
     files = sorted(Path(folder).glob("*.safetensors"))
     if not files:
-        raise InputError(f"A Hugging Face folder must hold *.safetensors. Received: none in {folder}")
+        raise InputError(f"The folder {folder} contains no *.safetensors.")
     tensors = {}
     for path in files:
         try:
-            tensors.update(load_file(path))
-        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-            # KeyError and TypeError: number formats that NumPy has not, such as bfloat16.
+            tensors.update(arrays.load_file(path))
+        except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            # KeyError and TypeError: number formats that NumPy lacks, such as bfloat16.
             raise InputError(
-                f"Weights must be whole, and in a format that NumPy knows. Received: {path} ({error})"
+                f"Weights must be complete and of a number format that NumPy supports. Received: {path} ({error})"
             ) from None
     return {name: value.astype(np.float32) for name, value in tensors.items() if value.dtype.kind == "f"}
 
@@ -206,7 +195,7 @@ def _token(config: Mapping[str, Any], name: str, default: str) -> str:
 
 
 def _licence(path: Path) -> str:
-    """What the page says in its first block, between lines of three dashes."""
+    """The licence in the front matter of a model page, between lines of three dashes."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,12 +1,8 @@
-"""Writing an encoder as a SavedModel that `tensorflow_hub` loads."""
+"""Writes an encoder as a SavedModel that `tensorflow_hub` loads."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import secrets
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,24 +13,25 @@ import tensorflow as tf
 from cman_tf.data.formats.reading import reason
 from cman_tf.encoders.card import FILE, Card
 from cman_tf.errors import InputError
+from cman_tf.files import atomic_folder
 
-# Part of every fingerprint: to be changed when the same weights begin to give other vectors.
+# Part of every fingerprint. Change it when the same weights give other vectors.
 _REVISION = b"1"
 
 
 class EncoderModule(tf.Module):
-    """The contract of a contextual encoder, in the form that is saved.
+    """A contextual encoder with the interface that is saved.
 
     Args:
-        encoder: `tf.Module`, called with `(tokens, training)`. States of the `tf.random.Generator`s in it and its parts
-            become `random_state`.
+        encoder: `tf.Module`, called with `(tokens, training)`. `random_state` collects the states of the
+            `tf.random.Generator`s in it and its parts.
         card: `Card`.
-        card_file: path of the file with the card's content.
+        card_file: str or path. File with the card's content.
 
     Attributes:
         card: `tf.saved_model.Asset`.
         trainable_variables: list of `tf.Variable`.
-        random_state: list of `tf.Variable`, those that dropout draws its numbers from.
+        random_state: list of `tf.Variable`, the random state of dropout.
 
     Call arguments:
         tokens: string `(batch, tokens)`, padding `""` at the end of rows.
@@ -47,7 +44,7 @@ class EncoderModule(tf.Module):
         https://www.tensorflow.org/hub/reusable_saved_models
     """
 
-    # tf.Module's property would not be saved; a list is.
+    # A list is saved, unlike tf.Module's property.
     trainable_variables = None
 
     def __init__(self, encoder: tf.Module, card: Card, card_file: str | Path) -> None:
@@ -66,56 +63,37 @@ class EncoderModule(tf.Module):
 
 
 def save(encoder: tf.Module, card: Card, out: str | Path) -> None:
-    """Write an encoder as a folder, whole or not at all.
+    """Write an encoder as a folder, completely or not at all.
 
     Args:
         encoder: `tf.Module`, called with `(tokens, training)`.
         card: `Card`.
-        out: str or path of a folder that is not there yet.
+        out: str or path of a new or empty folder.
 
     Raises:
-        InputError: `out` is there, or cannot be written.
+        InputError: if `out` has content or cannot be written.
     """
-    out = new_folder(out)
-    temporary = out.with_name(f".{out.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.mkdir(parents=True)
-        with tempfile.TemporaryDirectory(dir=temporary) as folder:
-            file = Path(folder) / FILE
-            file.write_text(card.dump(), encoding="utf-8")
-            module = EncoderModule(encoder, card, file)
-            tokens = tf.TensorSpec([None, None], tf.string, name="tokens")
-            for training in (False, True):
-                module.__call__.get_concrete_function(tokens, training=training)
+    # The card is copied into the SavedModel, so its file is only needed while that is written.
+    with atomic_folder(out) as temporary, tempfile.TemporaryDirectory(dir=temporary) as folder:
+        file = Path(folder) / FILE
+        file.write_text(card.dump(), encoding="utf-8")
+        module = EncoderModule(encoder, card, file)
+        tokens = tf.TensorSpec([None, None], tf.string, name="tokens")
+        for training in (False, True):
+            module.__call__.get_concrete_function(tokens, training=training)
+        try:
             tf.saved_model.save(module, str(temporary))
-        os.rename(temporary, out)
-    except (OSError, tf.errors.OpError) as error:
-        raise InputError(f"An encoder's folder must be writable. Received: {out} ({reason(error)})") from None
-    finally:
-        # Gone already if it has its final name.
-        with contextlib.suppress(OSError):
-            shutil.rmtree(temporary)
-
-
-def new_folder(out: str | Path) -> Path:
-    """`out` as a path.
-
-    Raises:
-        InputError: something of that name is there.
-    """
-    out = Path(os.path.abspath(os.path.expanduser(out)))
-    if os.path.lexists(out):
-        raise InputError(f"An encoder's folder must be a new one, so that none is overwritten. Received: {out}")
-    return out
+        except tf.errors.OpError as error:
+            raise InputError(f"Cannot write {out}: {reason(error)}") from None
 
 
 def fingerprint(kind: str, weights: Mapping[str, np.ndarray], vocabulary: bytes) -> str:
-    """SHA-256 of all that decides an encoder's vectors.
+    """SHA-256 of everything that an encoder's vectors depend on.
 
     Args:
         kind: str.
         weights: dict of str to array.
-        vocabulary: bytes. The word pieces or characters, and how text is normalised.
+        vocabulary: bytes. Word pieces or characters, and the normalisation of text.
 
     Returns:
         str, hexadecimal.

@@ -1,4 +1,4 @@
-"""Word pieces and a Transformer, joined to vectors for tokens."""
+"""Combines word pieces and a Transformer into vectors for tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class SubwordEncoder(tf.Module):
-    """Each layer's vectors for tokens: the mean over a token's word pieces.
+    """Vectors of each layer for tokens: the mean over a token's word pieces.
 
     A sentence with more word pieces than the Transformer has positions is read in windows that overlap by half, and
     each token is taken from the window where it has most context.
@@ -22,11 +22,11 @@ class SubwordEncoder(tf.Module):
         pieces: `WordPieces`.
         transformer: `Transformer`.
         begin, end: int. Ids of the pieces around every window.
-        positions: int. Pieces the Transformer can read at once, `begin` and `end` among them.
+        positions: int. Pieces that the Transformer can read at once, `begin` and `end` included.
 
     Call arguments:
         tokens: string `(batch, tokens)`, padding `""`.
-        training: bool. Whether to drop out.
+        training: bool. Whether dropout is on.
 
     Shapes:
         `(batch, tokens)` -> `(batch, tokens, layers, width)`, 0 at padding.
@@ -53,7 +53,7 @@ class SubwordEncoder(tf.Module):
         place = tf.gather(tf.cumsum(lengths, exclusive=True), window) + position + 1
         token = tf.repeat(tf.range(tf.size(groups)), groups)
         layers = [tf.math.segment_mean(tf.gather(state, place), token) for state in states]
-        # A shape that is known as far as it can be.
+        # The static shape, as far as it is known.
         layers = tf.ensure_shape(tf.stack(layers, axis=1), [None, len(states), states[0].shape[-1]])
         shape = tf.concat([tf.shape(tokens), layers.shape[1:]], axis=0)
         return tf.scatter_nd(words, layers, shape)

@@ -1,19 +1,20 @@
-"""Tokens to word pieces, and sentences to windows no longer than an encoder's positions, inside the graph."""
+"""Splits tokens into word pieces, and sentences into windows that fit an encoder, inside the graph."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import tensorflow as tf
-import tensorflow_text as text
+
+from cman_tf.stack import import_tensorflow_text
 
 
 class WordPieces(tf.Module):
-    """The word pieces of each token, as BERT's tokenizer cuts a word by itself.
+    """Word pieces of each token; each token is split separately, as BERT's tokenizer splits a word.
 
     Args:
         vocabulary: list of str, the word pieces by id.
-        unknown: str, the piece of what the vocabulary does not know, and of a token that leaves no piece at all.
+        unknown: str, the piece for unknown words and for a token without any piece.
         lower_case: bool.
         strip_accents: bool.
 
@@ -32,8 +33,8 @@ class WordPieces(tf.Module):
         self.unknown = vocabulary.index(unknown)
         self.lower_case = lower_case
         self.strip_accents = strip_accents
-        # Its own lower-casing also folds ½ to 1/2 and ß to ss, which the encoders' vocabularies never saw.
-        self._tokenizer = text.FastBertTokenizer(
+        # The tokenizer's own lower-casing also folds ½ to 1/2 and ß to ss, unlike that of the encoders' training.
+        self._tokenizer = import_tensorflow_text().FastBertTokenizer(
             vocabulary, token_out_type=tf.int32, unknown_token=unknown, lower_case_nfd_strip_accents=False
         )
 
@@ -41,7 +42,7 @@ class WordPieces(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def __call__(self, tokens: tf.Tensor) -> tf.RaggedTensor:
         tokens = tf.strings.unicode_transcode(tokens, "UTF-8", "UTF-8", errors="replace")
-        # Blanks stay: they divide. Other control characters, and what was no UTF-8, are dropped.
+        # White space stays, because it separates. Other control characters and invalid UTF-8 are dropped.
         tokens = tf.strings.regex_replace(tokens, r"[\t\n\r]", " ")
         tokens = tf.strings.regex_replace(tokens, r"[\p{C}\x{FFFD}]", "")
         if self.lower_case:
@@ -55,18 +56,18 @@ class WordPieces(tf.Module):
 
 
 class Windows:
-    """Overlapping windows over sentences, and the window in which each piece has most context.
+    """Overlapping windows over sentences, and for each piece the window in which it has most context.
 
-    A sentence that fits is one window. A longer one is cut into windows that start half a window apart, the last one
-    moved left so that it is full.
+    A sentence that fits is one window. A longer one is split into windows that start half a window apart; the last one
+    moves left so that it is full.
 
     Args:
         sizes: int32 `(batch,)`, word pieces of each sentence.
-        capacity: int, word pieces that fit into a window.
+        capacity: int. Word pieces in a full window.
 
     Attributes:
-        pieces: ragged int32 `(windows, pieces)`, which of the batch's pieces each window holds, sentence after sentence
-            and in order.
+        pieces: ragged int32 `(windows, pieces)`, the batch's pieces in each window, sentence after sentence and in
+            order.
     """
 
     def __init__(self, sizes: tf.Tensor, capacity: int) -> None:
@@ -84,10 +85,10 @@ class Windows:
         self.pieces = tf.ragged.range(starts, starts + tf.minimum(tf.gather(sizes, sentence), capacity))
 
     def locate(self, groups: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Where each piece has most context.
+        """Find the window and position in which each piece has most context.
 
         Args:
-            groups: int32 `(tokens,)`, how many pieces each token has. A token of at most a quarter of a window takes
+            groups: int32 `(tokens,)`, number of pieces of each token. A token of at most a quarter of a window takes
                 all its pieces from one window.
 
         Returns:
@@ -100,7 +101,7 @@ class Windows:
         middle = tf.cumsum(groups, exclusive=True) + (groups - 1) // 2
         middle = tf.gather(middle, token) - tf.gather(self._offsets, sentence)
         anchor = tf.where(tf.gather(groups, token) * 4 <= self._capacity, middle, place)
-        # Most context on the shorter side is: nearest to the window's middle. Doubled, to stay with integers.
+        # Most context on the shorter side means nearest to the window's middle. Doubled, so that all are integers.
         index = (2 * anchor - (self._capacity - 1) + self._stride) // (2 * self._stride)
         last = tf.gather(self._counts, sentence) - 1
         index = tf.clip_by_value(index, 0, last)

@@ -1,4 +1,4 @@
-"""The forward pass of BERT and MPNet, with every layer's output."""
+"""The forward pass of BERT and MPNet, with the output of every layer."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ ACTIVATIONS = {
     "relu": tf.nn.relu,
 }
 
-# From this distance on, MPNet tells positions apart no more.
+# MPNet does not distinguish distances from this one on.
 _FAR = 128
 
 
 class Transformer(tf.Module):
-    """BERT's stack of layers, and MPNet's, which adds a bias for the distance of two positions.
+    """Layers of BERT, or of MPNet, which adds a bias for the distance of two positions.
 
-    Padding costs nothing but in the attention: all else is computed on the pieces alone, without the padding.
+    Only the attention computes padding: everything else is computed without it.
 
     Args:
         weights: dict of names to float32 arrays: `layer_0/word`, `layer_0/position` and so on for the embeddings,
-            `layer_3/attention/kernel` and so on for the third layer. The variables have these names, and so tell
+            `layer_3/attention/kernel` and so on for the third layer. The variables have these names, which state
             their depth.
         layers: int. Transformer layers.
         heads: int.
         activation: str, a key of `ACTIVATIONS`.
         epsilon: float. Of the layer norms.
-        dropout: float. Of embeddings and of what each half-layer adds.
+        dropout: float. Of embeddings and of the output of each half-layer.
         attention_dropout: float.
-        first_position: int. Row of the position embeddings that position 0 takes.
+        first_position: int. Row of the position embeddings for position 0.
 
     Call arguments:
         ids: int32 `(rows, pieces)`.
@@ -71,14 +71,14 @@ class Transformer(tf.Module):
         self.attention_dropout = attention_dropout
         self.first_position = first_position
         self.weights = {name: tf.Variable(value, name=name) for name, value in weights.items()}
-        # Its state is a variable, so that a training can seed it and a resumed one goes on with the same numbers.
+        # Its state is a variable, so that a training can seed it and a resumed training continues with it.
         self.generator = tf.random.Generator.from_seed(0)
 
     def __call__(self, ids: tf.Tensor, lengths: tf.Tensor, training: bool) -> list[tf.Tensor]:
         rows, width = tf.unstack(tf.shape(ids))
         there = tf.sequence_mask(lengths, width)
         flat = tf.cast(tf.where(tf.reshape(there, [-1])), tf.int32)[:, 0]
-        # Padding takes any piece's values: no other position looks at it.
+        # Padding may have the values of any piece: no other position attends to it.
         padded = tf.maximum(tf.cumsum(tf.cast(tf.reshape(there, [-1]), tf.int32)) - 1, 0)
         bias = tf.where(there, 0.0, tf.float32.min)[:, None, None, :]
         if "layer_0/relative" in self.weights:
@@ -125,7 +125,7 @@ class Transformer(tf.Module):
         table = self.weights["layer_0/relative"]
         half = table.shape[0] // 2
         ahead = tf.range(width)[None, :] - tf.range(width)[:, None]
-        # Looked up, for a graph's own logarithm may be rewritten and miss a border between bins.
+        # A table, because TensorFlow may rewrite a logarithm in the graph and miss a border between bins.
         bins = tf.constant([_bin(distance, half) for distance in range(_FAR + 1)])
         bucket = tf.gather(bins, tf.minimum(tf.abs(ahead), _FAR)) + tf.where(ahead > 0, half, 0)
         return tf.transpose(tf.gather(table, bucket), [2, 0, 1])[None]
@@ -146,7 +146,7 @@ class Transformer(tf.Module):
 
 
 def _bin(distance: int, bins: int) -> int:
-    """Half of the bins hold one distance each, the others ever more, up to `_FAR`."""
+    """Bin of a distance: half of the bins have one distance each, the others increasingly many, up to `_FAR`."""
     exact = bins // 2
     if distance < exact:
         return distance

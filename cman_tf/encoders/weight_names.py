@@ -1,4 +1,4 @@
-"""How BERT's and MPNet's published weights are named, and how `Transformer` names them."""
+"""Names of the weights of BERT and MPNet, as published and in `Transformer`."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ NAMES = {
 
 
 def canonical(kind: str, layers: int, tensors: Mapping[str, np.ndarray], where: str | Path) -> dict[str, np.ndarray]:
-    """Published tensors under the names, and in the form, that `Transformer` takes.
+    """Convert published tensors to the names and shapes of `Transformer`.
 
     Args:
         kind: `"bert"` or `"mpnet"`.
         layers: int.
-        tensors: dict of str to float32 array. Names may begin with `bert.` or `mpnet.`; a layer norm's may end as in
-            old checkpoints, in `gamma` and `beta`.
-        where: what to name in an error.
+        tensors: dict of str to float32 array. Names may begin with `bert.` or `mpnet.`; those of a layer norm may
+            end in `gamma` and `beta`, as in old checkpoints.
+        where: str or path. The source, for error messages.
 
     Returns:
         dict of str to float32 array.
 
     Raises:
-        InputError: a tensor is missing, or its shape does not fit the others.
+        InputError: if a tensor is missing, or its shape does not fit the others.
     """
     reader = _Reader(tensors, kind, where)
     shared, layer_names = NAMES[kind]
@@ -67,7 +67,7 @@ def canonical(kind: str, layers: int, tensors: Mapping[str, np.ndarray], where: 
         else:
             weights[name] = reader.tensor(source, 2)
     if "layer_0/type" in weights:
-        # One sentence at a time: of the two, the first.
+        # The encoder reads one sentence at a time, so only the first of the two types is used.
         weights["layer_0/type"] = weights["layer_0/type"][0]
     for layer in range(1, layers + 1):
         for name, source in layer_names.items():
@@ -88,11 +88,12 @@ class _Reader:
 
     def tensor(self, name: str, rank: int) -> np.ndarray:
         if name not in self._tensors:
-            raise InputError(f"The weights must hold every tensor. Received: no {name} in {self._where}")
+            raise InputError(f"The weights in {self._where} lack the tensor {name}.")
         value = self._tensors[name]
         if value.ndim != rank or 0 in value.shape:
             raise InputError(
-                f"{name} must have {rank} {'axes' if rank > 1 else 'axis'}. Received: {value.shape} in {self._where}"
+                f"{name} must have {rank} {'axes' if rank > 1 else 'axis'}, none of size 0. Received: {value.shape} in "
+                f"{self._where}"
             )
         if not np.isfinite(value).all():
             raise InputError(f"The weights must be finite. Received: {name} in {self._where}")
@@ -126,4 +127,6 @@ def _check_widths(weights: Mapping[str, np.ndarray], where: str | Path) -> None:
             "layer_0/relative": value.shape,
         }.get("/".join(name.split("/")[-2:]), (hidden,))
         if value.shape != expected:
-            raise InputError(f"{name} must fit the other weights: {expected}. Received: {value.shape} in {where}")
+            raise InputError(
+                f"{name} must have shape {expected} to fit the other weights. Received: {value.shape} in {where}"
+            )

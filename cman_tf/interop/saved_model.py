@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cman_tf.data.answers import annotated, left_out
 from cman_tf.errors import InputError
+from cman_tf.stack import load_saved_model
 
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
@@ -102,16 +103,8 @@ def _load(path: Path) -> Any:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        try:
-            return tf.saved_model.load(str(path))
-        except (OSError, tf.errors.NotFoundError) as error:
-            if "not registered" not in str(error):
-                raise
-            # Some encoders split tokens with its operations.
-            import tensorflow_text  # noqa: F401
-
-            return tf.saved_model.load(str(path))
-    except (OSError, ValueError, tf.errors.OpError) as error:
+        return load_saved_model(str(path))
+    except (OSError, ValueError, ImportError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"A SavedModel must be whole. Received: {path} ({reason})") from None
     finally:

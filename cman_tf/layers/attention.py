@@ -1,4 +1,4 @@
-"""Multi-head attention, arranged for speed on a CPU."""
+"""Multi-head attention, optimised for CPUs."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from cman_tf.layers.symbolic import shapes_only
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
 class MultiHeadAttention(tf.keras.layers.Layer):
-    """Scaled dot-product attention of several heads, eq. 2 and 3 of the paper, without biases.
+    """Multi-head scaled dot-product attention, eq. 2 and 3 of the paper, without biases.
 
-    The same function as `tf.keras.layers.MultiHeadAttention` with the same width in and out. That one writes its
-    products as `einsum` over three axes, which on a CPU takes twice the time of the plain matrix products here.
+    The same function as `tf.keras.layers.MultiHeadAttention` with equal input and output width. That layer uses
+    `einsum` over three axes, which on a CPU takes twice as long as the matrix products here.
 
     Args:
-        num_heads: int. z; must divide the width of the query.
+        num_heads: int. z. Must divide the width of the query.
 
     Call arguments:
         query: float `(batch, tokens, width)`.
         memory: float `(batch, others, width)`, keys and values.
-        mask: bool `(batch, others)`, False for what must not be attended to. Default: all may.
+        mask: bool `(batch, others)`, False for padding. Default: no padding.
 
     Returns:
-        `(attended, scores)`: `(batch, tokens, width)`, `(batch, heads, tokens, others)`; the scores of a token add up
+        `(attended, scores)`: `(batch, tokens, width)`, `(batch, heads, tokens, others)`; the scores of a token sum
         to 1.
 
     Example:

@@ -14,7 +14,7 @@ from cman_tf.layers.mlp import MLP
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
 class AttentionUnit(tf.keras.layers.Layer):
-    """What BSA and BLA share (paper, 3.2, "General architecture").
+    """Base class of BSA and BLA (paper, 3.2, "General architecture").
 
     `H = BiLSTM(X)` (eq. 1), `T = MultiHead(query, H, H)` (eq. 2 and 3, no biases), output
     `LayerNorm(query + T)`.
@@ -28,7 +28,7 @@ class AttentionUnit(tf.keras.layers.Layer):
         seed: int. Of dropout. Default 0.
 
     Raises:
-        ValueError: `2 * hidden_size` is no multiple of `num_heads`.
+        ValueError: if `2 * hidden_size` is not a multiple of `num_heads`.
 
     Reference:
         Zhao et al. (2020); Vaswani et al. (2017).
@@ -67,7 +67,7 @@ class AttentionUnit(tf.keras.layers.Layer):
     def attend(
         self, query: tf.Tensor, memory: tf.Tensor, mask: tf.Tensor | None, return_attention_scores: bool = False
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-        """`LayerNorm(query + T)` in the query's shape; on request `(output, attention)`, as the units say."""
+        """`LayerNorm(query + T)` in the query's shape, or `(output, attention)`, see the units."""
         attended, scores = self.attention(query, memory, mask=mask)
         output = self.normalization(query + attended)
         return (output, scores) if return_attention_scores else output
@@ -91,14 +91,14 @@ class BSA(AttentionUnit):
     """BiLSTM-enhanced self-attention: `BSA(X) = LayerNorm(H + MultiHead(H, H, H))`, `H = BiLSTM(X)`.
 
     Args:
-        self_attention: bool. False leaves `H` as it is (Table 4, "- self-attention in BSA"). Default True.
-        **kwargs: those of `AttentionUnit`.
+        self_attention: bool. False returns `H` (Table 4, "- self-attention in BSA"). Default True.
+        **kwargs: see `AttentionUnit`.
 
     Call arguments:
         inputs: float `(batch, tokens, features)`.
         mask: bool `(batch, tokens)`, False for padding. Default: no padding.
         training: bool. Whether dropout is on.
-        return_attention_scores: bool. Also give the attention, `(batch, heads, tokens, tokens)`.
+        return_attention_scores: bool. Whether to also return the attention, `(batch, heads, tokens, tokens)`.
 
     Shapes:
         `(batch, tokens, features)` -> `(batch, tokens, 2 * hidden_size)`. Padding is never attended to.
@@ -135,24 +135,25 @@ class BSA(AttentionUnit):
 class BLA(AttentionUnit):
     """BiLSTM-enhanced label attention: `BLA(X, L) = LayerNorm(X + MultiHead(X, H, H))`, `H = BiLSTM(L)`.
 
-    The paper does not say what its residual adds; the query X is added, as in the guided attention of Yu et al.
-    (2019) that the unit builds on.
+    The paper does not define its residual connection; here it adds the query X, as in the guided attention of Yu et
+    al. (2019) that the unit builds on.
 
     Args:
-        **kwargs: those of `AttentionUnit`.
+        **kwargs: see `AttentionUnit`.
 
     Call arguments:
         inputs: float `(batch, tokens, 2 * hidden_size)`, the tokens.
         labels: float `(batch, tokens, label features)`, the embedded tags.
         mask: bool `(batch, tokens)`, False for padding. Default: no padding.
         training: bool. Whether dropout is on.
-        return_attention_scores: bool. Also give the attention of tokens to labels, `(batch, heads, tokens, tokens)`.
+        return_attention_scores: bool. Whether to also return the attention of tokens to labels,
+            `(batch, heads, tokens, tokens)`.
 
     Shapes:
         `(batch, tokens, 2 * hidden_size)` -> the same. Padding is never attended to.
 
     Raises:
-        ValueError: the tokens are not `2 * hidden_size` wide.
+        ValueError: if the tokens are not `2 * hidden_size` wide.
 
     Example:
         >>> BLA(hidden_size=8, num_heads=2)(tf.zeros([2, 5, 16]), labels=tf.zeros([2, 5, 4])).shape
@@ -165,7 +166,7 @@ class BLA(AttentionUnit):
     def build(self, input_shape: tf.TensorShape) -> None:
         if input_shape[-1] != 2 * self.hidden_size:
             raise ValueError(
-                "The tokens of a BLA unit must be 2 * `hidden_size` wide, for they are added to its attention. "
+                "The tokens of a BLA unit must be 2 * `hidden_size` wide, because they are added to its attention. "
                 f"Received: width {input_shape[-1]}, hidden_size={self.hidden_size}"
             )
         super().build(input_shape)
@@ -182,7 +183,7 @@ class BLA(AttentionUnit):
 
 
 def sequence_encoder(kind: str, hidden_size: int, name: str = "encoder") -> BiLSTM | MLP:
-    """The network of eq. 1, or what replaces it in the ablation: `(batch, tokens, f)` -> `(batch, tokens, 2d)`."""
+    """The BiLSTM of eq. 1, or the MLP of the ablation: `(batch, tokens, f)` -> `(batch, tokens, 2d)`."""
     if kind == "bilstm":
         return BiLSTM(hidden_size, name=name)
     if kind == "mlp":

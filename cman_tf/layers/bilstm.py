@@ -1,4 +1,4 @@
-"""A bidirectional LSTM that leaves only the recurrence in its time loop."""
+"""A bidirectional LSTM with only the recurrence in its time loop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cman_tf.layers.lstm import run_lstm
 from cman_tf.layers.packing import TwoWayPacking
 from cman_tf.layers.symbolic import shapes_only
 
-# Sequences in a batch up to which the fused kernel is the faster one.
+# Largest number of sequences in a batch for which the fused kernel is faster.
 FEW = 4
 
 
@@ -19,10 +19,10 @@ FEW = 4
 class BiLSTM(tf.keras.layers.Layer):
     """Bidirectional LSTM, eq. 1 of the paper: `H = BiLSTM(X)`.
 
-    The same function as `Bidirectional(LSTM(units, return_sequences=True))`, arranged for speed on a CPU: the input is
+    The same function as `Bidirectional(LSTM(units, return_sequences=True))`, optimised for CPUs: the input is
     multiplied for all time steps and both directions at once; sequences are packed, longest first, so that a step of
-    the loop touches those alone that are that long; the loop holds the recurrent product alone; and a hand-written
-    gradient leaves all weight gradients to single products after its loop.
+    the loop computes only sequences that are long enough; the loop contains only the recurrent product; and a
+    hand-written gradient computes all weight gradients with single products after its loop.
 
     Args:
         units: int. Width per direction; the output is `2 * units` wide.
@@ -30,7 +30,7 @@ class BiLSTM(tf.keras.layers.Layer):
     Call arguments:
         inputs: float32 `(batch, tokens, features)`.
         mask: bool `(batch, tokens)`, False for padding, which must follow all tokens. Default: no padding.
-        training: bool. False takes, for few sequences, a kernel that is faster but has no gradient. Default None.
+        training: bool. False uses, for few sequences, a kernel that is faster but has no gradient. Default None.
 
     Shapes:
         `(batch, tokens, features)` -> `(batch, tokens, 2 * units)`. Padding never changes the output at a token; the
@@ -77,7 +77,7 @@ class BiLSTM(tf.keras.layers.Layer):
         return tf.reshape(tf.matmul(inputs, self.kernel) + self.bias, [-1, 4 * self.units])
 
     def recur(self, gates: tf.Tensor, packing: TwoWayPacking) -> tf.Tensor:
-        """Packed projected inputs `(elements, 4 * units)` to packed states `(elements, units)`."""
+        """From packed projected inputs `(elements, 4 * units)` to packed states `(elements, units)`."""
         return run_lstm(gates, self.recurrent_kernel, packing)
 
     def _packed(self, gates: tf.Tensor, lengths: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
@@ -90,15 +90,15 @@ class BiLSTM(tf.keras.layers.Layer):
     def _fused(self, gates: tf.Tensor, lengths: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
         """The same with the whole loop in one kernel, which has no gradient.
 
-        That kernel multiplies its input in every step. It is given which row of `gates` each element is, one-hot, and
-        those rows as its matrix, for there are few.
+        That kernel multiplies its input in every step. Its input is the row of `gates` of each element, one-hot, and
+        its matrix contains those rows, because they are few.
         """
         batch = tf.size(lengths)
         elements = batch * time
         forward = tf.transpose(tf.reshape(tf.eye(elements), [batch, time, elements]), [1, 0, 2])
         backward = tf.reverse_sequence(forward, lengths, seq_axis=0, batch_axis=1)
         gates = tf.reshape(gates, [-1, 2, 4 * self.units])
-        # A concatenation would be shared out over threads, and to wake one takes longer than the copying.
+        # A concatenation would be divided over threads, and waking one takes longer than the copying.
         rows = [tf.range(elements), elements + tf.range(self.units)]
         forward = _block_lstm(forward, tf.dynamic_stitch(rows, [gates[:, 0], self.recurrent_kernel[0]]))
         backward = _block_lstm(backward, tf.dynamic_stitch(rows, [gates[:, 1], self.recurrent_kernel[1]]))
@@ -150,7 +150,7 @@ def _block_lstm(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 @tf.custom_gradient
 def _without_gradient(states: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], NoReturn]]:
     def gradient(_: tf.Tensor) -> NoReturn:
-        # TensorFlow 2.15's own gradient of BlockLSTMV2 did not agree with that of the stock Keras LSTM.
+        # TensorFlow 2.15's gradient of BlockLSTMV2 differs from that of the Keras LSTM.
         raise ValueError("A BiLSTM called with training=False has no gradient; call it with training=True")
 
     return tf.identity(states), gradient

@@ -13,18 +13,18 @@ from cman_tf.layers.symbolic import shapes_only
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
 class CharacterEncoder(tf.keras.layers.Layer):
-    """The last states of a character BiLSTM, for each token.
+    """The last states of a character BiLSTM for each token.
 
-    A word's vector depends on its spelling alone, so each distinct word of a batch is encoded once.
+    A word's vector depends only on its spelling, so each distinct word of a batch is encoded once.
 
     Args:
-        num_characters: int. Characters known, padding (0) and unknown (1) included.
+        num_characters: int. Number of characters, padding (0) and unknown (1) included.
         size: int. Width of the character embeddings.
         hidden_size: int. Width of the LSTM per direction.
 
     Call arguments:
         inputs: int32 `(words, characters)`, the distinct words of the batch, 0 for padding.
-        index: int32 `(batch, tokens)`, which of the words each token is.
+        index: int32 `(batch, tokens)`, the row of each token in `inputs`.
 
     Shapes:
         -> `(batch, tokens, 2 * hidden_size)`.
@@ -50,11 +50,11 @@ class CharacterEncoder(tf.keras.layers.Layer):
         if shapes_only():
             return tf.zeros(tf.concat([tf.shape(index), [2 * self.hidden_size]], axis=0))
         packing = TwoWayPacking(tf.math.count_nonzero(inputs, axis=1, dtype=tf.int32))
-        # There are far fewer characters than places where they stand: project the table, then look up.
+        # The alphabet is much smaller than the text, so project the table, then look up.
         table = self.bilstm.project(self.embedding.embeddings)
         characters = tf.gather_nd(inputs, tf.stack([packing.sequence, packing.time], axis=1))
         states = self.bilstm.recur(tf.gather(table, 2 * characters + packing.direction), packing)
-        # Padding is a word without characters; its row is read nowhere but must exist.
+        # Padding is a word without characters; its row is not used but must exist.
         states = tf.gather(tf.pad(states, [[0, 1], [0, 0]]), packing.last)
         return tf.gather(tf.concat(tf.unstack(states), axis=1), index)
 

@@ -18,15 +18,15 @@ class CRF(tf.keras.layers.Layer):
 
     Args:
         num_tags: int. Number of tags.
-        forbidden: list of `(from, to)` tag ids whose transition decoding must not take; `from` -1 is the start of a
+        forbidden: list of `(from, to)` tag ids, transitions that decoding must not use; `from` -1 is the start of a
             sentence. Training is not constrained. Default: none.
 
     Shapes:
         `call`: `(batch, tokens, features)` -> emissions `(batch, tokens, num_tags)`.
         `log_likelihood(emissions, tags, lengths)`: -> `(batch,)`, natural logarithm of `Pr(Y|X)`.
-        `decode(emissions, lengths)`: -> the best tags, int32 `(batch, tokens)`, 0 at padding.
-        `forward_backward(emissions, lengths)`: what marginals are made of, see there.
-        `lengths` is int32 `(batch,)`: the tokens of each sentence; what follows is padding and changes nothing.
+        `decode(emissions, lengths)`: -> best tag sequence, int32 `(batch, tokens)`, 0 at padding.
+        `forward_backward(emissions, lengths)`: forward and backward scores for marginals.
+        `lengths` is int32 `(batch,)`, tokens of each sentence; the rest is padding and has no effect.
 
     Example:
         >>> crf = CRF(5)
@@ -57,23 +57,23 @@ class CRF(tf.keras.layers.Layer):
         return crf_log_likelihood(emissions, tags, lengths, self.transitions)[0]
 
     def decode(self, emissions: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """The best tags of emissions `(batch, tokens, num_tags)`: int32 `(batch, tokens)`; `forbidden` is heeded."""
+        """Best tag sequence for emissions, int32 `(batch, tokens)`, without the `forbidden` transitions."""
         start, between = self._penalties()
         emissions = tf.concat([emissions[:, :1] + start, emissions[:, 1:]], axis=1)
         tags, _ = crf_decode(emissions, self.transitions + between, lengths)
         return tags * tf.sequence_mask(lengths, tf.shape(emissions)[1], tags.dtype)
 
     def forward_backward(self, emissions: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """What marginals are made of: `(alphas, betas, log_norm)`.
+        """Forward and backward scores for marginals: `(alphas, betas, log_norm)`.
 
         Returns:
-            float64, for a marginal is a small difference of sums that grow with the sentence: `alphas`
-            `(batch, tokens, num_tags)`, log scores of all beginnings up to a token, its emission included;
-            `betas` `(batch, tokens, num_tags)`, of all continuations after a token, its emission excluded; `log_norm`
-            `(batch,)`, of all tag sequences. What stands at padding means nothing.
+            float64, because a marginal is a small difference of sums that grow with the sentence: `alphas`
+            `(batch, tokens, num_tags)`, log scores of all prefixes up to a token, its emission included; `betas`
+            `(batch, tokens, num_tags)`, of all continuations after a token, its emission excluded; `log_norm`
+            `(batch,)`, of all tag sequences. Values at padding positions are undefined.
         """
         emissions, transitions = tf.cast(emissions, tf.float64), tf.cast(self.transitions, tf.float64)
-        # From right to left the recurrence is the same with the transitions turned round: one loop does both.
+        # Right to left, the recurrence is the same with transposed transitions, so one loop computes both directions.
         backward = tf.reverse_sequence(emissions, lengths, seq_axis=1, batch_axis=0)
         inputs = tf.transpose(tf.stack([emissions, backward]), [2, 0, 1, 3])
         transitions = tf.stack([transitions, tf.transpose(transitions)])[:, None]

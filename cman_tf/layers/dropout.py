@@ -9,14 +9,14 @@ import tensorflow as tf
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
 class Dropout(tf.keras.layers.Dropout):
-    """Keras dropout that a resumed training continues exactly.
+    """Keras dropout with the same masks in a resumed training as in an uninterrupted one.
 
-    The stock layer's random state is not in `tf.train.Checkpoint`, so a resumed run would draw other masks than the
-    uninterrupted one. This one draws from a `tf.random.Generator` of its own, which is.
+    Its masks come from its own `tf.random.Generator`, whose state `tf.train.Checkpoint` saves, unlike that of the
+    Keras layer.
 
     Args:
-        rate: float. Share of the inputs that is set to zero, `0 <= rate < 1`.
-        seed: int. Start of the random state. Default 0.
+        rate: float. Share of the inputs to set to zero, `0 <= rate < 1`.
+        seed: int. Initial random state. Default 0.
 
     Shapes:
         `(...)` -> `(...)`; masking is passed through.

@@ -3,44 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
+from cman_tf.layers.pair_scores import score_pairs
 from cman_tf.layers.symbolic import shapes_only
-
-# Pairs of tokens that are scored at once; each takes a few kilobytes.
-PAIRS = 16384
 
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
 class HeadSelection(tf.keras.layers.Layer):
     """Relation scores, eq. 9: `s(i, j, k) = V_k tanh(U_k x_i + W_k x_j + b_k)`.
 
-    Row i is the subject (the paper's head), column j the object. Pairs are scored one sentence at a time, without its
-    padding (a very long one in blocks), and their hidden layer is computed again for the gradient: the hidden layer of
-    a batch, `(batch, tokens, tokens, relations, hidden)`, would be hundreds of megabytes, and slower to move than to
-    compute.
+    Row i is the subject (the paper's head), column j the object. Pairs are scored one sentence at a time without
+    padding, very long sentences in blocks, and the gradient computes their hidden layer again: the hidden layer of a
+    batch, `(batch, tokens, tokens, relations, hidden)`, would take hundreds of megabytes, and is slower to move than
+    to compute.
 
     Args:
         num_relations: int. Number of relation types.
         hidden_size: int. Width of the hidden layer (the paper's d tilde).
-        projection: `"per_relation"`, U, W, b and V for each relation as eq. 9 is written, or `"shared"`, U, W and b
-            once and one column of V for each relation (Bekoulis et al., 2018). Default `"per_relation"`.
-        prior: float in (0, 0.5]. What an untrained layer holds for the probability of a relation: a bias for each
-            relation, which eq. 9 lacks, starts at its logit. 0.5 is eq. 9 as it is written, without the bias; then the
-            hidden layer itself has to learn first that nearly all cells are empty. Default 0.5.
-        pair_features: int. Features of `pairs`, 0 for none. Default 0.
+        projection: `"per_relation"`, U, W, b and V for each relation as in eq. 9, or `"shared"`, one U, W and b, and a
+            column of V for each relation (Bekoulis et al., 2018). Default `"per_relation"`.
+        prior: float in (0, 0.5]. Probability of a relation before training. Its logit is the initial value of a bias
+            for each relation (not in eq. 9). 0.5 is eq. 9, without the bias; then the hidden layer has to learn that
+            nearly all cells are empty. Default 0.5.
+        pair_features: int. Number of features of `pairs`, 0 for none. Default 0.
 
     Call arguments:
         inputs: float `(batch, tokens, features)`.
-        lengths: int32 `(batch,)`, the tokens of each sentence.
-        pairs: float `(batch, tokens, tokens, features)`, what else the hidden layer reads of a pair, see `PairContext`;
-            `P_k p_ij` is added inside tanh. Default: none, eq. 9.
+        lengths: int32 `(batch,)`, number of tokens of each sentence.
+        pairs: float `(batch, tokens, tokens, features)`, further features of pairs, see `PairContext`; `P_k p_ij` is
+            added inside tanh. Default: none, eq. 9.
 
     Shapes:
-        `(batch, tokens, features)` -> `(batch, tokens, tokens, num_relations)`, logits; 0 where a token is padding.
+        `(batch, tokens, features)` -> `(batch, tokens, tokens, num_relations)`, logits; 0 at padding.
 
     Example:
         >>> HeadSelection(5, 8)(tf.zeros([2, 4, 6]), lengths=tf.constant([4, 2])).shape
@@ -75,7 +72,7 @@ class HeadSelection(tf.keras.layers.Layer):
         groups = self.num_relations if self.projection == "per_relation" else 1
         columns = self.num_relations // groups if groups else 0
         width = groups * self.hidden_size
-        # Glorot's limit for one group, though all groups share one matrix.
+        # Glorot's limit of one group, though all groups share one matrix.
         limit = (6 / (input_shape[-1] + self.hidden_size)) ** 0.5
         uniform = tf.random_uniform_initializer(-limit, limit)
         self.head_kernel = self.add_weight("head_kernel", [input_shape[-1], width], initializer=uniform)
@@ -97,17 +94,15 @@ class HeadSelection(tf.keras.layers.Layer):
             return tf.zeros([batch, tokens, tokens, self.num_relations])
         heads = _project(inputs, self.head_kernel)
         tails = _project(inputs, self.tail_kernel) + self.bias
-        if self.pair_kernel is None:
-            scores = _score_pairs(heads, tails, self._block_diagonal(), lengths)
-        else:
-            scores = _score_pairs(heads, tails, self._block_diagonal(), lengths, pairs, self.pair_kernel)
+        context = () if self.pair_kernel is None else (pairs, self.pair_kernel)
+        scores = score_pairs(heads, tails, self._block_diagonal(), lengths, *context)
         if self.prior_bias is not None:
             inside = tf.sequence_mask(lengths, tf.shape(inputs)[1], scores.dtype)
             scores += (inside[:, :, None] * inside[:, None])[..., None] * self.prior_bias
         return tf.ensure_shape(scores, [None, None, None, self.num_relations])
 
     def _block_diagonal(self) -> tf.Tensor:
-        """V as one matrix `(relations, groups * hidden)`: each relation reads its own group's hidden layer."""
+        """V as one matrix `(relations, groups * hidden)`: each relation uses the hidden layer of its group."""
         groups = self.scorer.shape[0]
         blocks = tf.transpose(self.scorer, [0, 2, 1])[:, :, None, :] * tf.eye(groups)[:, None, :, None]
         return tf.reshape(blocks, [self.num_relations, -1])
@@ -128,97 +123,6 @@ class HeadSelection(tf.keras.layers.Layer):
 
 
 def _project(inputs: tf.Tensor, kernel: tf.Variable) -> tf.Tensor:
-    """One product of two matrices; `tf.matmul` of a batch with one matrix would copy that for each sentence."""
+    """Product with one matrix. `tf.matmul` of a batch would copy that matrix for each sentence."""
     rows = tf.matmul(tf.reshape(inputs, [-1, kernel.shape[0]]), kernel)
     return tf.reshape(rows, [*tf.unstack(tf.shape(inputs)[:2]), kernel.shape[1]])
-
-
-@tf.custom_gradient
-def _score_pairs(
-    heads: tf.Tensor, tails: tf.Tensor, scorer: tf.Tensor, lengths: tf.Tensor, *context: tf.Tensor
-) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor | None, ...]]]:
-    """`(batch, n, n, relations)` from `heads`, `tails` `(batch, n, width)` and `scorer` `(relations, width)`; `context`
-    is nothing, or `pairs` `(batch, n, n, features)` and their kernel `(features, width)`."""
-    tokens = tf.shape(heads)[1]
-    relations, width = scorer.shape
-    features = context[1].shape[0] if context else 0
-    sentence, first, rows = _blocks(lengths)
-    count = tf.shape(sentence)[0]
-
-    def hidden(block: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        row, start, n = sentence[block], first[block], lengths[sentence[block]]
-        layer = heads[row, start : start + rows[block], None] + tails[row, None, :n]
-        if context:
-            layer += tf.tensordot(context[0][row, start : start + rows[block], :n], context[1], 1)
-        return row, start, n, tf.reshape(tf.tanh(layer), [-1, width])
-
-    def score(block: tf.Tensor, scores: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-        _, _, n, layer = hidden(block)
-        # The few relations come first: a product with a handful of columns takes twice as long.
-        score = tf.transpose(tf.matmul(scorer, layer, transpose_b=True))
-        score = tf.reshape(score, [rows[block], n, relations])
-        return block + 1, scores.write(block, tf.pad(score, [[0, 0], [0, tokens - n], [0, 0]]))
-
-    _, scores = tf.while_loop(lambda block, _: block < count, score, (0, _array(count, None, relations)))
-
-    def gradient(d_scores: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
-        def step(
-            block: tf.Tensor,
-            d_heads: tf.TensorArray,
-            d_tails: tf.TensorArray,
-            d_scorer: tf.Tensor,
-            *d_context: tf.TensorArray | tf.Tensor,
-        ) -> tuple[tf.Tensor | tf.TensorArray, ...]:
-            row, start, n, layer = hidden(block)
-            d_score = tf.reshape(d_scores[row, start : start + rows[block], :n], [-1, relations])
-            d_layer = tf.raw_ops.TanhGrad(y=layer, dy=tf.matmul(d_score, scorer))
-            if context:
-                pairs = tf.reshape(context[0][row, start : start + rows[block], :n], [-1, features])
-                d_pairs = tf.reshape(tf.matmul(d_layer, context[1], transpose_b=True), [rows[block], n, features])
-                d_context = (
-                    d_context[0].write(block, tf.pad(d_pairs, [[0, 0], [0, tokens - n], [0, 0]])),
-                    d_context[1] + tf.matmul(pairs, d_layer, transpose_a=True),
-                )
-            d_layer = tf.reshape(d_layer, [rows[block], n, width])
-            d_tail = tf.pad(tf.reduce_sum(d_layer, axis=0), [[0, tokens - n], [0, 0]])
-            return (
-                block + 1,
-                d_heads.write(block, tf.reduce_sum(d_layer, axis=1)),
-                d_tails.write(block, d_tail),
-                d_scorer + tf.matmul(d_score, layer, transpose_a=True),
-                *d_context,
-            )
-
-        none = (_array(count, None, features), tf.zeros_like(context[1])) if context else ()
-        _, d_heads, d_tails, d_scorer, *d_context = tf.while_loop(
-            lambda block, *_: block < count,
-            step,
-            (0, _array(count, width), _array(count, width), tf.zeros_like(scorer), *none),
-        )
-        if context:
-            d_context[0] = _padded(d_context[0].concat(), lengths, tokens)
-        d_tails = tf.math.segment_sum(d_tails.stack(), sentence)
-        return _padded(d_heads.concat(), lengths, tokens), d_tails, d_scorer, None, *d_context
-
-    return _padded(scores.concat(), lengths, tokens), gradient
-
-
-def _blocks(lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Sentence, first row and number of rows of each block: a sentence, or as many of its rows as `PAIRS` allows."""
-    size = tf.maximum(PAIRS // tf.maximum(lengths, 1), 1)
-    blocks = tf.maximum(-(-lengths // size), 1)
-    sentence = tf.repeat(tf.range(tf.shape(lengths)[0]), blocks)
-    number = tf.range(tf.shape(sentence)[0]) - tf.gather(tf.cumsum(blocks, exclusive=True), sentence)
-    size, lengths = tf.gather(size, sentence), tf.gather(lengths, sentence)
-    return sentence, number * size, tf.minimum(size, lengths - number * size)
-
-
-def _padded(rows: tf.Tensor, lengths: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-    """Rows of all sentences, one after the other, to `(batch, tokens, ...)`."""
-    places = tf.where(tf.sequence_mask(lengths, tokens))
-    shape = tf.concat([[tf.shape(lengths)[0], tokens], tf.shape(rows)[1:]], axis=0)
-    return tf.scatter_nd(tf.cast(places, tf.int32), rows, shape)
-
-
-def _array(count: tf.Tensor, *shape: int | None) -> tf.TensorArray:
-    return tf.TensorArray(tf.float32, size=count, element_shape=[None, *shape], infer_shape=False)

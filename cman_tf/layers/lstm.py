@@ -10,12 +10,12 @@ from cman_tf.layers.packing import TwoWayPacking
 
 
 def run_lstm(gates: tf.Tensor, kernel: tf.Tensor, packing: TwoWayPacking) -> tf.Tensor:
-    """Hidden states of both directions.
+    """Compute the hidden states of both directions.
 
     Args:
         gates: float32 `(elements, 4 * units)`, the input's part of the gates, in the order input, forget, candidate,
             output.
-        kernel: float32 `(2, units, 4 * units)`, the recurrence of each direction.
+        kernel: float32 `(2, units, 4 * units)`, the recurrent kernel of each direction.
         packing: `TwoWayPacking` of the elements.
 
     Returns:
@@ -84,7 +84,7 @@ def _forward(inputs: tf.Tensor, kernel: tf.Tensor, sizes: tf.Tensor) -> tuple[tf
 def _backward(
     d_hidden: tf.Tensor, kernel: tf.Tensor, cells: tf.Tensor, gates: tf.Tensor, packing: TwoWayPacking
 ) -> tf.Tensor:
-    """Gradient of the gates. What does not depend on the recurrence is computed for all steps before the loop."""
+    """Gradient of the gates. Everything outside the recurrence is computed for all steps before the loop."""
     steps, units = tf.size(packing.sizes), kernel.shape[1]
     i, f, g, o = tf.split(gates, 4, axis=1)
     i, f, g, o, squashed = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o), tf.tanh(cells)
@@ -109,7 +109,7 @@ def _backward(
         time = steps - 1 - count
         now = tf.reshape(known.read(time), [2, -1, 7 * units])
         above, to_cell, forget, to_gates = tf.split(now, [units, units, units, 4 * units], axis=2)
-        # From their ends on, sequences join.
+        # Going backwards, sequences join at their ends.
         more = [[0, 0], [0, tf.shape(now)[1] - tf.shape(d_state)[1]], [0, 0]]
         d_state = above + tf.pad(d_state, more)
         d_cell = tf.pad(d_cell, more) + d_state * to_cell
@@ -128,7 +128,7 @@ def _backward(
 
 
 def _both(vectors: tf.Tensor, kernels: Sequence[tf.Tensor]) -> tf.Tensor:
-    """`(2, rows, width)` times a matrix for each direction. `tf.matmul` of both at once takes four times as long."""
+    """`(2, rows, width)` times a matrix for each direction. One `tf.matmul` for both takes four times as long."""
     return tf.stack([tf.matmul(one, kernel) for one, kernel in zip(tf.unstack(vectors, num=2), kernels)])
 
 

@@ -1,4 +1,4 @@
-"""What stands in for a BiLSTM in the ablation of Table 4."""
+"""The MLP that replaces a BiLSTM in the ablation of Table 4."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import tensorflow as tf
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
 class MLP(tf.keras.layers.Layer):
-    """A dense ReLU layer of the width of a BiLSTM, each token by itself ("replace BiLSTM with MLP").
+    """A dense ReLU layer with the width of a BiLSTM, for each token separately ("replace BiLSTM with MLP").
 
     Args:
-        units: int. As of `BiLSTM`: the output is `2 * units` wide.
+        units: int. As in `BiLSTM`, the output is `2 * units` wide.
 
     Shapes:
-        `(batch, tokens, features)` -> `(batch, tokens, 2 * units)`; a mask is taken, as `BiLSTM` does, and not needed.
+        `(batch, tokens, features)` -> `(batch, tokens, 2 * units)`; a mask is accepted, as in `BiLSTM`, and ignored.
 
     Reference:
         Zhao et al. (2020), section 4.6; the paper does not describe its MLP.

@@ -6,19 +6,19 @@ import tensorflow as tf
 
 
 class Packing:
-    """Where the elements of packed sequences lie.
+    """Positions of the elements of packed sequences.
 
-    Sequences are taken longest first; elements are stored time step by time step, so that each step's are neighbours.
+    Sequences are sorted, longest first. Elements are stored time step by time step, so those of a step are neighbours.
 
     Args:
         lengths: int32 `(batch,)`.
 
     Attributes:
-        active: int32 `(steps,)`, how many sequences reach each time step.
-        time, sequence: int32 `(elements,)`, where each element comes from.
-        rank: int32 `(elements,)`, the place of each element among those of its step.
+        active: int32 `(steps,)`, number of sequences that reach each time step.
+        time, sequence: int32 `(elements,)`, the origin of each element.
+        rank: int32 `(elements,)`, position of each element within its step.
         order: int32 `(batch,)`, the sequences, longest first.
-        first: int32 `(batch,)`, the place of each sequence in that order.
+        first: int32 `(batch,)`, position of each sequence in that order.
         offsets: int32 `(steps,)`, the first element of each step.
     """
 
@@ -35,20 +35,19 @@ class Packing:
 
 
 class TwoWayPacking:
-    """Packed sequences and, at each time step beside them, the same sequences from their ends to their beginnings.
+    """Packed sequences and, in the same time steps, the reversed sequences.
 
-    A network that reads in both directions then has one loop with one kind of step: it starts with all sequences and
-    loses those that end.
+    A bidirectional network then needs only one loop, which starts with all sequences and loses those that end.
 
     Args:
         lengths: int32 `(batch,)`.
 
     Attributes:
-        sizes: int32 `(steps,)`, the elements of each time step, half of them of each direction.
-        time, sequence, direction: int32 `(elements,)`, where each element comes from; direction 0 is from left to
-            right, 1 from right to left.
-        last: int32 `(2, batch)`, the element that ends each sequence in each direction, which is its last and its first
-            token; any, for an empty one.
+        sizes: int32 `(steps,)`, number of elements of each time step, half of them of each direction.
+        time, sequence, direction: int32 `(elements,)`, the origin of each element; direction 0 is from left to right,
+            1 from right to left.
+        last: int32 `(2, batch)`, the last element of each sequence in each direction: its last and its first token.
+            Undefined for an empty sequence.
     """
 
     def __init__(self, lengths: tf.Tensor) -> None:
@@ -67,7 +66,7 @@ class TwoWayPacking:
         self._half = packing.active
 
     def previous(self, values: tf.Tensor) -> tf.Tensor:
-        """The value one step before each element in its direction, 0 where there is none: `(elements, width)`."""
+        """Value one step before each element in its direction, 0 at the first: `(elements, width)`."""
         begin = tf.reduce_sum(self.sizes[:1])
         step = self._step[begin:] - 1
         place = tf.gather(self._offsets, step) + self.direction[begin:] * tf.gather(self._half, step)

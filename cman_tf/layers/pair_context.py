@@ -1,4 +1,4 @@
-"""What stands between two tokens, and how far apart they are."""
+"""Vectors of pairs of tokens, from the tokens between them and their distance."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from typing import Any
 
 import tensorflow as tf
 
-# Distances of at least so many tokens share a vector with the next smaller ones only.
+# Lower bounds, in tokens, of the bins of distances that share a vector.
 EDGES = (1, 2, 3, 4, 5, 8, 12, 20, 40)
 DISTANCE_SIZE = 16
 
-# Text between tokens is read in windows of up to 2 ** LEVELS tokens at each end.
+# Between two tokens, up to 2 ** LEVELS tokens after the first and before the second are read.
 LEVELS = 11
 
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
 class PairContext(tf.keras.layers.Layer):
-    """A vector for each pair of tokens, which the paper's pair scores do not see: the element-wise maximum of a ReLU
-    layer over the tokens between both, and a learnt vector for their signed distance.
+    """A vector for each pair of tokens, an addition to the paper: the element-wise maximum of a ReLU layer over the
+    tokens between them, and a learnt vector for their signed distance.
 
-    Maxima over any stretch come from a table of maxima over stretches of 1, 2, 4, ... tokens, two of which cover it.
+    The maximum over any span comes from a table of maxima over spans of 1, 2, 4, ... tokens, two of which cover it.
 
     Args:
         size: int. Width of the ReLU layer.
 
     Call arguments:
         inputs: float `(batch, tokens, features)`.
-        positions: int32 `(batch, m)`, the tokens whose pairs are meant. Default: all, m = tokens.
+        positions: int32 `(batch, m)`, the tokens to pair. Default: all, m = tokens.
 
     Shapes:
         `(batch, tokens, features)` -> `(batch, m, m, size + 16)`; row i, column j is the pair (i, j).
@@ -69,7 +69,7 @@ class PairContext(tf.keras.layers.Layer):
 
 
 def _largest(values: tf.Tensor, start: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
-    """Maxima of `values` `(batch, n, size)`, none negative, over `start <= t < end` `(batch, m, m)`; 0 over nothing."""
+    """Maxima of `values` `(batch, n, size)`, none negative, over `start <= t < end` `(batch, m, m)`; 0 if empty."""
     batch, n = tf.shape(values)[0], tf.shape(values)[1]
     table = [values]
     for level in range(LEVELS):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
 class ScalarMix(tf.keras.layers.Layer):
-    """`gamma * sum_l softmax(w)_l * layer_l`, the task's own view of a deep encoder.
+    """Weighted sum of an encoder's layers, learnt for the task: `gamma * sum_l softmax(w)_l * layer_l`.
 
     Shapes:
         `(batch, tokens, layers, width)` -> `(batch, tokens, width)`.

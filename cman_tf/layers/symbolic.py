@@ -1,4 +1,4 @@
-"""Whether a layer is only asked what it would give."""
+"""Detects that Keras needs only the shape of a layer's output."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import tensorflow as tf
 
 
 def shapes_only() -> bool:
-    """Whether Keras calls a layer to learn the shape of its output, while a functional model is put together.
+    """Whether Keras calls a layer only for the shape of its output, while it builds a functional model.
 
-    Keras throws away what the layer then computes, so one whose graph takes long to make may give zeros of the right
-    shape. It calls within a graph of such a name; were that to change, the layer would do its work for nothing.
+    Keras discards the result of this call, so a layer whose graph takes long to build may return zeros of the right
+    shape. Keras gives the graph of the call this name; if that changes, layers only lose time.
     """
     return tf.inside_function() and tf.compat.v1.get_default_graph().name.endswith("_scratch_graph")

@@ -1,4 +1,4 @@
-"""Lengths to a mask."""
+"""Converts lengths to a mask."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
 class TokenMask(tf.keras.layers.Layer):
-    """Which tokens are no padding.
+    """True for tokens, False for padding.
 
     Call arguments:
         inputs: `(batch, tokens, ...)`, for its number of tokens.

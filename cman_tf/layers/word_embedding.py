@@ -1,4 +1,4 @@
-"""Word vectors: those that are trained, and those of a vector file that are kept as they are."""
+"""Word vectors: trained ones, and fixed ones from a vector file."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import tensorflow as tf
 class WordEmbedding(tf.keras.layers.Layer):
     """Looks words up in a trained table and, beyond it, in a table of fixed pretrained vectors.
 
-    Ids below `num_trained` are trained (0 is padding, 1 the unknown word); the rest are words that stand in the vector
-    file but not in the training data: they keep their vectors, in half precision, so that the whole file is at hand
-    at prediction.
+    Ids below `num_trained` are trained (0 is padding, 1 the unknown word). The rest are words that are in the vector
+    file but not in the training data. They keep their vectors, in half precision, for prediction.
 
     Args:
         num_trained: int. Rows of the trained table, at least 2.
         num_fixed: int. Rows of the fixed table, 0 for none.
         size: int. Width of the vectors.
-        trainable_vectors: bool. False keeps the first table fixed too. Default True.
+        trainable_vectors: bool. False fixes the first table too. Default True.
 
     Shapes:
         int32 `(batch, tokens)` -> float32 `(batch, tokens, size)`.

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def perturbation(gradient: tf.Tensor, alpha: float, lengths: tf.Tensor) -> tf.Tensor:
-    """The step along the gradient that hurts most, eq. 14: `eta = alpha * sqrt(D) * g / ||g||`.
+    """The worst-case perturbation, a step along the gradient, eq. 14: `eta = alpha * sqrt(D) * g / ||g||`.
 
     Args:
         gradient: float32 `(batch, tokens, D)`, of the loss with respect to the token embeddings.
@@ -14,8 +14,8 @@ def perturbation(gradient: tf.Tensor, alpha: float, lengths: tf.Tensor) -> tf.Te
         lengths: int32 `(batch,)`. Padding is not perturbed.
 
     Returns:
-        float32 `(batch, tokens, D)` of norm `alpha * sqrt(D)` over (tokens, D) in each sentence, or 0 where the
-        gradient is 0; no gradient flows through it.
+        float32 `(batch, tokens, D)` of norm `alpha * sqrt(D)` over (tokens, D) in each sentence, or 0 if the
+        gradient is 0. No gradient flows through it.
 
     Reference:
         Bekoulis et al. (2018), "Adversarial training for multi-context joint entity and relation extraction", eq. 3.

@@ -1,4 +1,4 @@
-"""The functional assembly of the network from a configuration."""
+"""Builds the network from a configuration."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cman_tf.data.schema import Schema
 
 
-# No layer's call needs AutoGraph, which would take longer to look for loops and conditions in them than all the rest.
+# The layers do not need AutoGraph, which would search them for Python loops longer than everything else takes.
 @tf.autograph.experimental.do_not_convert
 def build_cman(
     config: Config,
@@ -34,11 +34,11 @@ def build_cman(
     num_characters: int,
     contextual: Sequence[tuple[int, int]] = (),
 ) -> Cman:
-    """Assemble the network of a configuration.
+    """Build the network of a configuration.
 
-    Three functional models in a row make the whole: token embeddings (paper, 3.1), entity network (BSA units and CRF
+    The network is three functional models in sequence: token embeddings (paper, 3.1), entity network (BSA units and CRF
     emissions, eq. 4 and 8), relation network (BLA, fusion, BLA, pair scores, eq. 5 to 9). Adversarial training perturbs
-    what passes between the first and the second; decoded tags pass between the second and the third.
+    the output of the first; decoded tags are an input of the third.
 
     Args:
         config: `Config`.
@@ -85,7 +85,7 @@ def _token_embedding(
             num_characters, config.characters.size, config.characters.hidden_size, name="character_encoder"
         )(spellings, index),
     ]
-    # Stored vectors are in half precision; a gradient that goes on into the encoder needs more.
+    # Stored vectors have half precision; the gradient of a trained encoder needs single precision.
     dtype = "float32" if config.encoder.trainable else "float16"
     mixed = []
     for number, shape in enumerate(contextual, 1):
@@ -157,7 +157,7 @@ def _relation_network(config: Config, schema: Schema, seeds: Iterator[int]) -> t
 
 
 def forbidden_transitions(num_tags: int) -> list[tuple[int, int]]:
-    """`(from, to)` tag ids that BIO does not allow, from -1 at the start: I- tags not after their own B- or I-."""
+    """`(from, to)` tag ids that BIO forbids, -1 for the start: I- tags that do not follow their own B- or I-."""
     return [
         (source, target)
         for target in range(2, num_tags, 2)

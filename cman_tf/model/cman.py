@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class TrainedEncoders(Protocol):
-    """What a training step needs of contextual encoders whose weights are trained."""
+    """Contextual encoders whose weights are trained, as a training step uses them."""
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """The weights that are trained."""
+        """Trained weights."""
 
     def encode(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The network's contextual inputs for string `(batch, tokens)`."""
+        """Contextual inputs of the network for string `(batch, tokens)`."""
 
     def apply_gradients(self, gradients: Sequence[tf.Tensor]) -> None:
         """Update the weights with gradients in the order of `variables`."""
@@ -32,7 +32,7 @@ class TrainedEncoders(Protocol):
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
 class Cman(tf.keras.Model):
-    """The whole network, trained jointly on tags and relations; made by `build_cman`.
+    """The whole network, trained jointly on tags and relations. `build_cman` creates it.
 
     `train_step` minimises `L(w) + L(w + eta)`, eq. 14: the loss on the token embeddings and on the embeddings
     moved by the worst-case perturbation, each with fresh dropout. `L` is the sum of CRF and relation loss over a
@@ -48,7 +48,7 @@ class Cman(tf.keras.Model):
         Zhao et al. (2020), "Modeling Dense Cross-Modal Interactions for Joint Entity-Relation Extraction", IJCAI.
     """
 
-    # The signature of a functional model's constructor is how Keras knows that the graph is to be serialised.
+    # With the signature of a functional model's constructor, Keras serialises the graph.
     def __init__(
         self,
         inputs: Mapping[str, tf.Tensor],
@@ -61,7 +61,7 @@ class Cman(tf.keras.Model):
         self.sampler: tf.random.Generator | None = None
         self._joint: Any = None
 
-    # Looked up, not kept: an attribute would make Keras serialise the layer a second time.
+    # Not attributes, because Keras would then serialise these layers twice.
     @property
     def token_embedding(self) -> tf.keras.Model:
         """Functional model: ids and contextual vectors -> `(batch, tokens, width)`."""
@@ -88,12 +88,12 @@ class Cman(tf.keras.Model):
         return self.relation_network.get_layer("head_selection")
 
     def score_pairs(self, tokens: tf.Tensor, positions: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-        """Relation scores of some tokens of each sentence, all pairs of them.
+        """Relation scores of all pairs among some tokens of each sentence.
 
         Args:
             tokens: float32 `(batch, tokens, 2d)`, of the relation network.
             positions: int32 `(batch, m)`.
-            count: int32 `(batch,)`, how many of them count.
+            count: int32 `(batch,)`, number of valid positions; the rest is padding.
 
         Returns:
             float32 `(batch, m, m, relations)`, logits.
@@ -119,20 +119,20 @@ class Cman(tf.keras.Model):
 
         Args:
             optimizer: Keras optimizer.
-            adversarial_alpha: float. Size of the perturbation, 0 for training without it.
+            adversarial_alpha: float. Size of the perturbation, 0 for none.
             clip_norm: float. Largest global norm of the gradient, 0 for no limit.
-            micro_batch: int. Sentences whose gradient is computed at once, 0 for the whole batch.
-            relation_negatives: float. Chance of a token that ends no entity to have its pairs in the relation loss, see
-                `sample_tokens`; 1 is eq. 12, all pairs.
-            fine_tuning: `TrainedEncoders` or None. Encoders whose weights are trained too; features must hold `tokens`.
-            seed: int. Of the choice of tokens.
+            micro_batch: int. Number of sentences whose gradient is computed at once, 0 for the whole batch.
+            relation_negatives: float. Probability that the pairs of a token that does not end an entity are in the
+                relation loss, see `sample_tokens`; 1 is eq. 12, all pairs.
+            fine_tuning: `TrainedEncoders` or None. Encoders to train too; features must include `tokens`.
+            seed: int. Of the sampled tokens.
         """
         super().compile(optimizer=optimizer, **kwargs)
         self.adversarial_alpha = adversarial_alpha
         self.clip_norm = clip_norm
         self.micro_batch = micro_batch
         self.relation_negatives = relation_negatives
-        # Its state is in a checkpoint, as that of dropout: a resumed training makes the same choices.
+        # Its state is in the checkpoints, like that of dropout, so a resumed training samples the same tokens.
         self.sampler = tf.random.Generator.from_seed(seed) if relation_negatives < 1 else None
         self.fine_tuning = fine_tuning
         self.trackers = {name: tf.keras.metrics.Mean(name) for name in ("loss", "ner_loss", "re_loss")}
@@ -140,7 +140,7 @@ class Cman(tf.keras.Model):
 
     @property
     def metrics(self) -> list[tf.keras.metrics.Metric]:
-        """Means of `loss`, `ner_loss` and `re_loss` over an epoch; Keras resets what is listed here."""
+        """Means of `loss`, `ner_loss` and `re_loss` over an epoch; Keras resets these."""
         return list(self.trackers.values())
 
     def joint_loss(
@@ -160,10 +160,10 @@ class Cman(tf.keras.Model):
         return ner, tf.reduce_mean(relation_loss(scores, relations, lengths))
 
     def _joint_gradients(self) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor, list[tf.Tensor]]]:
-        """The traced function `(embeddings, tags, relations, lengths) -> losses, embeddings' gradient, gradients`."""
+        """Traced function `(embeddings, tags, relations, lengths) -> losses, embeddings' gradient, gradients`."""
         weights = self._interaction_weights()
 
-        # Not inlined: the graph holds its body once, though a step calls it twice.
+        # Not inlined, so that the graph contains its body once, though a step calls it twice.
         @tf.function(
             input_signature=[
                 tf.TensorSpec([None, None, self.token_embedding.output_shape[-1]], tf.float32),
@@ -191,24 +191,24 @@ class Cman(tf.keras.Model):
         return self.entity_network.trainable_weights + self.relation_network.trainable_weights
 
     def make_train_function(self, force: bool = False) -> Callable[..., Any]:
-        """As Keras does, once the optimizer has its variables."""
-        # An optimizer that makes its variables while the step is traced makes TensorFlow trace it twice.
+        """Create the optimizer's variables, then the train function of Keras."""
+        # An optimizer that creates its variables while the step is traced causes a second trace.
         create = getattr(self.optimizer, "build", None) or self.optimizer._create_all_weights
         create(self.trainable_weights)
         return super().make_train_function(force)
 
-    # AutoGraph would take longer to look for loops and conditions in Python than the rest of the tracing.
+    # AutoGraph would search for Python loops and conditions longer than the rest of the tracing takes.
     @tf.autograph.experimental.do_not_convert
     def train_step(self, data: tuple[Mapping[str, tf.Tensor], Mapping[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
-        """One step of the optimizer on `(features, targets)`; returns the means of the losses so far, a dict."""
+        """One step of the optimizer on `(features, targets)`. Returns a dict, the means of the losses so far."""
         features, targets = data
         if self._joint is None:
             self._joint = self._joint_gradients()
         share = targets.get("share")
         (ner, re), gradients = self._accumulated(features, {name: targets[name] for name in ("tags", "relations")})
         if share is not None:
-            # This replica had a part of the batch only.
-            ner, re, *gradients = _added_up([ner, re, *gradients], share)
+            # This replica had only a part of the batch.
+            ner, re, *gradients = _sum_over_replicas([ner, re, *gradients], share)
         if self.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
         weights = self._interaction_weights() + self.token_embedding.trainable_weights
@@ -222,8 +222,8 @@ class Cman(tf.keras.Model):
     def _gradients(
         self, features: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor]
     ) -> tuple[tuple[tf.Tensor, tf.Tensor], list[tf.Tensor]]:
-        """`((L_ner, L_re), gradients)` of a batch, both passes together; gradients of the networks' weights first, then
-        of the embeddings', then of the encoders'."""
+        """`((L_ner, L_re), gradients)` of a batch, the sum of both passes. Gradients are in the order: weights of the
+        networks, of the embeddings, of the encoders."""
         tags, relations, lengths = targets["tags"], targets["relations"], features["lengths"]
         names = self.token_embedding.input_names
         with tf.GradientTape() as tape:
@@ -247,7 +247,7 @@ class Cman(tf.keras.Model):
     def _accumulated(
         self, features: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor]
     ) -> tuple[tuple[tf.Tensor, tf.Tensor], list[tf.Tensor]]:
-        """The same as `_gradients`, one micro-batch after the other."""
+        """The same as `_gradients`, one micro-batch after another."""
         if not self.micro_batch:
             return self._gradients(features, targets)
         rows = tf.shape(features["lengths"])[0]
@@ -274,7 +274,7 @@ class Cman(tf.keras.Model):
         return (ner, re), gradients
 
 
-def _added_up(values: Sequence[tf.Tensor], share: tf.Tensor) -> list[tf.Tensor]:
-    """The sum over replicas of tensors, each times the share of the batch that its replica had."""
+def _sum_over_replicas(values: Sequence[tf.Tensor], share: tf.Tensor) -> list[tf.Tensor]:
+    """Sum tensors over replicas, each multiplied by the replica's share of the batch."""
     values = [share * tf.convert_to_tensor(value) for value in values]
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)

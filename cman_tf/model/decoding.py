@@ -1,4 +1,4 @@
-"""Tags and relation scores to entities and relations: the one decoder of training, prediction and export."""
+"""Decodes tags and relation scores into entities and relations, in training, prediction and export."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def decode_entities(tags: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Chunks of a BIO tagging, read as conlleval does: an I- tag with no B- before it opens a chunk.
+    """Entities of BIO tags, decoded as in conlleval: an I- tag without a B- before it starts an entity.
 
     Args:
         tags: int32 `(batch, tokens)`; 0 is O, `1 + 2k` is B- and `2 + 2k` is I- of type k.
@@ -39,20 +39,20 @@ def decode_entities(tags: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]
 
 
 def last_tokens(entities: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """The position of each entity's last token: int32 `(batch, entities)`, 0 for padding."""
+    """Position of each entity's last token: int32 `(batch, entities)`, 0 for padding."""
     return tf.maximum(entities["entity_end"] - 1, 0)
 
 
 def decode_relations(
     scores: tf.Tensor, entities: Mapping[str, tf.Tensor], threshold: float | tf.Tensor, allowed: tf.Tensor
 ) -> dict[str, tf.Tensor]:
-    """Relations between decoded entities: pairs whose probability is above `threshold`.
+    """Relations between decoded entities: all with a probability above `threshold`.
 
     Args:
         scores: float32 `(batch, entities, entities, relation types)`, logits of the entities' last tokens.
         entities: dict, the result of `decode_entities`.
         threshold: float.
-        allowed: bool `(entity types, entity types, relation types)` of head, tail and relation.
+        allowed: bool `(entity types, entity types, relation types)`, the allowed types of head, tail and relation.
 
     Returns:
         dict of `(batch, relations)`, padded: `relation_head`, `relation_tail` (indices of entities) and
@@ -82,12 +82,12 @@ def decode_relations(
 def entity_scores(
     crf: CRF, emissions: tf.Tensor, tags: tf.Tensor, entities: Mapping[str, tf.Tensor], lengths: tf.Tensor
 ) -> tf.Tensor:
-    """The CRF's marginal probability of each decoded span: its tags, with no continuation after it.
+    """Marginal probability in the CRF of each decoded span: of its tags, without a continuation after it.
 
     Args:
         crf: `CRF`.
         emissions: float32 `(batch, tokens, tags)`.
-        tags: int32 `(batch, tokens)`, the decoded ones.
+        tags: int32 `(batch, tokens)`, decoded.
         entities: dict, the result of `decode_entities`.
         lengths: int32 `(batch,)`.
 
@@ -101,14 +101,14 @@ def entity_scores(
     before = _shift(tags, 1, 0)
     steps = tf.gather_nd(transitions, tf.stack([before, tags], axis=2))
     path = tf.cumsum(steps + tf.gather(emissions, tags, batch_dims=2), axis=1)
-    # After the span's last token anything may come but the I- tag of its own type.
+    # Any tag may follow the span's last token except the I- tag of its type.
     ahead = emissions[:, 1:] + betas[:, 1:]
     leave = tf.gather(transitions, tags[:, :-1]) + ahead
     continuing = tf.one_hot((tags[:, :-1] + 1) // 2 * 2, crf.num_tags, on_value=True, off_value=False)
     leave = tf.reduce_logsumexp(tf.where(continuing, leave.dtype.min, leave), axis=2)
     leave = tf.where(inside[:, 1:], leave, tf.zeros_like(leave))
     leave = tf.concat([leave, tf.zeros_like(emissions[:, :1, 0])], axis=1)
-    start, last = entities["entity_start"], tf.maximum(entities["entity_end"] - 1, 0)
+    start, last = entities["entity_start"], last_tokens(entities)
 
     def at(values: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
         return tf.gather(values, positions, batch_dims=1)
@@ -119,6 +119,6 @@ def entity_scores(
 
 
 def _shift(values: tf.Tensor, by: int, fill: bool | int) -> tf.Tensor:
-    """Move along the tokens: what is at t comes to t + by."""
+    """Move values along the tokens, from t to t + by."""
     edge = tf.fill([tf.shape(values)[0], 1], tf.cast(fill, values.dtype))
     return tf.concat([edge, values[:, :-1]], axis=1) if by > 0 else tf.concat([values[:, 1:], edge], axis=1)

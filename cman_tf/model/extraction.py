@@ -1,4 +1,4 @@
-"""Strings in, entities and relations out, in one graph: what prediction runs and an export saves."""
+"""From strings to entities and relations in one graph, for prediction and export."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     from cman_tf.model.network import Network
 
 NO_TAGS = ((-1,),)
-"""Given tags that leave all of them to the CRF."""
+"""The `given_tags` that leave all tags to the CRF."""
 
 
 class Extractor(tf.Module):
-    """Featuriser, network and decoder in a row.
+    """Featurizer, network and decoder in sequence.
 
     Args:
-        network: `Network`; its configuration says how to decode.
+        network: `Network`. Its configuration decides how to decode.
 
     Methods:
         from_tokens: string `(batch, tokens)` padded with `""` -> dict, dense and padded, batch first: `tags` int32
             `(batch, tokens)`; `entity_start`, `entity_end` (tokens, exclusive), `entity_type` int32, `entity_score`
             float32, `entity_mask` bool `(batch, entities)`; `relation_head`, `relation_tail` (indices of entities),
             `relation_type` int32, `relation_score` float32, `relation_mask` bool `(batch, relations)`.
-        from_features: the same from the featuriser's output and contextual vectors.
+        from_features: the same from the featurizer's output and contextual vectors.
         split: string `(batch,)` -> `tokens` string, `token_start`, `token_end` int32 (code points) `(batch, tokens)`.
 
-    `from_tokens` and `from_features` take, after their input, what else decoding depends on: `given_tags` int32
-    `(batch, tokens)`, fed to the BLA units where they are 0 or more, by default nowhere; `threshold` float32 and
-    `allowed` bool, see `decode_relations`, by default those of `decoding`.
+    Further arguments of `from_tokens` and `from_features`: `given_tags` int32 `(batch, tokens)`, fed to the BLA units
+    where they are 0 or more, by default nowhere; `threshold` float32 and `allowed` bool, see `decode_relations`, by
+    default those of the configuration.
     """
 
     def __init__(self, network: Network) -> None:
@@ -48,7 +48,7 @@ class Extractor(tf.Module):
         self.allowed = allowed if decoding.type_constrained else tf.ones_like(allowed)
 
     def split(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Tokens of raw text, string `(batch,)`, and their places in it: a dict of `(batch, tokens)`."""
+        """Tokens of raw text, string `(batch,)`, and their offsets: a dict of `(batch, tokens)`."""
         tokens, starts, ends = tokenize(text)
         return {"tokens": tokens.to_tensor(""), "token_start": starts.to_tensor(0), "token_end": ends.to_tensor(0)}
 
@@ -59,13 +59,13 @@ class Extractor(tf.Module):
         threshold: float | tf.Tensor | None = None,
         allowed: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
-        """What is found in string `(batch, tokens)`: the dict that the class describes."""
-        # One column at least: the CRF has no answer for a batch in which every sentence is empty.
+        """Entities and relations of string `(batch, tokens)`: the dict described in the class."""
+        # The CRF cannot decode a batch in which every sentence is empty.
         tokens, given_tags = one_column_at_least(tokens, ""), one_column_at_least(given_tags, 0)
         return self.from_features(self.features(tokens), given_tags, threshold, allowed)
 
     def features(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
-        """What the network reads of string `(batch, tokens)`: a dict."""
+        """Inputs of the network for string `(batch, tokens)`: a dict."""
         return {**self.featurizer(tokens), **(self.encoders(tokens) if self.encoders else {})}
 
     def from_features(
@@ -75,7 +75,7 @@ class Extractor(tf.Module):
         threshold: float | tf.Tensor | None = None,
         allowed: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
-        """What is found, from the ids and vectors that `features` returns: the same dict."""
+        """Entities and relations from the result of `features`: the same dict."""
         lengths = features["lengths"]
         embedding = self.model.token_embedding
         embeddings = embedding({name: features[name] for name in embedding.input_names}, training=False)
@@ -88,7 +88,7 @@ class Extractor(tf.Module):
         tokens = self.model.relation_network(
             {"tokens": found["tokens"], "tags": fed, "lengths": lengths}, training=False
         )["tokens"]
-        # Only the last tokens of entities can be related, and they are few.
+        # Only the last tokens of entities can be in a relation, and they are few.
         count = tf.reduce_sum(tf.cast(entities["entity_mask"], tf.int32), axis=1)
         scores = self.model.score_pairs(tokens, last_tokens(entities), count)
         entities["entity_score"] = entity_scores(self.model.crf, emissions, tags, entities, lengths)
@@ -98,7 +98,7 @@ class Extractor(tf.Module):
 
 
 def one_column_at_least(values: tf.Tensor | Sequence[Sequence[int]], fill: int | str) -> tf.Tensor:
-    """`(batch, tokens)` with a column of `fill` where there is none."""
+    """`(batch, tokens)`, with one column of `fill` if there are no columns."""
     return tf.pad(values, [[0, 0], [0, tf.cast(tf.shape(values)[1] == 0, tf.int32)]], constant_values=fill)
 
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def relation_loss(scores: tf.Tensor, relations: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy over every cell, eq. 12 with the negative term that the multi-head code has.
+    """Cross-entropy over all cells, eq. 12 with the negative term of the multi-head code.
 
     `sum over i, j, k of -log sigma(s) if (i, j, k) is a relation, else -log(1 - sigma(s))`.
 
@@ -16,7 +16,7 @@ def relation_loss(scores: tf.Tensor, relations: tf.Tensor, lengths: tf.Tensor) -
         lengths: int32 `(batch,)`.
 
     Returns:
-        float32 `(batch,)`, summed over the cells of each sentence; cells of padding do not count.
+        float32 `(batch,)`, summed over the cells of each sentence without padding.
 
     Reference:
         Zhao et al. (2020), eq. 12; Bekoulis et al. (2018).

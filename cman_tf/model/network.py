@@ -1,4 +1,4 @@
-"""A network with everything that belongs to it, in one value."""
+"""A network and everything that belongs to it, in one value."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Network:
-    """What training, evaluation, prediction, inspection and export work on.
+    """A network for training, evaluation, prediction, inspection and export.
 
     Args:
         config: `Config`.
@@ -47,15 +47,12 @@ class Network:
         encoders: Encoders | None = None,
         vectors: np.ndarray | None = None,
     ) -> Network:
-        """A network with untrained weights.
+        """Build a network with untrained weights.
 
         Args:
-            config: `Config`.
-            schema: `Schema`.
-            vocabulary: `Vocabulary`.
-            encoders: `Encoders` or None.
-            vectors: float32 `(words, size)` or None. Pretrained word vectors; rows of nan, words which the vector file
-                lacks, keep their random start.
+            config, schema, vocabulary, encoders: see the class.
+            vectors: float32 `(words, size)` or None. Pretrained word vectors. Rows of nan, for words without
+                a pretrained vector, keep their random values.
 
         Returns:
             `Network`.
@@ -75,7 +72,7 @@ class Network:
         return network
 
     def start_vectors(self, vectors: np.ndarray) -> None:
-        """Start the word embeddings from pretrained vectors, see `build`."""
+        """Set the word embeddings to pretrained vectors, see `build`."""
         layer = self.model.token_embedding.get_layer("word_embedding")
         trained = layer.trained.numpy()
         given = vectors[: self.vocabulary.num_trained]

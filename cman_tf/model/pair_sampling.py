@@ -1,4 +1,4 @@
-"""Which pairs of tokens a training step scores."""
+"""Samples the pairs of tokens that a training step scores."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from cman_tf.model.decoding import decode_entities
 def sample_tokens(
     tags: tf.Tensor, relations: tf.Tensor, lengths: tf.Tensor, share: float, uniform: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Choose the tokens whose pairs are scored: every entity's last token, and some of the others.
+    """Choose the tokens whose pairs are scored: the last token of every entity and some of the others.
 
-    Only pairs of entities' last tokens can be relations, yet nearly all of the `n * n` pairs of a sentence are others.
-    They teach that there is no relation where there is no entity, for which a part of them will do.
+    Only pairs of entities' last tokens can be relations, but nearly all of the `n * n` pairs of a sentence are others.
+    They teach that there is no relation without an entity, for which some of them are enough.
 
     Args:
         tags: int32 `(batch, tokens)`, gold.
         relations: int32 `(batch, relations, 3)`, rows of (head token, tail token, relation type), -1 for padding.
         lengths: int32 `(batch,)`.
-        share: float in [0, 1]. Chance of each token that ends no entity.
+        share: float in [0, 1]. Probability of each token that does not end an entity.
         uniform: float32 `(batch, tokens)`, random numbers in [0, 1).
 
     Returns:
-        `(positions, relations, count)`: int32 `(batch, m)`, the chosen tokens in their order, 0 for padding; the
-        relations with places among the chosen in the place of tokens; int32 `(batch,)`, how many are chosen.
+        `(positions, relations, count)`: int32 `(batch, m)`, the chosen tokens in order, 0 for padding; the relations
+        with indices of chosen tokens instead of tokens; int32 `(batch,)`, number of chosen tokens.
     """
     entities = decode_entities(tags, lengths)
     batch, tokens = tf.unstack(tf.shape(tags))

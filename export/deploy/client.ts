@@ -20,7 +20,7 @@ const client = new tensorflow.serving.PredictionService(
 const sentences = process.argv.slice(2);
 const request = {
   model_spec: { name: "cman" },
-  // Maps of a descriptor set are lists of keys and values here.
+  // This loader reads the maps of a descriptor set as lists of keys and values.
   inputs: [
     {
       key: "text",
@@ -43,7 +43,7 @@ client.Predict(request, { deadline: Date.now() + 30_000 }, (error: grpc.ServiceE
   const { entity_mask, entity_type, entity_char_start, entity_char_end } = outputs;
   const places = entity_mask.tensor_shape.dim[1].size;
   sentences.forEach((sentence, row) => {
-    const points = [...sentence]; // offsets count code points, as a string's own index does not
+    const points = [...sentence]; // offsets count code points, unlike the index of a string
     for (let i = row * places; i < (row + 1) * places; i++) {
       if (entity_mask.bool_val[i]) {
         const text = points.slice(entity_char_start.int_val[i], entity_char_end.int_val[i]).join("");

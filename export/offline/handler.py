@@ -59,14 +59,14 @@ class ExtractionHandler(ModelHandler):
         Returns:
             list of `(document, left_out)`, see `annotated`, in the order of the batch.
         """
-        from export.serving.answers import annotated
+        from cman_tf.data.answers import annotated, left_out
 
         results: list[Any] = [None] * len(batch)
         for rows in self._parts(batch):
             found = model.run(*_question([batch[row] for row in rows]))
             found = {name: array.tolist() for name, array in found.items()}
             for position, row in enumerate(rows):
-                results[row] = annotated(batch[row], found, position)
+                results[row] = annotated(batch[row], found, position), left_out(found, position)
         return results
 
     def _parts(self, batch: Sequence[Document]) -> Iterator[list[int]]:

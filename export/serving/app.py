@@ -1,4 +1,4 @@
-"""The parts of the server put together, in the order in which they start and stop."""
+"""The server: creates its parts, starts and stops them in order."""
 
 from __future__ import annotations
 
@@ -12,38 +12,39 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 
 from cman_tf.errors import InputError
 from export.serving import logs
-from export.serving.batching import Batcher, BatchingOptions
+from export.serving.backend import Backend
+from export.serving.batching import Batcher
+from export.serving.batching_options import BatchingOptions
+from export.serving.grpc_services import ModelService, PredictionService
 from export.serving.metrics import Metrics
-from export.serving.model_service import ModelService
-from export.serving.predict_service import Predictor, PredictService
 from export.serving.rest import RestServer
 from export.serving.servable import Servable
-from export.serving.versions import Versions
+from export.serving.watcher import Watcher
 
 _HEALTH_NAMES = "", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"
 
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """What a server is told.
+    """Options of a server.
 
     Args:
-        folder: path. Holds the numbered versions.
-        model: str. Name that requests give.
+        folder: path. Contains the numbered versions.
+        model: str. Name of the model in requests.
         host: str. Address to listen on.
-        port: int. For gRPC; 0 is any free one.
-        rest_port: int or None. For HTTP; 0 is any free one, None is no HTTP.
-        labels: dict of str to int.
+        port: int. gRPC port; 0 is any free port.
+        rest_port: int or None. HTTP port; 0 is any free port, None disables HTTP.
+        labels: dict of str to int. Version numbers by label.
         batching: `BatchingOptions`.
-        poll_seconds: float. How often the folder is looked at.
+        poll_seconds: float. Seconds between two looks at the folder.
         max_message_bytes: int. Largest request.
-        max_row_bytes: int. Longest text of one row.
-        threads: int or None. Threads within one TensorFlow operation.
-        certificate: path or None. PEM chain; with `key`, both interfaces speak TLS.
-        key: path or None.
+        max_row_bytes: int. Longest text of a row.
+        threads: int or None. Threads within one TensorFlow operation. Default: TensorFlow's choice.
+        certificate: path or None. PEM chain. With `key`, both interfaces use TLS.
+        key: path or None. PEM private key.
 
     Raises:
-        InputError: only one of `certificate` and `key` is given.
+        InputError: if only one of `certificate` and `key` is given.
     """
 
     folder: Path
@@ -62,17 +63,18 @@ class ServerOptions:
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
-            raise InputError("TLS needs both --certificate and --key. Received: one of them")
+            given = "--certificate" if self.key is None else "--key"
+            raise InputError(f"TLS requires both --certificate and --key. Received: only {given}")
 
 
 class Server:
-    """A model served over gRPC and HTTP.
+    """Serves a model over gRPC and HTTP.
 
     Args:
         options: `ServerOptions`.
 
     Raises:
-        InputError: an address is taken, or the certificate cannot be used.
+        InputError: if an address is in use or not of this machine, or the certificate cannot be used.
     """
 
     def __init__(self, options: ServerOptions) -> None:
@@ -83,37 +85,37 @@ class Server:
             options.batching, self.metrics.batch, lambda: self.metrics.count(":cman:serving:expired_count")
         )
         self.metrics.gauge(":cman:serving:queued_rows", lambda: self.batcher.size)
-        self.versions = Versions(
+        self.watcher = Watcher(
             options.model,
             options.folder,
             options.labels,
             options.poll_seconds,
             load=lambda path: Servable(path, options.threads),
-            changed=self._tell_health,
+            changed=self._update_health,
         )
-        self.predictor = Predictor(self.versions, self.batcher, self.metrics, options.max_row_bytes)
+        self.backend = Backend(self.watcher, self.batcher, self.metrics, options.max_row_bytes)
         self._stopping = False
-        self._tell_health()
+        self._update_health()
         self.grpc, self.port = self._make_grpc()
         self.rest = self._make_rest()
         self.rest_port = self.rest.server_address[1] if self.rest else None
 
     def _make_grpc(self) -> tuple[grpc.Server, int]:
         batching = self.options.batching
-        # Enough that a request beyond the queue is told so, and does not wait for a thread instead.
+        # Enough that a request beyond the queue is refused, instead of waiting for a thread.
         threads = batching.capacity + 2 * batching.max_batch_size * batching.num_batch_threads + 16
         server = grpc.server(
             futures.ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
             options=[
-                ("grpc.so_reuseport", 0),  # two servers on one port would share the requests in silence
+                ("grpc.so_reuseport", 0),  # else two servers could share a port, and its requests, unnoticed
                 ("grpc.max_receive_message_length", self.options.max_message_bytes),
                 ("grpc.max_send_message_length", -1),
-                # Two minutes otherwise: who connects and says nothing would keep a stopping server for all its grace.
+                # Default: two minutes. A client that connects and sends nothing would delay a stop by all its grace.
                 ("grpc.server_handshake_timeout_ms", 10_000),
             ],
         )
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictService(self.predictor), server)
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self.versions), server)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(self.backend), server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self.backend), server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         address = f"{_bracketed(self.options.host)}:{self.options.port}"
         try:
@@ -125,10 +127,7 @@ class Server:
         except (RuntimeError, ValueError):
             port = 0
         if not port:
-            raise InputError(
-                "The gRPC address must be free, on this machine, and its certificate and key must match. Received: "
-                + address
-            )
+            raise _unusable("gRPC", address)
         return server, port
 
     def _make_rest(self) -> RestServer | None:
@@ -137,42 +136,46 @@ class Server:
             return None
         address = options.host, options.rest_port
         try:
-            return RestServer(address, self.predictor, options.max_message_bytes, options.certificate, options.key)
+            return RestServer(address, self.backend, options.max_message_bytes, options.certificate, options.key)
         except (OSError, OverflowError) as error:
-            raise InputError(
-                "The REST address must be free, on this machine, and its certificate and key must match. Received: "
-                f"{_bracketed(options.host)}:{options.rest_port} ({error})"
-            ) from None
+            raise _unusable("REST", f"{_bracketed(options.host)}:{options.rest_port} ({error})") from None
 
     def start(self) -> None:
-        """Load the model, then answer: who came too early would be told NOT_FOUND, which no client tries again."""
-        self.versions.start()
-        if not self.versions.available():
+        """Load the model, then answer: an earlier request would get NOT_FOUND, which clients do not retry."""
+        self.watcher.start()
+        if not self.watcher.available():
             logs.warning("no_version", folder=str(self.options.folder))
-        self.predictor.rehearse()
+        self.backend.rehearse()
         self.grpc.start()
         if self.rest:
             self.rest.start()
         logs.info("listening", host=self.options.host, port=self.port, rest_port=self.rest_port)
 
     def stop(self, grace: float) -> None:
-        """Refuse what is new, finish what was taken (for at most `grace` seconds), and close."""
+        """Refuse new requests, finish accepted ones within `grace` seconds, and close."""
         self._stopping = True
-        self._tell_health()
+        self._update_health()
         logs.info("stopping", queued_rows=self.batcher.size)
         finished = self.grpc.stop(grace)
         if self.rest:
             self.rest.stop(grace)
         finished.wait()
         self.batcher.stop()
-        self.versions.stop()
+        self.watcher.stop()
         logs.info("stopped")
 
-    def _tell_health(self) -> None:
-        ready = not self._stopping and bool(self.versions.available())
+    def _update_health(self) -> None:
+        ready = not self._stopping and bool(self.watcher.available())
         kind = health_pb2.HealthCheckResponse
         for name in _HEALTH_NAMES:
             self.health.set(name, kind.SERVING if ready else kind.NOT_SERVING)
+
+
+def _unusable(interface: str, address: str) -> InputError:
+    return InputError(
+        f"The {interface} address must be free and of this machine, and its certificate and key must match. "
+        f"Received: {address}"
+    )
 
 
 def _bracketed(host: str) -> str:

@@ -1,4 +1,4 @@
-"""Connections of the REST interface: how long each may take to send, who makes room, and how they end."""
+"""Connections of the REST interface: their deadlines, their number, and how they end."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from collections.abc import Callable
 from typing import Any
 
 MAX_CONNECTIONS = 256  # a thread each
-TIMEOUT = 30  # seconds: for an answer as TensorFlow Serving's default, and for a client to send or to read all of one
+TIMEOUT = 30  # seconds to compute an answer (TensorFlow Serving's default), to send a request, and to read an answer
 
 
 class Client(io.RawIOBase):
-    """What one connection sends, as a raw stream with a deadline for a whole request.
+    """Reads a connection as a raw stream, with a deadline for each whole request.
 
-    The socket's own timeout begins anew with every byte: who sends one now and then would stay for ever.
+    The socket's own timeout restarts with every byte: a client that sends a byte now and then would stay forever.
 
     Args:
         connection: socket.
 
     Attributes:
-        begun: bool. Whether a byte of the request has come; `began`, when.
-        sending: bool. Whether it is the client's turn.
-        expired: bool. Whether the deadline passed in its turn.
-        cancel: callable or None. Gives up the answer that is being computed.
+        begun: bool. Whether a byte of the request has arrived; `began` is its time.
+        sending: bool. Whether the client is to send.
+        expired: bool. Whether the deadline passed while it was to send.
+        cancel: callable or None. Cancels the answer being computed.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -36,22 +36,22 @@ class Client(io.RawIOBase):
         self.await_request()
 
     def await_request(self) -> None:
-        """It is the client's turn, and its time for a request begins."""
+        """Start the time in which the client must send a request."""
         self.begun, self.sending, self.expired = False, True, False
         self.began = time.monotonic()
         self.deadline = self.began + TIMEOUT
 
     def begin_answer(self) -> None:
-        """The request is whole: from now on the socket's own timeout counts."""
+        """The request is complete: from now on the socket's own timeout counts."""
         self.sending = False
         self.connection.settimeout(TIMEOUT)
 
     def readable(self) -> bool:
-        """True: what `io` asks of a stream that is read."""
+        """True, as `io` requires of a stream that can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read bytes into `buffer`; how many, 0 at the end. `socket.timeout` once the time for a request is over."""
+        """Read bytes into `buffer` and return their number, 0 at the end; `socket.timeout` after the deadline."""
         left = self.deadline - time.monotonic()
         try:
             if left > 0:
@@ -67,13 +67,13 @@ class Client(io.RawIOBase):
             raise
 
     def hang_up(self, how: int = socket.SHUT_RD) -> None:
-        """End one direction, or both. Not the method of a TLS socket, which would always end both."""
+        """Shut down one direction, or both. The method of a TLS socket would always shut down both."""
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self.connection, how)
 
 
 class Clients:
-    """The connections that are open; `MAX_CONNECTIONS` of them at most."""
+    """The open connections, at most `MAX_CONNECTIONS`."""
 
     def __init__(self) -> None:
         self._open: dict[Any, Client] = {}
@@ -81,10 +81,10 @@ class Clients:
         self._changed = threading.Condition()
 
     def make_room(self) -> bool:
-        """Take a place for a new connection; whether there was one.
+        """Reserve a place for a new connection and return whether there was one.
 
-        Where all are taken, who has been sending longest goes: a connection that sends nothing, or little by little,
-        is what keeps others out.
+        If all are taken, the client that has been sending for longest is closed: it sends nothing, or only a little at
+        a time, and so keeps others out.
         """
         with self._changed:
             if self._taken >= MAX_CONNECTIONS:
@@ -100,7 +100,7 @@ class Clients:
             return True
 
     def add(self, connection: socket.socket) -> Client:
-        """The `Client` of a connection that has a place."""
+        """Create the `Client` of a connection that has a place."""
         with self._changed:
             client = self._open[connection] = Client(connection)
             return client
@@ -109,17 +109,17 @@ class Clients:
         return self._open[connection]
 
     def remove(self, connection: socket.socket) -> None:
-        """Give the place back."""
+        """Free the place of a connection."""
         with self._changed:
             self._open.pop(connection, None)
             self._taken -= 1
             self._changed.notify_all()
 
     def finish(self, seconds: float) -> None:
-        """Let answers that are being given be finished, but no longer than this; nobody sends more."""
+        """Read no more requests, and wait at most `seconds` for the answers in progress."""
         with self._changed:
             for client in self._open.values():
-                client.hang_up()  # an idle connection ends here, one that waits for its answer can be written to
+                client.hang_up()  # ends an idle connection; one that waits for its answer can still be written to
             if self._changed.wait_for(lambda: not self._taken, seconds):
                 return
             for client in self._open.values():

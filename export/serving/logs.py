@@ -1,4 +1,4 @@
-"""Log lines: one JSON object each, on standard error. Never the users' text, nor an error message that may quote it."""
+"""The log: JSON lines on standard error. It never contains users' text, nor error messages that may quote it."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def start(level: str) -> None:
     _logger.handlers[:] = [handler]
     _logger.propagate = False
     _logger.setLevel(level.upper())
-    # Its loader, the one that TensorFlow Serving uses, calls itself deprecated; a log of JSON has no place for that.
+    # TensorFlow's loader warns that it is deprecated, as plain text between the lines of JSON.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def info(event: str, **fields: Any) -> None:
-    """A line of level info: what happened, and `fields` of JSON values."""
+    """Log `event` at level info, with `fields` of JSON values."""
     _logger.info(event, extra={"fields": fields})
 
 
 def warning(event: str, **fields: Any) -> None:
-    """The same of level warning."""
+    """The same at level warning."""
     _logger.warning(event, extra={"fields": fields})
 
 
 def error(event: str, **fields: Any) -> None:
-    """The same of level error."""
+    """The same at level error."""
     _logger.error(event, extra={"fields": fields})

@@ -1,4 +1,4 @@
-"""Counters in Prometheus's text format, under the names that TensorFlow Serving's page uses."""
+"""Counters in Prometheus's text format, with TensorFlow Serving's names."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 PATH = "/monitoring/prometheus/metrics"
 
-# No library: theirs append `_total` to a counter's name, and a dashboard made for TensorFlow Serving would see nothing.
+# Not with a library: theirs append `_total` to names of counters, which dashboards for TensorFlow Serving do not know.
 _MICROSECONDS = [10 * 1.8**power for power in range(24)]
 _ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
 
 class Metrics:
-    """What the server counted since its start."""
+    """The counters since the server's start."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -41,11 +41,11 @@ class Metrics:
             buckets[1] += value
 
     def gauge(self, name: str, read: Callable[[], float]) -> None:
-        """Show what `read()` returns whenever the page is asked for."""
+        """Show the value of `read()` at the time of each request for the page."""
         self._gauges[name] = read
 
     def batch(self, rows: int, queued: float, computing: float) -> None:
-        """Count a batch: its rows, the seconds its oldest request waited, the seconds it took."""
+        """Count a batch: its rows, seconds that its oldest request waited, seconds of computing."""
         self.observe(":tensorflow:serving:batching_session:queuing_latency", queued * 1e6)
         self.observe(":tensorflow:serving:runtime_latency", computing * 1e6, API="Predict", runtime="TF1")
         self.observe(":cman:serving:batch_rows", rows, _ROWS)
@@ -62,7 +62,7 @@ class Metrics:
         )
 
     def page(self) -> str:
-        """The whole page, str."""
+        """The page, str."""
         with self._lock:
             lines = [line for name, series in sorted(self._counters.items()) for line in _counter(name, series)]
             for name, (bounds, series) in sorted(self._histograms.items()):

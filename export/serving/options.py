@@ -1,4 +1,4 @@
-"""Numbers on the command lines of this package."""
+"""Types of numbers for the command lines of this package."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 
 
 def whole(text: str) -> int:
-    """A whole number, 0 or more."""
+    """Parse a whole number of 0 or more."""
     if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:
         raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {text!r}")
     return int(text)
 
 
 def port(text: str) -> int:
-    """A port, or 0 for any free one."""
+    """Parse a port; 0 is any free port."""
     if whole(text) > 65535:
         raise argparse.ArgumentTypeError(f"must be 0 to 65535, not {text}")
     return int(text)
 
 
 def positive(kind: type[int] | type[float]) -> Callable[[str], Any]:
-    """A reader of positive numbers of a kind, int or float."""
+    """A parser of positive numbers, int or float."""
 
     def parse(text: str) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Sentences answered by a server: requests, retries, and documents from the responses."""
+"""Sends documents to a server: requests, retries, and annotated documents from the responses."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import grpc
-import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from cman_tf.data.answers import annotated, left_out
 from cman_tf.data.document import Document
 from cman_tf.errors import InputError
-from export.serving.answers import annotated
+from export.serving import protos
+from export.serving.protos import predict_pb2, prediction_service_pb2_grpc
 
-# Seconds without an answer after which a person wants to know what is waited for.
+# Seconds without an answer after which `on_wait` is called.
 NOTICE = 2.0
 
 
 def untokenized(texts: Iterable[str]) -> list[Document]:
-    """Documents without tokens, which the server will find."""
+    """Documents without tokens: the server tokenizes them."""
     return [Document((), text=text, offsets=()) for text in texts]
 
 
@@ -33,15 +33,15 @@ class Remote:
         address: str, `HOST:PORT`.
         model: str.
         version: int or None. Default: the newest.
-        label: str or None. Instead of `version`.
+        label: str or None. Label of a version, instead of its number.
         timeout: float. Seconds until a request's deadline.
-        patience: float. Seconds to go on trying while the server is away or its queue is full.
-        on_wait: callable. Called once with the status, a str, when a request has waited for `NOTICE` seconds.
+        patience: float. Seconds to retry while the server is unavailable or its queue is full.
+        on_wait: callable. Called once, with the status (str), when a request has waited for `NOTICE` seconds.
         tls: bool.
-        ca: path or None. PEM of the authority; None is the system's.
+        ca: path or None. PEM of the certificate authority. Default: the system's.
 
     Raises:
-        InputError: both `version` and `label` are given.
+        InputError: if both `version` and `label` are given.
 
     Example:
     ```python
@@ -63,7 +63,7 @@ class Remote:
         ca: str | Path | None = None,
     ) -> None:
         if version is not None and label is not None:
-            raise InputError("A version must be named by number or by label. Received: both")
+            raise InputError("A version must be chosen by number or by label. Received: both")
         self.address = address
         self.model, self.version, self.label = model, version, label
         self.timeout = timeout
@@ -74,10 +74,10 @@ class Remote:
         self._stop = threading.Event()
         options = [
             ("grpc.max_receive_message_length", -1),
-            # Its own waits grow to two minutes: a restarted server would be found late.
+            # By default, pauses grow to two minutes: a restarted server would be found late.
             ("grpc.initial_reconnect_backoff_ms", 200),
             ("grpc.max_reconnect_backoff_ms", 1000),
-            ("grpc.lb_policy_name", "round_robin"),  # with dns:///NAME:PORT, over all servers of that name
+            ("grpc.lb_policy_name", "round_robin"),  # uses all servers of a name with dns:///NAME:PORT
         ]
         if tls:
             credentials = grpc.ssl_channel_credentials(Path(ca).read_bytes() if ca else None)
@@ -99,15 +99,18 @@ class Remote:
         concurrency: int = 8,
         progress: Callable[[int], object] = lambda count: None,
     ) -> list[Document]:
-        """The documents with what the server found, in order.
+        """Find the entities and relations of documents.
 
         Args:
             documents: list of `Document`; those without tokens are sent as text, the others as tokens.
             concurrency: int. Requests at a time.
-            progress: callable, called with the number of documents just answered.
+            progress: callable, called with the number of newly answered documents.
+
+        Returns:
+            list of `Document`, in the order of the input.
 
         Raises:
-            InputError: the server refuses a sentence, or does not answer in time.
+            InputError: if the server refuses a sentence, or does not answer in time.
         """
         with concurrent.futures.ThreadPoolExecutor(concurrency) as pool:
             tasks = [pool.submit(self._extract, document) for document in documents]
@@ -115,7 +118,7 @@ class Remote:
                 for task in concurrent.futures.as_completed(tasks):
                     task.result()
                     progress(1)
-            except BaseException:  # an interrupted user, too, must not wait for all the others
+            except BaseException:  # also on Ctrl-C: do not wait for the other requests
                 self._stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -123,22 +126,26 @@ class Remote:
 
     def _extract(self, document: Document) -> Document:
         response = self._predict(self._request(document))
-        found = {name: tf.make_ndarray(proto).tolist() for name, proto in response.outputs.items()}
         try:
-            document, left_out = annotated(document, found)
+            found = {name: protos.array(proto) for name, proto in response.outputs.items()}
+            document, count = annotated(document, found), left_out(found)
         except (KeyError, IndexError) as error:
             raise InputError(
                 f"The server's model must be an export of cman_tf. Received: an answer without {error}"
             ) from None
+        except ValueError as error:
+            raise InputError(
+                f"The server's model must be an export of cman_tf. Received: an answer with {error}"
+            ) from None
         with self._lock:
-            self.left_out += left_out
+            self.left_out += count
         return document
 
     def _request(self, document: Document) -> predict_pb2.PredictRequest:
-        # Without output_filter: the warm-up asked for all outputs, and a stock server would compile the graph again.
+        # Without output_filter: the warm-up asked for all outputs; for others, a stock server compiles the graph again.
         try:
             document.text.encode()
-        except UnicodeEncodeError:  # bytes on the command line that are no UTF-8
+        except UnicodeEncodeError:  # from bytes on the command line that are not UTF-8
             raise InputError(f"A sentence must be Unicode text. Received: {document.text!r}") from None
         request = predict_pb2.PredictRequest()
         spec = request.model_spec
@@ -149,15 +156,15 @@ class Remote:
             spec.version_label = self.label
         if document.tokens:
             spec.signature_name = "tokens"
-            # A stock server fills up a row that is batched with longer ones with the first element of its tensor.
-            request.inputs["tokens"].CopyFrom(tf.make_tensor_proto([["", *document.tokens]]))
+            # In a batch, a stock server pads a shorter row with the first element of its tensor.
+            request.inputs["tokens"].CopyFrom(protos.strings(["", *document.tokens], rows=1))
         else:
             spec.signature_name = "serving_default"
-            request.inputs["text"].CopyFrom(tf.make_tensor_proto([document.text]))
+            request.inputs["text"].CopyFrom(protos.strings([document.text]))
         return request
 
     def _predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
-        """The response, after as many tries as `patience` allows."""
+        """Send a request, and retry it while `patience` allows."""
         began, wait = time.monotonic(), 0.1
         while True:
             try:
@@ -165,17 +172,17 @@ class Remote:
             except grpc.RpcError as error:
                 if not _passing(error) or time.monotonic() + wait > began + self.patience:
                     raise InputError(
-                        f"The server must answer. Received: {error.code().name} from {self.address} ({error.details()})"
+                        f"The request to {self.address} failed: {error.code().name} ({error.details()})."
                     ) from None
                 if time.monotonic() - began > NOTICE:
-                    self._tell(error.code().name)
-            # Random, or all threads would come back at once.
+                    self._notify(error.code().name)
+            # Random, so that the threads do not all return at once.
             self._stop.wait(wait * random.uniform(0.5, 1))
             if self._stop.is_set():
-                raise InputError("The server must answer. Received: an end of the program before it did")
+                raise InputError("The program ended before the server answered.")
             wait = min(wait * 2, 2.0)
 
-    def _tell(self, status: str) -> None:
+    def _notify(self, status: str) -> None:
         with self._lock:
             on_wait, self._on_wait = self._on_wait, None
         if on_wait:
@@ -183,8 +190,8 @@ class Remote:
 
 
 def _passing(error: grpc.RpcError) -> bool:
-    """Whether trying again may help."""
-    if error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:  # a full queue; a message too large has the same code
+    """Whether a retry may help."""
+    if error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:  # a full queue, but not a message that is too large
         return "larger than max" not in (error.details() or "")
-    # CANCELLED, which we never ask for: how gRPC ends what had arrived at a stopping server and was not taken yet.
+    # CANCELLED, though we never cancel: so gRPC ends requests that a stopping server has not accepted yet.
     return error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)

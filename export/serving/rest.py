@@ -19,14 +19,12 @@ import grpc
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
 from export.serving import connections, logs, metrics, rest_json, status
-from export.serving.model_service import model_status
-from export.serving.predict_service import metadata
 from export.serving.status import ServingError, invalid
 
 if TYPE_CHECKING:
     from tensorflow_serving.apis import model_pb2
 
-    from export.serving.predict_service import Predictor
+    from export.serving.backend import Backend
 
 _SPEC = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _PREDICT = re.compile(rf"/v1/models/(?P<name>[^/:]+){_SPEC}:predict", re.IGNORECASE)
@@ -34,20 +32,20 @@ _STATUS = re.compile(rf"/v1/models(?:/(?P<name>[^/:]+))?{_SPEC}(?P<metadata>/met
 
 
 class RestServer(ThreadingHTTPServer):
-    """Answers HTTP on its own threads.
+    """The HTTP server, a thread for each connection.
 
     Args:
         address: `(host, port)`.
-        predictor: `Predictor`.
+        backend: `Backend`.
         max_bytes: int. Largest body.
-        certificate: path or None. With `key`, speak TLS.
-        key: path or None.
+        certificate: path or None. PEM chain; with `key`, the server uses TLS.
+        key: path or None. PEM private key.
 
     Raises:
-        OSError: the address is taken, or the files cannot be read.
+        OSError: if the address is in use, or a file cannot be read.
     """
 
-    # `Clients` waits for them, and not for ever.
+    # `Clients` waits for the threads, for a limited time.
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
@@ -55,12 +53,12 @@ class RestServer(ThreadingHTTPServer):
     def __init__(
         self,
         address: tuple[str, int],
-        predictor: Predictor,
+        backend: Backend,
         max_bytes: int,
         certificate: str | Path | None = None,
         key: str | Path | None = None,
     ) -> None:
-        self.predictor = predictor
+        self.backend = backend
         self.max_bytes = max_bytes
         self.stopping = False
         self.clients = connections.Clients()
@@ -71,22 +69,22 @@ class RestServer(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Give a connection a thread; hang up if there is no room, see `Clients.make_room`."""
+        """Give a connection a thread, or close it if there is no room: see `Clients.make_room`."""
         if self.clients.make_room():
             super().process_request(request, client_address)
             return
-        self.predictor.metrics.count(":cman:serving:rest_refused_count")
+        self.backend.metrics.count(":cman:serving:rest_refused_count")
         logs.warning("connection_refused", entrypoint="REST", open=connections.MAX_CONNECTIONS)
         self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Shake hands where TLS is spoken, and answer until the connection ends."""
+        """Do the TLS handshake, if any, and answer requests until the connection ends."""
         try:
             if self._tls is not None:
                 request = self._tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
             self.clients.add(request)
             if self._tls is not None:
-                # Here and not where connections are accepted, or a client that says nothing would stop them all.
+                # Not where connections are accepted: there, a client that sends nothing would block all others.
                 request.settimeout(connections.TIMEOUT)
                 request.do_handshake()
             super().process_request_thread(request, client_address)
@@ -96,14 +94,14 @@ class RestServer(ThreadingHTTPServer):
             self.clients.remove(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing is told of a client that went away; the standard library would print a traceback."""
+        """Ignore disconnected clients; the standard library would print a traceback."""
 
     def start(self) -> None:
-        """Answer from now on, on a thread of its own."""
+        """Start to answer, on a new thread."""
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="rest", daemon=True).start()
 
     def stop(self, grace: float) -> None:
-        """Take no new connection, finish the answers being given, for at most `grace` seconds."""
+        """Refuse new connections and finish requests in progress within `grace` seconds."""
         end = time.monotonic() + grace
         self.stopping = True
         self.shutdown()
@@ -118,24 +116,24 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def setup(self) -> None:
-        """Read through the connection's `Client`, which knows a deadline."""
+        """Read through the connection's `Client`, which has a deadline."""
         super().setup()
         self.client = self.server.clients[self.request]
         self.rfile = io.BufferedReader(self.client)
 
     def handle_one_request(self) -> None:
-        """One request and its answer; a client that took too long is told of."""
-        self._what, self._model, self._told = "other", "", False
+        """Answer one request; count and log one that was not sent in time."""
+        self._what, self._model, self._counted = "other", "", False
         self.client.await_request()
         super().handle_one_request()
         if self.client.expired and self.client.begun:
-            self._tell(grpc.StatusCode.DEADLINE_EXCEEDED, 408)
+            self._count(grpc.StatusCode.DEADLINE_EXCEEDED, 408)
 
     def do_GET(self) -> None:
         path = urllib.parse.urlsplit(self.path).path
         if path == metrics.PATH:
             self._what = "metrics"
-            return self._reply(grpc.StatusCode.OK, 200, self.server.predictor.metrics.page(), "text/plain")
+            return self._reply(grpc.StatusCode.OK, 200, self.server.backend.metrics.page(), "text/plain")
         match = _STATUS.fullmatch(path)
         if match:
             self._what = "metadata" if match["metadata"] else "status"
@@ -145,8 +143,8 @@ class _Handler(BaseHTTPRequestHandler):
         match = _PREDICT.fullmatch(urllib.parse.urlsplit(self.path).path)
         if match:
             self._what = "predict"
-            # As in `Predictor`: a name that is unknown would be a label of the client's choice.
-            model = self.server.predictor.versions.model
+            # As in `Backend`: an unknown name would be a label of the client's choice.
+            model = self.server.backend.watcher.model
             self._model = model if urllib.parse.unquote(match["name"]) == model else ""
         return self._answer(match, self._predict)
 
@@ -170,8 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         length = self.headers.get("Content-Length", "0")
         if not length.isdigit() or int(length) > self.server.max_bytes or "Transfer-Encoding" in self.headers:
-            self.close_connection = True  # what follows is not the next request
-            # A client that still sends would not read our answer.
+            self.close_connection = True  # the next bytes are the body, not a request
+            # A client that is still sending would not read the answer.
             left = min(int(length), 8 * self.server.max_bytes) if length.isdigit() else 0
             while left > 0 and (chunk := self.rfile.read(min(left, 1 << 16))):
                 left -= len(chunk)
@@ -180,43 +178,43 @@ class _Handler(BaseHTTPRequestHandler):
         if len(body) < int(length):
             self.close_connection = True
             code = grpc.StatusCode.UNAVAILABLE if self.server.stopping else grpc.StatusCode.CANCELLED
-            raise ServingError(code, "The body must be as long as its length says")
+            raise ServingError(code, "The body is shorter than its Content-Length")
         return body
 
     def _predict(self, match: re.Match[str], body: bytes) -> str:
-        predictor = self.server.predictor
+        backend = self.server.backend
         value = rest_json.parse(body)
         request = predict_pb2.PredictRequest()
         _fill_spec(match, request.model_spec)
         name = request.model_spec.signature_name = value.get("signature_name") or "serving_default"
-        with predictor.versions.use(request.model_spec) as (_, servable):
+        with backend.watcher.use(request.model_spec) as (_, servable):
             if name not in servable.signatures:
                 raise invalid(f'Serving signature name: "{name}" not found in signature def')
             infos = servable.signatures[name].inputs
         rows = rest_json.fill(value, infos, request)
-        self._told = True  # by the predictor, from here on
-        response = predictor.predict(request, connections.TIMEOUT, "REST", self._on_cancel)
+        self._counted = True  # by the backend, from here on
+        response = backend.predict(request, connections.TIMEOUT, "REST", self._on_cancel)
         return rest_json.predictions(response.outputs, rows)
 
     def _status(self, match: re.Match[str], _: bytes) -> str:
-        versions = self.server.predictor.versions
+        backend = self.server.backend
         if match["name"] is None:
             raise invalid("Missing model name in request.")
         if match["metadata"]:
             request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
             _fill_spec(match, request.model_spec)
-            return rest_json.metadata(metadata(versions, request))
+            return rest_json.metadata(backend.metadata(request))
         request = get_model_status_pb2.GetModelStatusRequest()
         _fill_spec(match, request.model_spec)
-        return rest_json.status(model_status(versions, request))
+        return rest_json.status(backend.status(request))
 
     def _on_cancel(self, cancel: Callable[[], object]) -> None:
         self.client.cancel = cancel
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What the standard library refuses: a request that is no HTTP, or of a method that we have not."""
+        """Answer what the standard library refuses: a request that is not HTTP, or has an unsupported method."""
         self.close_connection = True
-        # Else of version 0.9, without headers, as long as none was read.
+        # Before a version is read, the standard library assumes HTTP 0.9 and sends no headers.
         self.request_version = self.protocol_version
         unknown = code == 501
         self._reply(
@@ -227,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self, code: grpc.StatusCode, http: int, text: str, kind: str = "application/json") -> None:
         self.client.begin_answer()
-        self._tell(code, http)
+        self._count(code, http)
         data = text.encode()
         self.send_response(http)
         self.send_header("Content-Type", kind)
@@ -240,24 +238,24 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(data)
 
-    def _tell(self, code: grpc.StatusCode, http: int) -> None:
-        """One log line and one count for each request, here or in `Predictor`. Not the path, which may hold text."""
-        predictor = self.server.predictor
-        predictor.metrics.count(":cman:serving:rest_count", what=self._what, http=http)
-        if self._told:
+    def _count(self, code: grpc.StatusCode, http: int) -> None:
+        """Log and count a request once, here or in `Backend`. Without its path, which may contain users' text."""
+        counters = self.server.backend.metrics
+        counters.count(":cman:serving:rest_count", what=self._what, http=http)
+        if self._counted:
             return
-        self._told, passed = True, time.monotonic() - self.client.began
+        self._counted, passed = True, time.monotonic() - self.client.began
         if self._what == "predict":
-            predictor.metrics.request(self._model, code, passed, "REST")
+            counters.request(self._model, code, passed, "REST")
         logs.info("request", entrypoint="REST", what=self._what, status=code.name, http=http, ms=round(passed * 1e3, 2))
 
     def log_message(self, *_: object) -> None:
-        pass  # told by `_tell`, which writes no path
+        pass  # `_count` logs, without the path
 
 
 class _TooLarge(ServingError):
     def __init__(self, limit: int) -> None:
-        message = f"A body must have at most {limit} bytes and say its length"
+        message = f"A body must have a Content-Length of at most {limit} bytes"
         super().__init__(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
 
 

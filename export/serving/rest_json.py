@@ -1,4 +1,4 @@
-"""JSON of the REST interface to protos and back: rows (`instances`) or columns (`inputs`), as TensorFlow Serving's."""
+"""Converts JSON of the REST interface to protos and back: rows (`instances`) or columns (`inputs`)."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """The object of a request body.
+    """Parse a request body.
 
     Raises:
-        ServingError: it is no JSON object.
+        ServingError: if it is not a JSON object.
     """
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:
-        # Not the decoder's own words: they quote the text.
+        # Not the decoder's message, which quotes the text.
         raise invalid(f"JSON Parse error: {type(error).__name__}") from None
     if not isinstance(value, dict):
         raise invalid("JSON Value Is not object")
@@ -49,7 +49,7 @@ def fill(
         request: `PredictRequest`.
 
     Returns:
-        bool, whether the answer is to be given as rows.
+        bool, whether the answer is to be written as rows.
     """
     if ("instances" in value) == ("inputs" in value):
         if "inputs" not in value:
@@ -118,7 +118,7 @@ def _tensor(name: str, value: Any, dtype: int) -> tensor_pb2.TensorProto:
         proto.tensor_shape.dim.add(size=size)
     add, accepts = _KINDS.get(dtype, (None, None))
     if add is None or accepts is None:
-        raise invalid(f"Input {name}: JSON cannot give a {tf.as_dtype(dtype).name}")
+        raise invalid(f"Input {name}: JSON cannot express {tf.as_dtype(dtype).name}")
     try:
         if not all(accepts(item) for item in flat):
             raise TypeError
@@ -131,7 +131,7 @@ def _tensor(name: str, value: Any, dtype: int) -> tensor_pb2.TensorProto:
 def _bytes(item: Any) -> bytes:
     if not isinstance(item, dict):
         return item.encode()
-    # Padding may be missing but not wrong, and blanks may stand anywhere: so reads the library of TensorFlow Serving.
+    # As in TensorFlow Serving: padding may be missing but not wrong, and blanks are skipped.
     text = "".join(item["b64"].split())
     data = text.rstrip("=")
     missing = "=" * (-len(data) % 4)
@@ -164,7 +164,7 @@ _KINDS: dict[int, tuple[str, Callable[[Any], bool]]] = {
 
 
 def predictions(outputs: Mapping[str, tensor_pb2.TensorProto], rows: bool) -> str:
-    """The body of an answer: `predictions` for rows, `outputs` for columns; a lone output has no name."""
+    """Body of an answer: `predictions` for rows, `outputs` for columns. A single output is written without its name."""
     columns = {name: _lists(name, proto) for name, proto in sorted(outputs.items())}
     if not rows:
         return json.dumps({"outputs": columns if len(columns) > 1 else next(iter(columns.values()))})
@@ -194,12 +194,12 @@ def _map(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def status(response: get_model_status_pb2.GetModelStatusResponse) -> str:
-    """The body for a `GetModelStatusResponse`."""
+    """Body of a `GetModelStatusResponse`."""
     return json_format.MessageToJson(response, including_default_value_fields=True)
 
 
 def metadata(response: get_model_metadata_pb2.GetModelMetadataResponse) -> str:
-    """The body for a `GetModelMetadataResponse`."""
+    """Body of a `GetModelMetadataResponse`."""
     definitions = get_model_metadata_pb2.SignatureDefMap()
     response.metadata["signature_def"].Unpack(definitions)
     options = {"including_default_value_fields": True, "preserving_proto_field_name": True}

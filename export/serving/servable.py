@@ -1,4 +1,4 @@
-"""One version of a model, loaded the way TensorFlow Serving loads it: a graph and a session, no Python of ours."""
+"""One version of a model, loaded as TensorFlow Serving loads it: a graph and a session, without our Python code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Servable:
         threads: int or None. Threads within one operation. Default: TensorFlow's choice.
 
     Raises:
-        tf.errors.OpError, OSError: the folder holds no SavedModel that this TensorFlow can load.
+        tf.errors.OpError, OSError: if the folder does not contain a SavedModel that this TensorFlow can load.
     """
 
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
@@ -41,7 +41,7 @@ class Servable:
         try:
             self._session, meta = self._load()
         except (tf.errors.NotFoundError, KeyError, ValueError) as error:
-            # Its tokeniser ops are part of stock TensorFlow Serving, and are registered by importing it.
+            # Stock TensorFlow Serving includes the tokeniser ops of this library; importing it registers them.
             if "not registered" not in str(error) or not _import("tensorflow_text"):
                 raise
             self._session, meta = self._load()
@@ -59,20 +59,20 @@ class Servable:
             raise
 
     def signature(self, name: str) -> meta_graph_pb2.SignatureDef:
-        """The `SignatureDef` called `name`, or of that name's default where it is empty."""
+        """The `SignatureDef` called `name`; an empty name is `serving_default`."""
         name = name or "serving_default"
         if name not in self.signatures or not self.signatures[name].outputs:
             raise ServingError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
         return self.signatures[name]
 
     def read(self, request: predict_pb2.PredictRequest) -> tuple[str, tuple[str, ...], dict[str, np.ndarray]]:
-        """What a `PredictRequest` asks for.
+        """Read and check a `PredictRequest`.
 
         Returns:
             `(signature name, outputs, feeds)`: str, sorted tuple of str, dict of name to array.
 
         Raises:
-            ServingError: the signature is unknown, or inputs or outputs are not the signature's.
+            ServingError: if the signature is unknown, or inputs or outputs are not those of the signature.
         """
         signature = self.signature(request.model_spec.signature_name)
         sent, wanted = set(request.inputs), set(signature.inputs)
@@ -99,8 +99,8 @@ class Servable:
         return dict(zip(names, self._callable(signature)(*(feeds[name] for name in sorted(feeds)))))
 
     def _make_callable(self, signature: str) -> Callable[..., list[np.ndarray]]:
-        # All outputs, whatever a request wants of them: a session compiles the graph anew for each choice, and seconds
-        # of that would come after the warm-up.
+        # All outputs, even if a request asks for some: a session compiles the graph again for each selection, which
+        # takes seconds, after the warm-up.
         definition, graph = self.signatures[signature], self._session.graph
         return self._session.make_callable(
             [graph.get_tensor_by_name(definition.outputs[name].name) for name in sorted(definition.outputs)],
@@ -108,10 +108,10 @@ class Servable:
         )
 
     def warm_up(self) -> int:
-        """Replay the recorded requests; the number of them.
+        """Replay the recorded requests and return their number.
 
         Raises:
-            ServingError, tf.errors.OpError: a record cannot be read or answered.
+            ServingError, tf.errors.OpError: if a record cannot be read or answered.
         """
         count = 0
         for count, request in enumerate(self.recorded(), 1):
@@ -122,7 +122,7 @@ class Servable:
         return count
 
     def recorded(self) -> Iterator[predict_pb2.PredictRequest]:
-        """Yield the `PredictRequest`s of the warm-up file, none without one."""
+        """Yield the `PredictRequest`s of the warm-up file, if there is one."""
         path = self.path / WARMUP
         if not path.exists():
             return
@@ -133,7 +133,7 @@ class Servable:
             yield log.predict_log.request
 
     def close(self) -> None:
-        """Give its memory back; it cannot be asked again."""
+        """Free the memory. The servable cannot run again."""
         self._callable.cache_clear()
         self._session.close()
 

@@ -1,4 +1,4 @@
-"""Status codes: what went wrong with a request, as gRPC and as HTTP."""
+"""Errors of requests, with their status codes in gRPC and HTTP."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import grpc
 
 _BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
 
-# TensorFlow Serving's own table; what is not here is 500.
+# TensorFlow Serving's table; other codes are 500.
 _HTTP = {
     grpc.StatusCode.OK: 200,
     grpc.StatusCode.CANCELLED: 499,
@@ -26,11 +26,11 @@ _HTTP = {
 
 
 class ServingError(Exception):
-    """A request that is answered with a status other than OK.
+    """A request fails: it is answered with a status other than OK.
 
     Args:
         code: `grpc.StatusCode`.
-        message: str. Sent to the client; never logged, for it may quote the client's text.
+        message: str. Sent to the client; never logged, as it may quote the client's text.
     """
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
@@ -45,7 +45,7 @@ def invalid(message: str) -> ServingError:
 
 
 def expired() -> ServingError:
-    """The `ServingError` of a request whose deadline passed."""
+    """The `ServingError` of a request whose deadline has passed."""
     return ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, "The deadline passed before the answer was computed")
 
 

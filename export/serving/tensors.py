@@ -1,4 +1,4 @@
-"""`TensorProto` to numpy and back, distrusting what came over the wire."""
+"""Converts `TensorProto` to numpy and back, with checks of all that clients send."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from export.serving.status import invalid
 if TYPE_CHECKING:
     from tensorflow.core.protobuf import meta_graph_pb2
 
-MAX_ELEMENTS = 1 << 24  # a shape is a few bytes on the wire and may claim any memory
+MAX_ELEMENTS = 1 << 24  # a shape of a few bytes may ask for any amount of memory
 
 _FIELDS = {
     types_pb2.DT_FLOAT: "float_val",
@@ -34,7 +34,7 @@ _FIELDS = {
 
 
 def read(name: str, proto: tensor_pb2.TensorProto, info: meta_graph_pb2.TensorInfo) -> np.ndarray:
-    """The array of an input.
+    """Convert an input to an array.
 
     Args:
         name: str. The input's name, for errors.
@@ -45,7 +45,7 @@ def read(name: str, proto: tensor_pb2.TensorProto, info: meta_graph_pb2.TensorIn
         array, of objects (bytes) for strings.
 
     Raises:
-        ServingError: INVALID_ARGUMENT where type, shape or values are not those of the signature.
+        ServingError: INVALID_ARGUMENT if type, shape or values are not those of the signature.
     """
     if proto.dtype != info.dtype:
         raise invalid(f"Input {name} must be {_type(info.dtype)}. Received: {_type(proto.dtype)}")
@@ -55,7 +55,7 @@ def read(name: str, proto: tensor_pb2.TensorProto, info: meta_graph_pb2.TensorIn
     expected = [dim.size for dim in info.tensor_shape.dim]
     fits = len(expected) == len(shape) and all(size in (-1, got) for size, got in zip(expected, shape))
     if not info.tensor_shape.unknown_rank and not fits:
-        raise invalid(f"Input {name} must have shape {expected}, -1 standing for any size. Received: {shape}")
+        raise invalid(f"Input {name} must have shape {expected}, where -1 is any size. Received: {shape}")
     return _values(name, proto, shape)
 
 
@@ -63,23 +63,23 @@ def _values(name: str, proto: tensor_pb2.TensorProto, shape: Sequence[int]) -> n
     field = _FIELDS.get(proto.dtype)
     values: Any = getattr(proto, field) if field else ()
     elements = math.prod(shape)
-    # One value may stand for all, as in TensorFlow; any other number is a defect of the client.
+    # One value may be repeated for all, as in TensorFlow; any other number is an error of the client.
     if field and not proto.tensor_content and len(values) not in (elements, 1):
-        raise invalid(f"Input {name} must hold {elements} values for shape {shape}. Received: {len(values)}")
+        raise invalid(f"Input {name} must have {elements} values for shape {shape}. Received: {len(values)}")
     if proto.dtype == types_pb2.DT_STRING:
         if proto.tensor_content:
-            raise invalid(f"Input {name} must hold its strings in string_val. Received: tensor_content")
+            raise invalid(f"Input {name} must have its strings in string_val. Received: tensor_content")
         array = np.empty(elements, object)
         array[:] = values if len(values) == elements else values[0]
         return array.reshape(shape)
     try:
         return tf.make_ndarray(proto)
     except (ValueError, TypeError) as error:
-        raise invalid(f"Input {name} must hold the values of its shape. Received: {error}") from None
+        raise invalid(f"Input {name} must have values that fit its shape. Received: {error}") from None
 
 
 def write(array: np.ndarray) -> tensor_pb2.TensorProto:
-    """The `TensorProto` of an array, its values in typed fields as TensorFlow Serving sends them."""
+    """Convert an array to a `TensorProto` with typed fields, as TensorFlow Serving sends."""
     dtype = types_pb2.DT_STRING if array.dtype == object else tf.as_dtype(array.dtype).as_datatype_enum
     if dtype not in _FIELDS:
         return tf.make_tensor_proto(array)
@@ -91,7 +91,7 @@ def write(array: np.ndarray) -> tensor_pb2.TensorProto:
 
 
 def concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Arrays joined along dimension 0, padded with zeros or empty strings where the others differ."""
+    """Concatenate along dimension 0; pad the other dimensions with zeros or empty strings."""
     shape = tuple(max(sizes) for sizes in zip(*(array.shape[1:] for array in arrays)))
     if all(array.shape[1:] == shape for array in arrays):
         return np.concatenate(arrays)
@@ -105,7 +105,7 @@ def concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def longest_row(array: np.ndarray) -> int:
-    """Bytes of the longest row of strings, counting one for each string; 0 for numbers."""
+    """Bytes of the longest row of strings, plus one for each string; 0 for numbers."""
     if array.dtype != object or not array.size:
         return 0
     rows = array.reshape(array.shape[0] if array.ndim else 1, -1)

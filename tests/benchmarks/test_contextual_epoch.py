@@ -1,4 +1,4 @@
-"""Epochs with stored vectors: the ratios from made-up epochs, and the workload that is measured on a tiny network."""
+"""Epochs with stored vectors: ratios of made-up epochs, and the workload with a tiny network."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ DOCUMENTS = [
 ]
 
 
-def test_the_best_epochs_are_held_against_each_other():
+def test_the_best_epochs_are_compared():
     first, second, third, _ = VARIANTS
     found = ratios({name: [20.0, 10.0 * (1 + number)] for number, name in enumerate(VARIANTS)})
     assert found == dict(zip(VARIANTS, (1.0, 2.0, 2.0, 2.0)))

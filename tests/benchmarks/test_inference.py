@@ -1,11 +1,13 @@
 """The inference benchmark on a tiny, untrained run."""
 
+import contextlib
 import json
 
 import pytest
 
 from benchmarks import inference, serving
 from cman_tf import config as configs
+from cman_tf.commands import cli
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
@@ -50,15 +52,52 @@ def test_measures_and_writes(run, tmp_path, monkeypatch, capsys):
     assert "16 to 21 sentences/s" in printed
 
 
+class Server:
+    """A client that answers at once."""
+
+    def __init__(self):
+        self.asked = []
+
+    @contextlib.contextmanager
+    def client(self, address):
+        assert address == "somewhere"
+        yield self.asked.append
+
+
+def test_clients_share_the_requests(monkeypatch):
+    server = Server()
+    monkeypatch.setattr(serving, "client", server.client)
+    assert serving.throughput("somewhere", ["a", "b"], clients=3, requests=50) > 0
+    assert len(server.asked) == 50
+    assert set(server.asked) == {"a", "b"}
+    assert serving.throughput("somewhere", ["a"], clients=2, seconds=0.05) > 0
+
+
+def test_a_client_that_fails_ends_the_measurement(monkeypatch):
+    monkeypatch.setattr(serving, "client", lambda address: contextlib.nullcontext(lambda text: 1 / 0))
+    with pytest.raises(ZeroDivisionError):
+        serving.throughput("somewhere", ["a"], clients=2, requests=5)
+
+
+def test_a_server_reaches_its_bars_or_not():
+    figures = {
+        "latency_ms": {"added": {"p50": 2.5}},
+        "answers_per_second": {"batched": {"32": 290.0}, "unbatched": {"1": 100.0}},
+        "start": {"first_answer_ms": [9.0, 15.0], "median_ms": 10.0},
+        "memory": {"growth": 0.03},
+    }
+    assert [bar["reached"] for bar in serving.bars(figures)] == [True, False, True, False]
+
+
 @pytest.mark.parametrize("benchmark", [inference, serving])
 def test_no_rounds_are_refused_before_anything_is_loaded(benchmark, tmp_path, capsys):
     arguments = ["none", "--rounds", "0", "--data-dir", str(tmp_path)]
-    assert inference.cli.run("benchmark", benchmark.command, arguments) == 2
+    assert cli.run("benchmark", benchmark.command, arguments) == 2
     assert capsys.readouterr().err == "benchmark: --rounds must be 1 or more. Received: 0\n"
 
 
 def test_a_missing_run_is_one_sentence_and_exit_code_2(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("benchmarks.corpus.conll04", lambda split, data_dir: DOCUMENTS)
-    code = inference.cli.run("benchmarks.inference", inference.command, [str(tmp_path / "none")])
+    code = cli.run("benchmarks.inference", inference.command, [str(tmp_path / "none")])
     assert code == 2
     assert capsys.readouterr().err.count("\n") == 1

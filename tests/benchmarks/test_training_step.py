@@ -1,9 +1,12 @@
-"""The figures and bars of the training benchmark, from made-up rounds; the processes themselves are not started."""
+"""The figures and bars of the training benchmark, from made-up rounds; no process is started."""
+
+import json
 
 import pytest
 
-from benchmarks.tables import print_training_step
-from benchmarks.training_step import Worker, bars, command, summarise
+from benchmarks import frame
+from benchmarks.training_step import bars, command, parts, summarise
+from benchmarks.worker import Worker
 from cman_tf.commands import cli
 
 READY = {"first_step": 9.0, "sentences": 100, "flops": 6e9}
@@ -34,21 +37,23 @@ def test_bars_say_what_is_reached():
     }
 
 
-def test_table_names_what_is_not_reached(capsys):
+def test_the_report_names_what_is_not_reached_and_writes_the_figures(tmp_path, capsys):
     modes = {"with_adversarial": {"project": summarise(measured(2.0), 10e9), "plain": summarise(measured(4.0), 10e9)}}
     about = {"processors": 2, "processor": "test", "load_at_start": 0.1, "tensorflow": "2", "python": "3"}
     result = {
-        "environment": about,
         "rounds": 1,
         "steps_in_a_round": 8,
         "matrix_product_gflops_per_second": 10.0,
         "modes": modes,
         "bars": bars(modes),
     }
-    print_training_step(result)
+    args = frame.parse(frame.parser("name", "About.", ""), ["--json", str(tmp_path / "figures.json")])
+    frame.report(args, about, result, *parts(result))
     printed = capsys.readouterr().out
     assert printed.count("not reached") == 2
     assert "2.00" in printed
+    assert json.loads((tmp_path / "figures.json").read_text()) == {"environment": about, **result}
+    assert "load_at_end" in about
 
 
 @pytest.mark.parametrize("option", ["--rounds", "--steps"])

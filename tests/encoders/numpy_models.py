@@ -1,4 +1,4 @@
-"""BERT, MPNet and Flair once more, as plain as can be: one sentence, NumPy in float64, published tensors by name."""
+"""BERT, MPNet and Flair in plain code: one sentence, NumPy in float64, published tensors by name."""
 
 import math
 
@@ -53,7 +53,7 @@ def transformer(kind, tensors, ids, heads, layers, epsilon):
 
 
 def bucket(ahead, buckets, farthest=128):
-    """The row of MPNet's table for a position that lies `ahead`."""
+    """The row of MPNet's table for a position that is `ahead`."""
     half = buckets // 2
     exact, distance = half // 2, abs(ahead)
     if distance >= exact:

@@ -1,4 +1,4 @@
-"""What every contextual encoder holds to, whatever it is made of."""
+"""The common behaviour of all contextual encoders."""
 
 import numpy as np
 import pytest

@@ -8,21 +8,22 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import filelock
 import lmdb
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from cman_tf.commands import cli
-from cman_tf.encoders import store as command
-from cman_tf.encoders.feature_store import FeatureStore, console_progress, stores
+from cman_tf.commands import cli, encoder
+from cman_tf.encoders.feature_store import FeatureStore, console_progress
+from cman_tf.encoders.store_files import stores
 from cman_tf.errors import InputError
 
 SENTENCES = [["Ana", "lives", "in", "Lima"], ["Rain", "."], [], ["Oslo", "😀", "Ana"], ["Rain", "."]]
 
 
 class Lengths:
-    """A stand-in whose vectors tell the token: its length in bytes, once as it is and once doubled."""
+    """A stand-in whose vectors are a token's length in bytes, once unchanged and once doubled."""
 
     name, layers, width = "lengths", 2, 3
 
@@ -53,7 +54,7 @@ def test_each_sentence_is_computed_once(tmp_path):
     encoder, progress = Lengths(), []
     check(FeatureStore(encoder, tmp_path).vectors(SENTENCES, lambda *given: progress.append(given)))
     assert encoder.calls == 1
-    assert progress == [(3, 3)]  # the empty one needs none, and one stands there twice
+    assert progress == [(3, 3)]  # the empty one needs none, and one is there twice
     again = Lengths()
     check(FeatureStore(again, tmp_path).vectors(SENTENCES))
     assert again.calls == 0
@@ -88,7 +89,7 @@ def test_a_damaged_file_is_made_anew_and_said(tmp_path, capsys, left):
     check(FeatureStore(encoder, tmp_path).vectors(many), many)
     assert encoder.calls
     if left:
-        assert "damaged, or another encoder's; they are computed again" in capsys.readouterr().err
+        assert "are damaged or from another encoder; recomputing them" in capsys.readouterr().err
 
 
 def test_a_foreign_file_is_made_anew(tmp_path, capsys):
@@ -111,7 +112,7 @@ def test_a_file_of_another_encoder_is_made_anew(tmp_path, capsys, change):
     encoder = Lengths()
     check(FeatureStore(encoder, tmp_path).vectors(SENTENCES))
     assert encoder.calls == 1
-    assert "or another encoder's; they are computed again" in capsys.readouterr().err
+    assert "or from another encoder; recomputing them" in capsys.readouterr().err
 
 
 def test_a_renamed_encoder_keeps_its_file(tmp_path):
@@ -165,28 +166,37 @@ def test_two_processes_at_once(tmp_path):
 
 def test_a_full_store(tmp_path):
     store = FeatureStore(Lengths(), tmp_path, limit_gb=1e-4)
-    with pytest.raises(InputError, match=r"must stay below 0.0001 GB; make room with .* clear. Received: "):
+    with pytest.raises(InputError, match=r"have reached the limit of 0.0001 GB. .* `cman encoder clear`"):
         store.vectors([[str(number)] * 1000 for number in range(50)])
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="must be writable and have room"):
+    with pytest.raises(InputError, match="Cannot write contextual vectors to .*: File exists. Set another folder"):
         FeatureStore(Lengths(), tmp_path / "file")
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    with pytest.raises(InputError, match="Cannot write contextual vectors to .*: FileSystem does not .* Set another"):
+        FeatureStore(Lengths(), tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_is_read_only(tmp_path):
     tmp_path.chmod(0o500)
     try:
-        with pytest.raises(InputError, match=r"must be writable and have room; .* \(Permission denied\)"):
+        with pytest.raises(InputError, match="Cannot write contextual vectors to .*: Permission denied. Set another"):
             FeatureStore(Lengths(), tmp_path)
     finally:
         tmp_path.chmod(0o700)
 
 
 class FullDisk:
-    """An environment on a disk without space, on which LMDB fails where a transaction ends."""
+    """An environment on a disk without space, on which LMDB fails at the end of a transaction."""
 
     def __init__(self, environment):
         self.environment = environment
@@ -205,8 +215,8 @@ def test_a_full_disk(tmp_path):
     with pytest.raises(InputError) as caught:
         store.vectors(SENTENCES)
     assert str(caught.value) == (
-        "The folder for contextual vectors must be writable and have room; name another by encoder.store or "
-        f"CMAN_TF_STORE. Received: {store.path} (mdb_txn_commit: No space left on device)"
+        f"Cannot write contextual vectors to {store.path}: mdb_txn_commit: No space left on device. Set another folder "
+        "with encoder.store or CMAN_TF_STORE."
     )
 
 
@@ -215,7 +225,7 @@ def test_a_disk_that_takes_no_more(tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
-        with pytest.raises(InputError, match="must be writable and have room"):
+        with pytest.raises(InputError, match="Cannot write contextual vectors to"):
             store.vectors([[f"{number}"] * 1000 for number in range(100)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -224,7 +234,7 @@ def test_a_disk_that_takes_no_more(tmp_path):
     check(store.vectors(many), many)
 
 
-def test_progress_is_told_every_five_seconds_and_at_the_end(monkeypatch, capsys):
+def test_progress_is_printed_every_five_seconds_and_at_the_end(monkeypatch, capsys):
     clock = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     show = console_progress("toy")
@@ -242,14 +252,14 @@ def test_progress_is_told_every_five_seconds_and_at_the_end(monkeypatch, capsys)
 def test_info_and_clear(tmp_path, capsys):
     FeatureStore(Lengths(), tmp_path).vectors(SENTENCES)
 
-    def told(*arguments):
-        code = cli.run("store", command.command, [*arguments, "--folder", str(tmp_path)])
+    def run(*arguments):
+        code = cli.run("cman encoder", encoder.command, [*arguments, "--folder", str(tmp_path)])
         return code, "".join(capsys.readouterr())
 
-    assert told("info")[0] == 0
-    assert "lengths: " in told("info")[1]
-    assert ", 3 sentences, " in told("info", "lengths")[1]
-    assert told("clear", "other") == (2, f"store: The encoder must have a store in {tmp_path}. Received: other\n")
-    assert told("remove")[0] == 2
-    assert "removed lengths" in told("clear", "lengths")[1]
-    assert told("info") == (0, f"No vectors in {tmp_path}\n")
+    assert run("info")[0] == 0
+    assert "lengths: " in run("info")[1]
+    assert ", 3 sentences, " in run("info", "lengths")[1]
+    assert run("clear", "other") == (2, f"cman encoder: There are no vectors of other in {tmp_path}.\n")
+    assert run("remove")[0] == 2
+    assert "removed lengths" in run("clear", "lengths")[1]
+    assert run("info") == (0, f"No vectors in {tmp_path}\n")

@@ -1,4 +1,4 @@
-"""The converted encoders give the numbers that the published weights stand for."""
+"""The converted encoders compute the same numbers as the published models."""
 
 import numpy as np
 import pytest

@@ -91,7 +91,7 @@ def elmo(folder, size=3):
     """A module as ELMo's is on TensorFlow Hub: of the format of TensorFlow 1, a table of words in its assets.
 
     A word's vector comes from a table; the first layer adds up those to its left, the second those to its right too.
-    What stands at padding is not 0, as in the real one.
+    Values at padding are not 0, as in the real one.
     """
     v1 = tf.compat.v1
     folder.parent.mkdir(parents=True, exist_ok=True)

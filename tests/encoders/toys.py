@@ -1,4 +1,4 @@
-"""Toy encoders that keep the contract: a table of hashed tokens, multiplied once more for each layer."""
+"""Toy encoders: a table of hashed tokens, multiplied once more for each layer."""
 
 import numpy as np
 import tensorflow as tf

@@ -46,9 +46,9 @@ def run(server, capsys, monkeypatch):
     """The command line; `(exit code, standard output, standard error)`."""
 
     def call(*arguments, address=f"127.0.0.1:{server.port}"):
-        monkeypatch.setattr("sys.argv", ["cman-client", *arguments, "--address", address])
+        monkeypatch.setattr("sys.argv", ["cman ask", *arguments, "--address", address])
         with pytest.raises(SystemExit) as caught:
-            command_line.main()
+            command_line.main("ask")
         captured = capsys.readouterr()
         return caught.value.code, captured.out, captured.err
 
@@ -144,8 +144,8 @@ def test_who_waits_is_told_once_what_for(run, monkeypatch):
     code, _, err = run("a", "b", "c", "--retry-seconds", "1", address=address)
     assert code == 2
     notice, error = err.splitlines()
-    assert notice == f"cman-client: no answer from {address} yet (UNAVAILABLE); asking again for 1 s"
-    assert error.startswith("cman-client: The server must answer. Received: UNAVAILABLE")
+    assert notice == f"cman ask: no answer from {address} yet (UNAVAILABLE); retrying for 1 s"
+    assert error.startswith(f"cman ask: The request to {address} failed: UNAVAILABLE")
 
 
 @pytest.fixture(scope="module")

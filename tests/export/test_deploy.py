@@ -11,13 +11,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from google.protobuf import text_format
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from export import server
-from export.serving import metrics, protoset
+from export.serving import batching_options, metrics, protoset
 from export.serving.app import Server, ServerOptions
-from export.serving.schemas import BatchingParameters, MonitoringConfig
 from tests.export.tiny import Echo
 
 DEPLOY = Path(server.__file__).parent / "deploy"
@@ -35,6 +34,20 @@ FLAGS = {  # of tensorflow_model_server
 
 def _parse(name, message):
     return text_format.Parse((DEPLOY / name).read_text(), message)
+
+
+def _monitoring_config():
+    """An empty `MonitoringConfig` of TensorFlow Serving, which `tensorflow-serving-api` does not ship."""
+    file = descriptor_pb2.FileDescriptorProto(name="monitoring.proto", syntax="proto3")
+    kind = descriptor_pb2.FieldDescriptorProto
+    prometheus = file.message_type.add(name="PrometheusConfig")
+    prometheus.field.add(name="enable", number=1, type=kind.TYPE_BOOL)
+    prometheus.field.add(name="path", number=2, type=kind.TYPE_STRING)
+    monitoring = file.message_type.add(name="MonitoringConfig")
+    monitoring.field.add(name="prometheus_config", number=1, type=kind.TYPE_MESSAGE, type_name=".PrometheusConfig")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("MonitoringConfig"))()
 
 
 def _yaml(name):
@@ -87,7 +100,7 @@ def test_models_config_labels_versions_that_are_loaded():
 
 
 def test_batching_config():
-    parameters = _parse("batching.config", BatchingParameters())
+    parameters = _parse("batching.config", batching_options._batching_parameters())
     assert parameters.max_batch_size.value >= 1
     assert parameters.pad_variable_length_inputs
     sizes = list(parameters.allowed_batch_sizes)
@@ -127,13 +140,14 @@ def test_fields_of_a_stock_server_are_read_and_told_where_they_have_no_effect(tm
 def server_arguments(*arguments):
     from cman_tf.commands import cli
 
-    parser = cli.parser("cman-server", "", "")
+    parser = cli.parser("cman serve", "", "")
     server._add_batching_options(parser)
     return cli.parse(parser, list(arguments))
 
 
 @pytest.mark.parametrize(
-    ("message", "text"), [(BatchingParameters, "max_batch_sise { value: 1 }"), (MonitoringConfig, "enable: 1")]
+    ("message", "text"),
+    [(batching_options._batching_parameters, "max_batch_sise { value: 1 }"), (_monitoring_config, "enable: 1")],
 )
 def test_the_schemas_refuse_what_is_not_theirs(message, text):
     with pytest.raises(text_format.ParseError):
@@ -141,7 +155,7 @@ def test_the_schemas_refuse_what_is_not_theirs(message, text):
 
 
 def test_monitoring_config_and_prometheus_name_the_same_page():
-    monitoring = _parse("monitoring.config", MonitoringConfig()).prometheus_config
+    monitoring = _parse("monitoring.config", _monitoring_config()).prometheus_config
     (prometheus,) = _yaml("prometheus.yml")
     (job,) = prometheus["scrape_configs"]
     assert monitoring.enable

@@ -12,7 +12,7 @@ import pytest
 
 from export.serving import connections
 from export.serving.app import Server, ServerOptions
-from export.serving.batching import BatchingOptions
+from export.serving.batching_options import BatchingOptions
 from export.serving.servable import Servable
 from tests.export.serving import Asker, eventually
 from tests.export.tiny import Echo

@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from export.serving import tensors
 from export.serving.app import Server, ServerOptions
-from export.serving.batching import Batcher, BatchingOptions, Task
+from export.serving.batching import Batcher, Task
+from export.serving.batching_options import BatchingOptions
 from export.serving.servable import Servable
 from export.serving.status import ServingError
 from tests.export.serving import Asker, code, eventually
@@ -214,7 +215,7 @@ def test_a_deadline_of_a_millisecond_is_exceeded_and_its_work_is_dropped(serve, 
         # This one is in the queue when its deadline passes.
         assert code(asker.predict, ["later"], timeout=0.3) == Code.DEADLINE_EXCEEDED
         # And this is one whose client does not say that it has gone: the server finds out by itself.
-        silent = Task((next(iter(server.versions._versions.values())).servable, "serving_default"), {}, 1)
+        silent = Task((next(iter(server.watcher._versions.values())).servable, "serving_default"), {}, 1)
         silent.feeds, silent.deadline = {"text": np.array([b"silent"], object)}, time.monotonic() + 0.05
         server.batcher.submit(silent)
         time.sleep(0.1)

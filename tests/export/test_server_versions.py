@@ -13,7 +13,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from export.serving import tensors
 from export.serving.app import Server, ServerOptions
 from export.serving.servable import WARMUP
-from export.serving.versions import Versions
+from export.serving.watcher import Watcher
 from tests.export.serving import Asker, code, eventually
 from tests.export.tiny import Echo
 
@@ -91,16 +91,16 @@ def test_a_version_in_use_is_closed_only_when_its_last_request_is_answered(saved
     import numpy as np
     from tensorflow_serving.apis import model_pb2
 
-    versions = Versions("cman", folder, poll_seconds=0.05)
-    versions.start()
-    with versions.use(model_pb2.ModelSpec(name="cman")) as (number, servable):
+    watcher = Watcher("cman", folder, poll_seconds=0.05)
+    watcher.start()
+    with watcher.use(model_pb2.ModelSpec(name="cman")) as (number, servable):
         _publish(saved / "2", folder / "2")
-        eventually(lambda: versions.available() == [2])  # 1 takes no new requests
+        eventually(lambda: watcher.available() == [2])  # 1 takes no new requests
         time.sleep(0.1)
         answer = servable.run("picky", {"text": np.array([b"a"], object)})
     assert (number, answer["upper"].tolist()) == (1, [b"A"])
-    eventually(lambda: [status.state for status in versions.status(model_pb2.ModelSpec(name="cman"))] == [30, 50])
-    versions.stop()
+    eventually(lambda: [status.state for status in watcher.status(model_pb2.ModelSpec(name="cman"))] == [30, 50])
+    watcher.stop()
 
 
 def test_the_last_version_serves_on_when_its_folder_is_gone(serve, folder):

@@ -1,4 +1,4 @@
-"""What every layer must do, in one place, so that a layer's test is data."""
+"""The checks that all layers share, so that a layer's test is data."""
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +14,7 @@ def check_layer(layer, inputs, output_shape, *, lengths=None, lengths_as=None, t
         output_shape: tuple of int.
         lengths: list of int, tokens of each sentence, for layers that know padding; the longest sentence fills the
             width.
-        lengths_as: `"mask"` or `"lengths"`, how the layer is told.
+        lengths_as: `"mask"` or `"lengths"`, how the layer gets them.
         token_axes: axes of the output that run over tokens.
         call: dict of further arguments of the call.
     """
@@ -72,7 +72,7 @@ def check_layer(layer, inputs, output_shape, *, lengths=None, lengths_as=None, t
 
 
 def _check_padding(run, inputs, lengths, output, token_axes):
-    """The same sentence alone and in a padded batch gets the same answer, whatever stands in the padding."""
+    """The same sentence alone and in a padded batch gets the same answer, whatever the padding contains."""
     for row, length in enumerate(lengths):
         alone = {
             name: value[row : row + 1, :length] if value.ndim > 1 else value[row : row + 1]

@@ -92,7 +92,7 @@ def test_gradients_are_those_of_automatic_differentiation(inputs, projection, fe
 
 
 def test_blocks_change_nothing(inputs, monkeypatch):
-    from cman_tf.layers import head_selection
+    from cman_tf.layers import pair_scores
 
     layer, lengths = HeadSelection(4, 3), tf.constant(LENGTHS)
 
@@ -105,7 +105,7 @@ def test_blocks_change_nothing(inputs, monkeypatch):
         return [scores, *tape.gradient(loss, [tokens, *layer.trainable_weights])]
 
     expected = answers()
-    monkeypatch.setattr(head_selection, "PAIRS", 7)  # 2 rows of the sentence of 3 tokens, 1 of that of 5
+    monkeypatch.setattr(pair_scores, "PAIRS", 7)  # 2 rows of the sentence of 3 tokens, 1 of that of 5
     for found, value in zip(answers(), expected):
         np.testing.assert_allclose(found, value, atol=1e-5)
 

@@ -126,7 +126,7 @@ def test_entity_score_is_the_marginal_of_its_span():
 
 
 def test_entity_scores_stay_exact_in_long_sentences():
-    """Beside the share of the sequences that are held to the span, in double precision."""
+    """Compared with the share of the sequences that contain the span, in double precision."""
     random = np.random.default_rng(1)
     crf, length = CRF(5), 600
     crf(tf.zeros([1, 1, 2]))

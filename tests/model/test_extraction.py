@@ -18,7 +18,7 @@ def model(config, documents, schema):
 def eager_to_relate(config, documents, schema):
     """An untrained network finds next to nothing; here every token is an entity, and nearly every pair a relation."""
     made = predictor(config, documents, schema)
-    made.model.crf.bias.assign([-2, -2, -2, 2, -2])
+    made.network.model.crf.bias.assign([-2, -2, -2, 2, -2])
     return made.with_decoding(threshold=0.001)
 
 
@@ -54,18 +54,18 @@ def test_any_text_is_answered_and_offsets_are_those_of_the_text(eager_to_relate)
     assert any(document.relations for document in found)
 
 
-@pytest.mark.parametrize(("given", "told"), [(None, "NoneType"), (b"abc", "bytes"), (["a", None], "NoneType")])
-def test_something_else_than_text_is_refused(model, given, told):
-    with pytest.raises(InputError, match=rf"A text must be a string.* Received: {told} at position"):
+@pytest.mark.parametrize(("given", "kind"), [(None, "NoneType"), (b"abc", "bytes"), (["a", None], "NoneType")])
+def test_something_else_than_text_is_refused(model, given, kind):
+    with pytest.raises(InputError, match=rf"A text must be a string.* Received: {kind} at position"):
         model(given)
 
 
-def test_a_sentence_too_long_for_the_memory_is_told(model, documents, monkeypatch):
+def test_a_sentence_too_long_for_the_memory_is_refused(model, documents, monkeypatch):
     def exhausted(*_):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
     monkeypatch.setattr(model, "_from_tokens", exhausted)
-    with pytest.raises(InputError, match=r"short enough for the memory.* Received: 9 tokens in sentence 5"):
+    with pytest.raises(InputError, match="Out of memory: sentence 5 has 9 tokens. .* split the sentence"):
         model.extract(documents)
 
 
@@ -98,7 +98,7 @@ def test_gold_tags_reach_the_relations_only(eager_to_relate, documents):
     model = eager_to_relate
     predicted, gold = model.extract(documents), model.extract(documents, label_source="gold")
     assert [d.entities for d in predicted] == [d.entities for d in gold]
-    labels = model.model.relation_network.get_layer("label_embedding").weights[0]
+    labels = model.network.model.relation_network.get_layer("label_embedding").weights[0]
     kept = labels.numpy()
     labels.assign(kept * 100)
     scores = [[r.score for r in d.relations] for d in model.extract(documents)]
@@ -115,7 +115,7 @@ def forced(config, documents, schema, transitions, **decoding):
     """A predictor of a network whose tags follow from `transitions` alone and whose relation scores are all 0.5."""
     changed = configs.change(config, {"model.encoder": "mlp", **{f"decoding.{k}": v for k, v in decoding.items()}})
     made = predictor(changed, documents, schema)
-    crf, pairs = made.model.crf, made.model.head_selection
+    crf, pairs = made.network.model.crf, made.network.model.head_selection
     for weight in (*crf.weights, *pairs.weights):
         weight.assign(tf.zeros_like(weight))
     # O comes never, and of two tags that are as likely B-Peop is the first.

@@ -1,4 +1,4 @@
-"""The files of tuning/deploy: what they say is what the command and Keras Tuner read."""
+"""The files of tuning/deploy agree with the command and with Keras Tuner."""
 
 import shlex
 import shutil
@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 import tuning
+from cman_tf.commands.main import COMMANDS
 from cman_tf.errors import InputError
 from tuning import cluster, search
 
@@ -56,7 +57,17 @@ def test_the_options_are_those_of_the_command():
             search.command([*shlex.split(text), "--finalists", "0"])
 
 
-def test_compose_is_taken_by_docker():
+def test_the_containers_start_the_command():
+    compose = yaml.safe_load((DEPLOY / "docker-compose.yml").read_text())
+    commands = [service["command"][-1] for service in compose["services"].values()]
+    jobs = [item for (kind, _), item in kubernetes().items() if kind == "Job"]
+    commands += [job["spec"]["template"]["spec"]["containers"][0]["args"][-1] for job in jobs]
+    assert len(commands) == 4
+    assert all("exec cman search $" in text for text in commands)
+    assert "search" in COMMANDS
+
+
+def test_docker_accepts_the_compose_file():
     if not shutil.which("docker"):
         pytest.skip("no docker")
     command = ["docker", "compose", "-f", str(DEPLOY / "docker-compose.yml"), "config"]

@@ -1,4 +1,4 @@
-"""Searches from start to end: what they leave, refuse, survive."""
+"""Searches from start to end: results, errors, resuming."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from cman_tf.training.run import Run
 from cman_tf.training.trainer import Trainer
 from tuning import search
 from tuning.outcome import finalists, reason
-from tuning.report import importance
+from tuning.report import importance, write_report
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_every_trial_is_there_once_with_its_scores_or_its_reason(finished):
     trials = read(finished)["trials"]
     assert [trial["id"] for trial in trials] == ["0", "1", "2", "3"]
     assert [trial["status"] for trial in trials] == ["COMPLETED", "FAILED", "FAILED", "COMPLETED"]
-    assert trials[1]["reason"] == "Memory must suffice. Received: OOM when allocating a tensor"
+    assert trials[1]["reason"] == "Out of memory: OOM when allocating a tensor"
     assert trials[2]["reason"].startswith("The loss must stay a number")
     for trial in (trials[0], trials[3]):
         assert trial["val_f1"] == pytest.approx((trial["val_ner_f1"] + trial["val_re_f1"]) / 2)
@@ -78,7 +78,7 @@ def test_the_best_is_a_configuration_that_fit_takes_and_was_trained_with_each_se
     found = read(finished)
     best, other = found["finalists"]
     assert best["mean"] >= other["mean"]
-    # What the search began from is one of them.
+    # The base configuration is one of them.
     assert {best["id"], other["id"]} >= {"base"}
     config = configs.load(str(finished / "best.yaml"))
     assert {name: configs.get(config, name) for name in best["values"]} == pytest.approx(best["values"], rel=1e-5)
@@ -98,6 +98,17 @@ def test_the_report_has_its_pictures_and_reasons(finished):
     assert not re.search(r"""(src|href)=["']?http|url\(http""", page)
 
 
+def test_the_report_escapes_what_it_shows(tmp_path):
+    values = {"model.hidden_size": "<b>8</b>"}
+    trial = {"id": "0", "status": "FAILED", "values": values, "epochs": 2, "val_f1": None, "reason": "<i>full</i>"}
+    search = {"config": "a&b", "tuner": "random", "objective": "val_f1", "base": values, "trials": [trial]}
+    write_report(tmp_path / "report.html", {**search, "finalists": []})
+    page = (tmp_path / "report.html").read_text()
+    assert "<b>" not in page
+    assert "<i>" not in page
+    assert all(text in page for text in ("a&amp;b", "&lt;b&gt;8&lt;/b&gt;", "&lt;i&gt;full&lt;/i&gt;"))
+
+
 def test_tensorboard_has_each_trial_with_its_hyper_parameters(finished):
     events = EventAccumulator(str(finished / "trials" / "trial_0" / "run" / "logs")).Reload()
     assert {"val_f1", "val_ner_f1", "val_re_f1", "dev_re_f1"} <= set(events.Tags()["tensors"])
@@ -110,11 +121,11 @@ def test_tensorboard_has_each_trial_with_its_hyper_parameters(finished):
 
 def test_a_folder_with_a_search_needs_a_word(finished, tiny, eager_search):
     command = [*tiny, "--tuner", "random", "--max-trials", "4", "--finalists", "1", "--executions", "2"]
-    with pytest.raises(InputError, match="needs --resume, to go on, or --overwrite"):
+    with pytest.raises(InputError, match="contains a search already. Pass --resume to continue it or --overwrite"):
         eager_search([*command, "--directory", str(finished)])
-    with pytest.raises(InputError, match="with its own settings. Received: .* with another objective$"):
+    with pytest.raises(InputError, match="with its own settings. Received: objective val_re_f1 instead of val_f1 for "):
         eager_search([*command, "--objective", "val_re_f1", "--resume", "--directory", str(finished)])
-    with pytest.raises(InputError, match="--resume needs a search to go on with"):
+    with pytest.raises(InputError, match="There is no search in .*none to resume"):
         eager_search([*command, "--resume", "--directory", str(finished / "none")])
 
 
@@ -132,7 +143,7 @@ def test_what_is_finished_is_not_done_again(finished, tiny, eager_search, monkey
     [
         (["--max-trials", "0"], "--max-trials must be 1 or more. Received: 0"),
         (["--budget-hours", "0"], "--budget-hours must be above 0"),
-        (["--resume", "--overwrite"], "A search is either gone on with or thrown away"),
+        (["--resume", "--overwrite"], "--resume and --overwrite exclude each other"),
         (["--config", "nothing"], "A config must be a YAML file or one of"),
         (["--tuner", "hyperopt"], "argument --tuner: invalid choice: 'hyperopt'"),
         (["--objective", "f1"], "argument --objective: invalid choice: 'f1'"),
@@ -146,7 +157,7 @@ def test_bad_options_are_told(tiny, arguments, told):
 
 def test_a_folder_with_something_else_is_left_alone(tiny, tmp_path):
     (tmp_path / "thesis.tex").write_text("mine")
-    with pytest.raises(InputError, match="A new search needs a new or empty folder"):
+    with pytest.raises(InputError, match="A new search requires a new or empty folder"):
         search.command([*tiny, "--overwrite", "--directory", str(tmp_path)])
     assert (tmp_path / "thesis.tex").read_text() == "mine"
 
@@ -154,7 +165,7 @@ def test_a_folder_with_something_else_is_left_alone(tiny, tmp_path):
 @pytest.mark.slow
 def test_a_space_of_failures_ends_with_their_reason(tiny, eager_search, tmp_path):
     arguments = ["--tuner", "random", "--max-trials", "12", "--max-parameters", "10"]
-    with pytest.raises(InputError, match="A search must have trials that succeed. Received: ten failures in a row"):
+    with pytest.raises(InputError, match="The search stopped after ten failed trials in a row"):
         eager_search([*tiny, *arguments, "--directory", str(tmp_path / "search")])
 
 

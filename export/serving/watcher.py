@@ -1,4 +1,4 @@
-"""The versions of a model: a folder that is watched, what is loaded of it, and who is using it."""
+"""Watches a model folder: loads new versions, unloads old ones once no request uses them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Version:
-    """What is known of one numbered folder; guarded by the lock of `Versions`."""
+class ServedVersion:
+    """State of one numbered folder. Guarded by the lock of `Watcher`."""
 
     number: int
     fingerprint: tuple = ()
@@ -33,19 +33,19 @@ class Version:
     users: int = field(default=0)
 
 
-class Versions:
-    """Loads the newest version of a folder, and those with a label, while requests go on.
+class Watcher:
+    """Serves the newest version in a folder, and the versions with a label, and follows changes of the folder.
 
-    A version replaces another only once it is loaded and warmed up; the last one is never unloaded. A folder that
+    A version replaces another only after it is loaded and warmed up; the last one is never unloaded. A version that
     cannot be loaded is tried again when its files change.
 
     Args:
-        model: str. Name that requests give.
-        folder: path. Holds `1/`, `2/`, ...
+        model: str. Name of the model in requests.
+        folder: path. Contains the versions `1/`, `2/`, ...
         labels: dict of str to int.
-        poll_seconds: float.
+        poll_seconds: float. Seconds between two looks at the folder.
         load: callable, path -> `Servable`.
-        changed: callable without arguments, called after a version became available or ceased to be.
+        changed: callable without arguments, called when a version has become available or unavailable.
     """
 
     def __init__(
@@ -63,33 +63,33 @@ class Versions:
         self.poll_seconds = poll_seconds
         self.load = load
         self.changed = changed
-        self._versions: dict[int, Version] = {}
+        self._versions: dict[int, ServedVersion] = {}
         self._seen: dict[int, tuple[Any, ...]] = {}
         self._lock = threading.Condition()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="versions", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
 
     def start(self) -> None:
-        """Load what there is, then watch the folder."""
+        """Load the versions in the folder, then watch it."""
         self._seen = self._scan()
         self.poll()
         self._thread.start()
 
     def stop(self) -> None:
-        """Watch the folder no longer; what is loaded goes on answering."""
+        """Stop watching the folder. Loaded versions still answer."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def available(self) -> list[int]:
-        """Numbers of the versions that answer, ascending."""
+        """Numbers of the available versions, ascending."""
         with self._lock:
             return self._available()
 
     def status(self, spec: model_pb2.ModelSpec) -> list[ModelVersionStatus]:
-        """`ModelVersionStatus` of each version of a `ModelSpec`: all, or the one whose number it gives.
+        """`ModelVersionStatus` of all versions, or of the one with the number in `spec`.
 
-        A label is ignored, even one that does not exist, as TensorFlow Serving ignores it.
+        A label is ignored, even an unknown one, as in TensorFlow Serving.
         """
         if spec.name != self.model:
             raise ServingError(grpc.StatusCode.NOT_FOUND, f"Could not find any versions of model {spec.name}")
@@ -103,7 +103,7 @@ class Versions:
 
     @contextlib.contextmanager
     def use(self, spec: model_pb2.ModelSpec) -> Iterator[tuple[int, Servable]]:
-        """Yield `(number, Servable)` for a `ModelSpec`; it stays loaded until the block ends."""
+        """Yield `(number, Servable)` for a `ModelSpec`. The version stays loaded until the block ends."""
         if not spec.name:
             raise invalid("ModelSpec has no name specified.")
         number = self._number(spec) if spec.name == self.model else None
@@ -115,7 +115,7 @@ class Versions:
             version = self._versions[loaded[-1] if number is None else number]
             version.users += 1
         try:
-            yield version.number, version.servable  # type: ignore[misc]  # one that answers has it
+            yield version.number, version.servable  # type: ignore[misc]  # an available version has one
         finally:
             with self._lock:
                 version.users -= 1
@@ -136,11 +136,11 @@ class Versions:
         while not self._stop.wait(self.poll_seconds):
             try:
                 self.poll()
-            except Exception as error:  # the watch must outlive any folder
+            except Exception as error:  # no state of the folder may end the watch
                 logs.error("poll_failed", kind=type(error).__name__)
 
     def poll(self) -> None:
-        """Look at the folder once: load what is new and wanted, then unload what is no longer."""
+        """Look at the folder once: load new versions to be served, then unload the others."""
         found = self._scan()
         settled = {number for number in found if self._seen.get(number) == found[number]}
         self._seen = found
@@ -156,7 +156,7 @@ class Versions:
                     del self._versions[number]
 
     def _scan(self) -> dict[int, tuple[Any, ...]]:
-        """Fingerprints of the numbered folders, a dict of int to tuple."""
+        """Fingerprints of the numbered folders, dict of int to tuple."""
         found = {}
         with contextlib.suppress(OSError):
             for path in self.folder.iterdir():
@@ -165,23 +165,23 @@ class Versions:
         return found
 
     def _ready(self, number: int, fingerprint: tuple[Any, ...], settled: bool) -> bool:
-        """Whether a version answers, after loading it if that is worth a try."""
+        """Whether a version is available, after an attempt to load it if it is new or has changed."""
         with self._lock:
             version = self._versions.get(number)
             if version is not None and version.state == ModelVersionStatus.AVAILABLE:
                 return True
             failed_as_is = version is not None and version.error is not None and version.fingerprint == fingerprint
-            if failed_as_is or not settled:  # not settled: still being copied
+            if failed_as_is or not settled:  # not settled: the files may still be being copied
                 return False
-            version = self._versions[number] = Version(number, fingerprint, ModelVersionStatus.LOADING)
+            version = self._versions[number] = ServedVersion(number, fingerprint, ModelVersionStatus.LOADING)
         return self._load(version)
 
-    def _load(self, version: Version) -> bool:
+    def _load(self, version: ServedVersion) -> bool:
         servable = None
         try:
             servable = self.load(Path(version.fingerprint[0]))
             records = servable.warm_up()
-        except Exception as error:  # whatever a broken folder does to the loader
+        except Exception as error:  # a broken folder may raise anything in the loader
             if servable is not None:
                 servable.close()
             with self._lock:
@@ -214,7 +214,7 @@ def _fingerprint(path: Path) -> tuple[Any, ...]:
     return tuple(files)
 
 
-def _status(version: Version) -> ModelVersionStatus:
+def _status(version: ServedVersion) -> ModelVersionStatus:
     result = ModelVersionStatus(version=version.number, state=version.state)
     if version.error is not None:
         result.status.error_code = version.error.code.value[0]
