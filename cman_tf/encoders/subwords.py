@@ -48,7 +48,7 @@ class WordPieces(tf.Module):
         if self.lower_case:
             tokens = tf.strings.lower(tokens, encoding="utf-8")
         if self.strip_accents:
-            tokens = tf.strings.regex_replace(text.normalize_utf8(tokens, "NFD"), r"\p{Mn}", "")
+            tokens = tf.strings.regex_replace(import_tensorflow_text().normalize_utf8(tokens, "NFD"), r"\p{Mn}", "")
         pieces = self._tokenizer.tokenize(tokens)
         empty = tf.cast(pieces.row_lengths() == 0, tf.int32)
         unknown = tf.RaggedTensor.from_row_lengths(tf.fill([tf.reduce_sum(empty)], self.unknown), empty)
