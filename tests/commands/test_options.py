@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from cman_tf import config as configs
-from cman_tf.commands import cli, fit, predict
+from cman_tf.commands import cli, fit, options, predict
 from tests.commands.conftest import COMMANDS, files
 
 NAMES = [name for name, *_ in configs.all_fields()]
@@ -62,8 +62,8 @@ def test_every_config_field_is_an_option(name):
     parser = cli.parser("test", "", "")
     parser.add_argument("--seed")
     parser.add_argument("--protocol")
-    cli.add_config_options(parser)
-    changes = cli.overrides(cli.parse(parser, [f"--{name}", str(value)]))
+    options.add_config_options(parser)
+    changes = options.overrides(cli.parse(parser, [f"--{name}", str(value)]))
     assert changes == {name: expected}
     configs.change(configs.Config(), changes)
 
@@ -71,8 +71,8 @@ def test_every_config_field_is_an_option(name):
 @pytest.mark.parametrize("text", ["2024", "no", "1e5", "null", "[a", "~"])
 def test_names_are_taken_as_they_are_written(text):
     parser = cli.parser("test", "", "")
-    cli.add_config_options(parser)
-    assert cli.overrides(cli.parse(parser, ["--corpus.name", text])) == {"corpus.name": text}
+    options.add_config_options(parser)
+    assert options.overrides(cli.parse(parser, ["--corpus.name", text])) == {"corpus.name": text}
 
 
 @pytest.mark.parametrize(
