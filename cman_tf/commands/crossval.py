@@ -27,9 +27,7 @@ def command(argv: list[str]) -> None:
         default="runs/crossval",
         help="folder for the runs, one for each fold, and crossval.json (default: runs/crossval)",
     )
-    parser.add_argument(
-        "--jobs", metavar="N", type=int, default=1, help="number of folds to train at a time (default: 1)"
-    )
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="folds to train at a time (default: 1)")
     options.add_training(parser)
     args = cli.parse(parser, argv)
 

@@ -24,9 +24,7 @@ TEXT = "text"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for `read_sentences`: `text`, `input`, `input_format`."""
-    parser.add_argument(
-        "text", metavar="TEXT", nargs="*", default=[], help="a sentence (default: the sentences of --input)"
-    )
+    parser.add_argument("text", metavar="TEXT", nargs="*", default=[], help="a sentence (default: those of --input)")
     parser.add_argument(
         "--input",
         metavar="FILE",
@@ -47,8 +45,8 @@ def read_sentences(
 
     Args:
         texts: list of str, sentences. If it is empty and `path` is None, standard input is read.
-        path: str or None. A text file (one sentence per line, blank lines included), or a file or folder in any format of
-            `cman_tf.data.formats`; `-` is standard input.
+        path: str or None. A text file (one sentence per line, blank lines included), or a file or folder in any
+            format of `cman_tf.data.formats`; `-` is standard input.
         tokenize: callable, list of str -> list of `Document`.
         format: str or None. `"text"`, or a key of `cman_tf.data.formats.FORMATS`. Default: detected from the content;
             text if no format matches.

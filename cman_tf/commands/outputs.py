@@ -32,9 +32,7 @@ def check_output(format: str, path: str | Path | None = None) -> None:
     """
     if format in formats.FOLDERS:
         if path is None:
-            raise InputError(
-                f"Format {format} consists of several files and requires --output FOLDER. Received: no --output"
-            )
+            raise InputError(f"Format {format} consists of several files. It requires --output FOLDER.")
         check_new_folder(path)
     elif path is not None:
         check_new_file(path)

@@ -17,7 +17,7 @@ def command(argv: list[str]) -> None:
     options.add_run(parser)
     add_options(parser)
     parser.add_argument(
-        "--output", metavar="FILE", help="output file; for csv and brat a new folder (default: standard output)"
+        "--output", metavar="FILE", help="a file; for csv and brat a new folder (default: standard output)"
     )
     parser.add_argument("--format", choices=FORMATS, default="table", help="output format (default: table)")
     options.add_config_options(parser, sections=("decoding",))

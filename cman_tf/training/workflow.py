@@ -103,7 +103,8 @@ def resume(path: str | Path, moved: Mapping[str, Any] | None = None) -> tuple[Ru
             keeps them. Other fields must have the values of the run.
 
     Raises:
-        InputError: if another field has a new value, or the corpus, or the file of word vectors, differs from the one that the run began with.
+        InputError: if another field has a new value, or the corpus or the file of word vectors differs from the one
+            that the run began with.
     """
     run = Run.open(path, trained=False)
     kept, config = run.config(), run.config(dict(moved or {}))
