@@ -86,7 +86,8 @@ def test_a_run_goes_on_where_its_corpus_was_moved(quick, copy, tmp_path, corpus,
     assert "the corpus it began with" in refused("cman fit", "--resume", "--run-dir", copy, "--corpus", other)
     assert Run.open(copy).config().corpus.name == str(moved)
     told = refused("cman fit", "--resume", "--run-dir", copy, "--corpus", moved, "--training.epochs", "3")
-    assert told.endswith("Received: --training.epochs\n")
+    assert told.endswith(f"keeps its configuration: `training.epochs` is 1 in {copy}. Received: 3\n")
+    answered("cman fit", "--resume", "--run-dir", copy, "--corpus", moved, "--training.epochs", "1")
 
 
 def test_corpora_that_fit_refuses(refused, tmp_path, documents):

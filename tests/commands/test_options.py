@@ -78,10 +78,10 @@ def test_names_are_taken_as_they_are_written(text):
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
-        (["--training.epoch", "3"], "Received: --training.epoch; nearest: --training.epochs"),
+        (["--training.epoch", "3"], "Unknown option: --training.epoch; nearest: --training.epochs. See cman fit --help."),
         (["--hidden_size=3"], "nearest: --model.hidden_size"),
         (["--corpsu", "sample"], "nearest: --corpus"),
-        (["sample"], "An option must exist; --help lists them. Received: sample"),
+        (["sample"], "Unknown option: sample. See cman fit --help."),
         (["--training.epochs", "2.5"], "`training.epochs` must be a valid integer. Received: 2.5 in the command line"),
         (["--training.epochs", "many"], "`training.epochs` must be a valid integer. Received: 'many'"),
         (["--training.epochs", "0"], "must be greater than or equal to 1. Received: 0"),
@@ -93,8 +93,8 @@ def test_names_are_taken_as_they_are_written(text):
         (["--model.num_heads", "7"], "must be a multiple of `model.num_heads`. Received: hidden_size=64, num_heads=7"),
         (["--config", "conl04"], "Received: conl04; nearest: conll04"),
         (["--config", "missing.yaml"], "A config file must be readable text. Received: missing.yaml"),
-        (["--resume"], "--encoder.store). Received: no --run-dir"),
-        (["--resume", "--run-dir", "a", "--seed", "3", "--config", "sample"], "Received: --config, --seed"),
+        (["--resume"], "the run in --run-dir. Received: no --run-dir"),
+        (["--resume", "--run-dir", "a", "--seed", "3", "--config", "sample"], "--run-dir. Received: --config sample"),
         (["--resume", "--run-dir", "missing"], "Received: missing, which is no folder"),
     ],
 )
