@@ -78,7 +78,10 @@ def test_names_are_taken_as_they_are_written(text):
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
-        (["--training.epoch", "3"], "Unknown option: --training.epoch; nearest: --training.epochs. See cman fit --help."),
+        (
+            ["--training.epoch", "3"],
+            "Unknown option: --training.epoch; nearest: --training.epochs. See cman fit --help.",
+        ),
         (["--hidden_size=3"], "nearest: --model.hidden_size"),
         (["--corpsu", "sample"], "nearest: --corpus"),
         (["sample"], "Unknown option: sample. See cman fit --help."),
