@@ -80,7 +80,7 @@ def test_names_are_taken_as_they_are_written(text):
     [
         (
             ["--training.epoch", "3"],
-            "Unknown option: --training.epoch; nearest: --training.epochs. See cman fit --help.",
+            "Unknown option: --training.epoch; nearest: --training.epochs. See cman fit",
         ),
         (["--hidden_size=3"], "nearest: --model.hidden_size"),
         (["--corpsu", "sample"], "nearest: --corpus"),
