@@ -7,7 +7,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cman_tf.commands import cli
+from cman_tf.commands import cli, options
 from cman_tf.commands.main import main
 from cman_tf.errors import InputError
 
@@ -52,7 +52,7 @@ def command(argv: list[str]) -> None:
     parser.add_argument(
         "--data-dir", metavar="DIR", help="folder with copies of the public corpora, to measure on (default: the run's)"
     )
-    cli.add_config_options(parser, sections=("decoding",))
+    options.add_config_options(parser, sections=("decoding",))
     args = cli.parse(parser, argv)
     limits = {f"max_{name}": getattr(args, f"max_{name}") for name in ("entities", "relations", "tokens")}
     for name, limit in limits.items():
@@ -66,7 +66,7 @@ def command(argv: list[str]) -> None:
         run,
         args.model_dir,
         version=args.version,
-        overrides=cli.overrides(args),
+        overrides=options.overrides(args),
         quantize=args.quantize,
         max_f1_drop=args.max_f1_drop,
         data_dir=args.data_dir,

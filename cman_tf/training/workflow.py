@@ -99,13 +99,22 @@ def resume(path: str | Path, moved: Mapping[str, Any] | None = None) -> tuple[Ru
 
     Args:
         path: str or path. The run folder.
-        moved: dict of dotted config fields that name places, for what is elsewhere now, or None. The run keeps them.
+        moved: dict of dotted config fields that name places (`PLACES`), for files that were moved, or None. The run
+            keeps them. Other fields must have the values of the run.
 
     Raises:
-        InputError: if the corpus, or the file of word vectors, differs from the one that the run began with.
+        InputError: if another field has a new value, or the corpus or the file of word vectors differs from the one
+            that the run began with.
     """
     run = Run.open(path, trained=False)
-    config = _with_absolute_places(run.config(dict(moved or {})))
+    kept, config = run.config(), run.config(dict(moved or {}))
+    for name in moved or {}:
+        if name not in PLACES and get(config, name) != get(kept, name):
+            raise InputError(
+                f"A resumed run keeps its configuration: `{name}` is {get(kept, name)} in {path}. Received: "
+                f"{get(config, name)}"
+            )
+    config = _with_absolute_places(config)
     corpus = load_corpus(config, splits=("train",))
     train, dev = training_data(config, corpus)
     if fingerprint(train, dev) != run.environment().get("corpus_sha256"):
@@ -115,7 +124,7 @@ def resume(path: str | Path, moved: Mapping[str, Any] | None = None) -> tuple[Ru
         )
     # With the weights that the encoders came with: those that training gave them are in the checkpoint.
     network = run.network({name: get(config, name) for name in PLACES}, trained=False)
-    if config != run.config():
+    if config != kept:
         save(config, run.path / "config.yaml")
     if config.words.vectors and run.checkpoint() is None and not run.finished():
         # A run that was killed in its first epoch has nothing else to start from.

@@ -6,7 +6,7 @@ from tests.data.examples import ann
 
 
 def run(capsys, *argv):
-    code = cli.run("cman-convert", convert.command, [str(argument) for argument in argv])
+    code = cli.run("cman convert", convert.command, [str(argument) for argument in argv])
     return (code, *capsys.readouterr())
 
 
@@ -42,10 +42,10 @@ def test_whole_texts_as_sentences(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
-        (["missing", "out.json"], "An input file must be readable. Received: missing"),
+        (["missing", "out.json"], "Cannot read missing: No such file"),
         (["missing", "out.xyz"], "or its format given"),
         (["missing", "out", "--format", "xml"], "invalid choice: 'xml'"),
-        (["missing", "out.json", "--sentences", "text"], "--sentences is for a folder of brat standoff"),
+        (["missing", "out.json", "--sentences", "text"], "--sentences requires a folder in brat standoff"),
     ],
 )
 def test_refused(tmp_path, monkeypatch, capsys, argv, told):

@@ -54,7 +54,8 @@ def test_what_predict_refuses(quick, trained, refused, tmp_path):
     told = refused("cman predict", trained, "Rain .", "--input", tmp_path / "file")
     assert "not both. Received: both" in told
     assert "must not be empty" in refused("cman predict", trained, "--input", tmp_path / "file")
-    assert "must be readable" in refused("cman predict", trained, "--input", tmp_path / "missing")
+    missing = tmp_path / "missing"
+    assert f"Cannot read {missing}: No such file" in refused("cman predict", trained, "--input", missing)
     for format in ("table", "jsonl", "html"):
         output = ["Rain .", "--format", format, "--output"]
         assert "must be writable" in refused("cman predict", trained, *output, tmp_path / "file" / "a")
