@@ -152,5 +152,7 @@ def api(package):
     lines = [f"# {package}", "", f"::: {package}", "    options:", "      show_root_heading: false"]
     if package != "cman_tf":
         return "\n".join([*lines, "      show_submodules: true", ""])
-    modules = sorted(path.stem for path in (ROOT / package).glob("*.py") if path.stem != "__init__")
+    # `cman_tf.fit` and its like are other names of commands.
+    names = sorted(path.stem for path in (ROOT / package).glob("*.py"))
+    modules = [name for name in names if name not in ("__init__", "fit", "evaluate", "predict")]
     return "\n".join([*lines, "", *(f"::: {package}.{name}\n" for name in modules)])
