@@ -106,8 +106,8 @@ def test_what_is_missing_is_named_with_its_command(page, tmp_path, documents, co
         write_run(tmp_path / "results" / "conll04" / "words" / f"seed{seed}", config, documents, documents)
     text = page()
     command = "python -m reproduction --experiments"
-    assert f"conll04/words, words alone: 1 of 2 runs lack. `{command} conll04/words --seeds 2`" in text
-    assert f"conll04/best, the best: 3 of 3 runs lack. `{command} conll04/best --seeds 1,2,3`" in text
+    assert f"conll04/words, words alone: 1 of 2 runs are missing. `{command} conll04/words --seeds 2`" in text
+    assert f"conll04/best, the best: 3 of 3 runs are missing. `{command} conll04/best --seeds 1,2,3`" in text
 
 
 def test_folds_and_policies(page, tmp_path, documents, fewer, config):
@@ -153,7 +153,7 @@ def test_ablations_must_be_alike(page, tmp_path, documents, config):
             documents,
             dev=score(documents, documents),
         )
-    with pytest.raises(InputError, match="must be alike but for what is ablated. Received: .* 16 epochs, .* 8 epochs"):
+    with pytest.raises(InputError, match="must differ only in what is ablated. Received: .* 16 epochs, .* 8 epochs"):
         page()
 
 
