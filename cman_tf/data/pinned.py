@@ -1,8 +1,8 @@
-"""The public corpora: which files at which commits, and the SHA-256 of each."""
+"""Files of the public corpora, with commit and SHA-256."""
 
 from __future__ import annotations
 
-# SpERT's splits of CoNLL04 and ADE (Eberts and Ulges, 2020), as Coopercoppers/PFN keeps them.
+# SpERT's splits of CoNLL04 and ADE (Eberts and Ulges, 2020), as stored in Coopercoppers/PFN.
 _SPERT = "Coopercoppers/PFN/6173b3e6b048d1307766ee5d2f8178b30d6675b2/data"
 # The multi-head split of CoNLL04 (Bekoulis et al., 2018), MIT licence.
 _MULTIHEAD = "bekou/multihead_joint_entity_relation_extraction/7f40a0f7c1892821591358518c542139e88f693e/data"

@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from cman_tf.data.formats.reading import reason
 from cman_tf.encoders.card import FILE, Card
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, reason
 
 # Part of every fingerprint: to be changed when the same weights begin to give other vectors.
 _REVISION = b"1"

@@ -89,7 +89,7 @@ def test_other_annotations_are_counted(tmp_path, caplog):
         ("T1\tPeop 3 3\t\n", r"start=3, end=3 .* in FILE, line 1$"),
         ("T1\tLoc 25 35\tParis.\n\nIt\n", r"FILE, line 1$"),
         ("T1\tLoc 25 35\tParis. It\n", r"in one line, for lines are sentences\. .* in FILE, line 1$"),
-        (ANNOTATIONS + "T1\tLoc 25 30\tParis\n", r"its own key\. Received: T1 again in FILE, line 7$"),
+        (ANNOTATIONS + "T1\tLoc 25 30\tParis\n", r"keys must be unique\. Received: T1 again in FILE, line 7$"),
         ("R1\tLeft T1 T2\n", r"must be 'R1<tab>TYPE Arg1:T1 Arg2:T2'\. .* in FILE, line 1$"),
         ("R1\tLeft Arg1:T1 Arg2:T2\n", r"entities of its file\. Received: T1, .* in FILE, line 1$"),
         (ANNOTATIONS + "R3\tMet Arg1:T1 Arg2:T3\n", r"Received: Met from line 1 to line 4 in FILE, line 7$"),
@@ -104,15 +104,15 @@ def test_the_message_says_what_and_where(tmp_path, annotations, told):
 
 
 def test_folders_that_are_none(tmp_path):
-    with pytest.raises(InputError, match="which is no folder"):
+    with pytest.raises(InputError, match="not a folder$"):
         brat.read(tmp_path / "missing")
-    with pytest.raises(InputError, match="at least one sentence"):
+    with pytest.raises(InputError, match="contains no sentences"):
         brat.read(tmp_path)
     (tmp_path / "a.ann").write_text("")
-    with pytest.raises(InputError, match=r"its text beside it\. Received: .*a\.ann without \.txt"):
+    with pytest.raises(InputError, match=r"a\.ann has no text: a\.txt is missing\.$"):
         brat.read(tmp_path)
     (tmp_path / "a.txt").write_text("\n \n")
-    with pytest.raises(InputError, match="at least one sentence"):
+    with pytest.raises(InputError, match="contains no sentences"):
         brat.read(tmp_path)
     (tmp_path / "a.txt").write_bytes(b"a \xff")
     with pytest.raises(InputError, match="UTF-8 text.*0xff"):
@@ -141,7 +141,7 @@ def test_ids_that_are_no_file_names_stay_in_the_folder(tmp_path):
 
 def test_sentences_that_cannot_be_written_leave_nothing(tmp_path):
     bad = Document(["a", "b"], text="a\nb", offsets=[(0, 1), (2, 3)])
-    with pytest.raises(InputError, match=r"a sentence in a line\. .* in sentence 2$"):
+    with pytest.raises(InputError, match=r"must be one line\. .* in sentence 2$"):
         brat.write([ann(), bad], tmp_path / "out")
     with pytest.raises(InputError, match=r"lone surrogate\. .* in sentence 1$"):
         brat.write([Document(["\ud800"])], tmp_path / "out")

@@ -39,7 +39,7 @@ def test_the_message_says_what_and_where(tmp_path, content, told):
 
 
 def test_a_repeated_id_leaves_nothing(tmp_path):
-    with pytest.raises(InputError, match="id '7' again"):
+    with pytest.raises(InputError, match="Received: '7' twice, in sentence 1 and in sentence 2"):
         csv_tables.write([ann(), sentence("a", id="7")], tmp_path / "out")
     with pytest.raises(InputError, match="lone surrogate"):
         csv_tables.write([Document(["\ud800"])], tmp_path / "out")
