@@ -97,7 +97,10 @@ def test_numbers_of_yaml(text, value):
         ({"training": {"num_heads": 3}}, "nearest: model.num_heads"),
         ({"modell": {"bla": True}}, "nearest: model"),
         ({"zzz": 1}, "sections: corpus, words"),
-        ({"training.epochs": 3}, "must be below its section, `training: {epochs: ...}`. Received: training.epochs in x"),
+        (
+            {"training.epochs": 3},
+            "must be below its section, `training: {epochs: ...}`. Received: training.epochs in x",
+        ),
         ({"model": 3}, "`model` must be a mapping of names to values. Received: 3 in x"),
         ({"model": {1: 2}}, "The name of a config field must be a string. Received: model.1 in x"),
         ({"training": {"epochs": 2.5}}, "`training.epochs` must be a valid integer. Received: 2.5 in x"),
@@ -146,7 +149,7 @@ def test_an_unknown_name_is_told_with_the_nearest():
     [
         (b"model: [1", "A config file must be valid YAML. Received: "),
         (b"model: {hidden_size: 3", "line 1"),
-        (b"seed: 1\nmodel: {bla: true}\nmodel: {}\n", "`model` is there twice"),
+        (b"seed: 1\nmodel: {bla: true}\nmodel: {}\n", "`model` is repeated"),
         (b"seed: !!bool x", "A config file must be valid YAML. Received: "),
         (b"seed: !!float ''", "A config file must be valid YAML. Received: "),
         (b"seed: " + b"[" * 5000, "A config file must be valid YAML. Received: "),
@@ -165,7 +168,7 @@ def test_bad_files_are_told_with_their_name(tmp_path, content, told):
 
 
 def test_a_missing_file_is_told(tmp_path):
-    assert "No such file" in message(configs.load, str(tmp_path / "missing.yaml"))
+    assert "missing.yaml: no such file or directory." in message(configs.load, str(tmp_path / "missing.yaml"))
 
 
 def test_written_yaml_is_plain(tmp_path):

@@ -37,7 +37,8 @@ def test_a_failed_operation_is_one_sentence():
     assert str(failed("read", "a", error)) == "Cannot read a: no such file or directory."
     assert reason(ValueError("embedded null byte")) == "embedded null byte"
     assert str(failed("write", "a", ValueError("Bad."))) == "Cannot write a: bad."
-    assert str(failed("write", "a", ValueError())) == "Cannot write a: ."
+    assert str(failed("write", "a", OSError(5, "I/O error"))) == "Cannot write a: I/O error."
+    assert str(failed("write", "a", KeyError())) == "Cannot write a: KeyError."
 
 
 def test_control_characters_are_escaped():

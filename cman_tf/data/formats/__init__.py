@@ -1,4 +1,8 @@
-"""File formats of annotated sentences, by name or detected from the content."""
+"""File formats of annotated sentences, by name or detected from the content.
+
+Each format is a module with `recognises(path)`, `read(path, tokenize)` and `write(documents, path)`, with the arguments
+of `read` and `write` here.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +48,15 @@ def read(
     Raises:
         InputError: if the format is unknown or its own `read` raises it.
     """
-    module = _named(format) if format else _recognised(path)
-    return module.read(path, tokenize)
+    format = format or recognise(path)
+    if format:
+        return _named(format).read(path, tokenize)
+    # A file that is missing, empty or not text has its own, more helpful error.
+    text = read_text(path)
+    raise InputError(
+        "A file must be in one of the formats spert (begins with '[{'), multihead ('#doc'), jsonl ('{') or docbin "
+        f"(binary). Received: {text.strip()[:20]!r} in {path}"
+    )
 
 
 def write(documents: Iterable[Document], path: str | Path, format: str | None = None) -> None:
@@ -87,15 +98,3 @@ def recognise(path: str | Path) -> str | None:
 def _named(name: str) -> ModuleType:
     check_choice("A format", name, FORMATS)
     return FORMATS[name]
-
-
-def _recognised(path: str | Path) -> ModuleType:
-    name = recognise(path)
-    if name:
-        return FORMATS[name]
-    # A file that is missing, empty or not text has its own, more helpful error.
-    text = read_text(path)
-    raise InputError(
-        "A file must be in one of the formats spert (begins with '[{'), multihead ('#doc'), jsonl ('{') or docbin "
-        f"(binary). Received: {text.strip()[:20]!r} in {path}"
-    )

@@ -47,9 +47,9 @@ def recognises(path: str | Path) -> bool:
 def read(path: str | Path, tokenize: object = None, sentences: str = "lines") -> list[Document]:
     """Read a folder. Lines other than entities and relations (T and R) are ignored, with a warning that counts them.
 
+    `tokenize` is not used, because entities require the tokens that the package finds.
+
     Args:
-        path: str or path.
-        tokenize: not used, because entities require the tokens that the package finds.
         sentences: `"lines"`, or `"text"` if each text is one sentence, line ends included.
 
     Returns:
@@ -176,10 +176,6 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
 
     `read` returns the documents without scores and blank texts, and with other tokens where the package splits the text
     differently.
-
-    Args:
-        documents: iterable of `Document`.
-        path: str or path. A new or empty folder.
 
     Raises:
         InputError: if the folder is not empty or cannot be written, a text contains a line end or a lone surrogate, or

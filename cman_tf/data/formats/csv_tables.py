@@ -29,9 +29,7 @@ def recognises(path: str | Path) -> bool:
 def read(path: str | Path, tokenize: object = None) -> list[Document]:
     """Read a folder.
 
-    Args:
-        path: str or path.
-        tokenize: not used, because entities require the tokens that the package finds.
+    `tokenize` is not used, because entities require the tokens that the package finds.
 
     Returns:
         list of `Document`.
@@ -65,10 +63,6 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write a new folder, whole or not at all.
 
     `read` returns the documents, with other tokens where the package splits the text differently.
-
-    Args:
-        documents: iterable of `Document`.
-        path: str or path. A new or empty folder.
 
     Raises:
         InputError: if the folder is not empty or cannot be written, an id is repeated, a type is empty or contains

@@ -31,9 +31,7 @@ def recognises(path: str | Path) -> bool:
 def read(path: str | Path, tokenize: object = None) -> list[Document]:
     """Read a file.
 
-    Args:
-        path: str or path.
-        tokenize: not used, because a `Doc` has tokens.
+    `tokenize` is not used, because a `Doc` has tokens.
 
     Returns:
         list of `Document`, one for each sentence of a `Doc`, or for each `Doc` that is not split into sentences.
@@ -62,10 +60,6 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write documents, whole or not at all, each as one `Doc`; `read` returns them, with entities in text order.
-
-    Args:
-        documents: iterable of `Document`.
-        path: str or path.
 
     Raises:
         InputError: if spaCy is not installed, the file cannot be written, a type is empty or contains blanks, or a

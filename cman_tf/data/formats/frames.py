@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from cman_tf.data import raw_text
 from cman_tf.data.document import Document, Relation
-from cman_tf.data.formats.reading import Identifiers, check_type, located, show
+from cman_tf.data.formats.reading import check_type, check_unique, located, show
 from cman_tf.errors import InputError, optional
 
 if TYPE_CHECKING:
@@ -44,11 +44,12 @@ def frames(documents: Iterable[Document], unannotated: bool = False) -> tuple[pa
     """
     pandas = optional("pandas", "frames")
     entities: list[tuple[Any, ...]] = []
-    relations, identifiers = [], Identifiers()
+    relations: list[tuple[Any, ...]] = []
+    identifiers: dict[str, str] = {}
     for number, document in enumerate(documents, 1):
         name = document.id or f"#{number}"
         with located(f"sentence {number}"):
-            identifiers.add(name, f"sentence {number}")
+            check_unique(name, f"sentence {number}", identifiers)
         mentions = [document.entity_text(entity) for entity in document.entities]
         for index, (entity, mention) in enumerate(zip(document.entities, mentions)):
             span = document.char_span(entity)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text, show, written
+from cman_tf.data.formats.reading import check_unique, first_line, located, read_text, show, written
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, show_keys, to_bytes, value
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
@@ -32,9 +32,7 @@ def recognises(path: str | Path) -> bool:
 def read(path: str | Path, tokenize: Callable[[list[str]], list[Document]] | None = None) -> list[Document]:
     """Read a file.
 
-    Args:
-        path: str or path.
-        tokenize: callable `list[str] -> list[Document]`, e.g. `Predictor.tokenize`. Default: raw lines are refused.
+    `tokenize` splits raw lines, e.g. `Predictor.tokenize`. Without it they are refused.
 
     Returns:
         list of `Document` in the order of the lines. Blank lines and unknown keys are ignored.
@@ -44,7 +42,8 @@ def read(path: str | Path, tokenize: Callable[[list[str]], list[Document]] | Non
             rule of `Document`, or is raw text without `tokenize`.
     """
     documents: list[Any] = []
-    raw, identifiers = [], Identifiers()
+    identifiers: dict[str, str] = {}
+    raw = []
     # Not splitlines: a text may contain U+2028 and similar characters, which do not end a line of JSON lines.
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
@@ -53,7 +52,7 @@ def read(path: str | Path, tokenize: Callable[[list[str]], list[Document]] | Non
         with located(f"{path}, line {number}"):
             check_object(record, "A line")
             name = identifier(record, "id")
-            identifiers.add(name, f"line {number}")
+            check_unique(name, f"line {number}", identifiers)
             if "tokens" in record:
                 documents.append(_document(record, name))
             else:
@@ -67,10 +66,6 @@ def read(path: str | Path, tokenize: Callable[[list[str]], list[Document]] | Non
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write documents, whole or not at all; `read` returns them unchanged.
-
-    Args:
-        documents: iterable of `Document`.
-        path: str or path.
 
     Raises:
         InputError: if a type is empty or contains blanks, or the file cannot be written.

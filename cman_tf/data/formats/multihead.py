@@ -21,9 +21,9 @@ from typing import Any
 
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.formats.reading import (
-    Identifiers,
     check_type,
     check_unicode,
+    check_unique,
     first_line,
     is_name,
     located,
@@ -46,9 +46,7 @@ def recognises(path: str | Path) -> bool:
 def read(path: str | Path, tokenize: object = None) -> list[Document]:
     """Read a file.
 
-    Args:
-        path: str or path.
-        tokenize: not used, because sentences of this format always have tokens.
+    `tokenize` is not used, because sentences of this format always have tokens.
 
     Returns:
         list of `Document`; entities and relations in the order of their last tokens' rows.
@@ -57,10 +55,11 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
         InputError: if the file cannot be read or is not UTF-8, or, with its line, if a row does not have the form above
             or a relation links a token that does not end an entity.
     """
-    documents, identifiers = [], Identifiers()
+    identifiers: dict[str, str] = {}
+    documents = []
     for number, name, rows in _sentences(path):
         with located(f"{path}, line {number}"):
-            identifiers.add(name, f"line {number}")
+            check_unique(name, f"line {number}", identifiers)
         documents.append(_document(path, rows, name))
     return documents
 
@@ -171,10 +170,6 @@ def entities_of(tags: Sequence[str]) -> list[Entity]:
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write documents, whole or not at all; `read` gives them back without scores, original text and offsets.
-
-    Args:
-        documents: iterable of `Document`.
-        path: str or path.
 
     Raises:
         InputError: if the format cannot represent a sentence: overlapping entities, a token, type or id with a tab or a

@@ -147,28 +147,12 @@ def written(documents: Iterable[Document], convert: Callable[[Document], Written
         yield result
 
 
-class Identifiers:
-    """Refuses repeated ids.
+def check_unique(identifier: str, place: str, places: dict[str, str]) -> None:
+    """Raise `InputError` if a sentence id is in `places` already, otherwise add it. Any number of ids may be `""`.
 
     The published files repeat no id, so a repeat means that a sentence was copied or that the id does not identify it.
-    Any number of sentences may have no id, `""`.
+    Call this inside `located`, which names the second place.
     """
-
-    def __init__(self) -> None:
-        self._places: dict[str, str] = {}
-
-    def add(self, identifier: str, place: str) -> None:
-        """Remember an id.
-
-        Args:
-            identifier: str; "" for none.
-            place: str. Its place, e.g. `line 3`; call `add` inside `located`, which names the second place.
-
-        Raises:
-            InputError: if the id was there before.
-        """
-        if identifier and identifier in self._places:
-            raise InputError(
-                f"Sentence ids must be unique. Received: {identifier!r} twice, in {self._places[identifier]} and"
-            )
-        self._places[identifier] = place
+    if identifier and identifier in places:
+        raise InputError(f"Sentence ids must be unique. Received: {identifier!r} twice, in {places[identifier]} and")
+    places[identifier] = place

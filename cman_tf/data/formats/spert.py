@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document
-from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text, show, written
+from cman_tf.data.formats.reading import check_unique, first_line, located, read_text, show, written
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, to_bytes, value
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
@@ -29,9 +29,7 @@ def recognises(path: str | Path) -> bool:
 def read(path: str | Path, tokenize: object = None) -> list[Document]:
     """Read a file.
 
-    Args:
-        path: str or path.
-        tokenize: not used, because sentences of this format always have tokens.
+    `tokenize` is not used, because sentences of this format always have tokens.
 
     Returns:
         list of `Document`, with `orig_id` as `id`. Unknown keys are ignored.
@@ -41,7 +39,8 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
             that breaks a rule of `Document`; with the sentence's place in the list (from 1) and its id.
     """
     records = parse_json(read_text(path), path)
-    documents, identifiers = [], Identifiers()
+    identifiers: dict[str, str] = {}
+    documents = []
     with located(path):
         if not isinstance(records, list):
             raise InputError(f"SpERT JSON must be a list of sentences. Received: {show(records)}")
@@ -54,7 +53,7 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
         with located(f"{path}, {place}"):
             check_object(record, "A sentence")
             name = identifier(record, "orig_id")
-            identifiers.add(name, place)
+            check_unique(name, place, identifiers)
             entities, relations = annotation(record)
             documents.append(Document(value(record, "tokens", "a list of strings"), entities, relations, id=name))
     return documents
@@ -62,10 +61,6 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write documents, whole or not at all; `read` gives them back without scores, original text and offsets.
-
-    Args:
-        documents: iterable of `Document`.
-        path: str or path.
 
     Raises:
         InputError: if a type is empty or contains blanks, or the file cannot be written.

@@ -74,21 +74,24 @@ def test_other_annotations_are_counted(tmp_path, caplog):
     others = "E1\tDie:T1\n#1\tAnnotatorNotes T1\tsure?\nA1\tNegation E1\n*\tEquiv T1 T3\nA2\tX T1\n"
     assert len(brat.read(write(tmp_path, ANNOTATIONS + others))) == 3
     assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path}: 5 annotations are neither entities nor relations and are left out (1 #, 1 *, 2 A, 1 E)"
+        f"{tmp_path}: 5 annotations are neither entities nor relations and are skipped (1 #, 1 *, 2 A, 1 E)"
     ]
 
 
 @pytest.mark.parametrize(
     ("annotations", "told"),
     [
-        ("T1\tPeop 0 3;4 7\tAnn Lee\n", r"one run of characters\. .*a discontinuous one, in FILE, line 1$"),
+        ("T1\tPeop 0 3;4 7\tAnn Lee\n", r"must be continuous\. Received: .* in FILE, line 1$"),
         ("T1\tPeop 0\tAnn\n", r"must be 'T1<tab>TYPE START END<tab>TEXT'\. Received: .* in FILE, line 1$"),
         ("\nT1 Peop 0 3 Ann\n", r"must be 'T1<tab>.* in FILE, line 2$"),
-        ("T1\tPeop 0 7\tBob Lee\n", r"stand in the text .*'Bob Lee', but 'Ann Lee' at 0:7 in FILE, line 1$"),
+        (
+            "T1\tPeop 0 7\tBob Lee\n",
+            r"must be that at its offsets\. .*'Bob Lee', but 'Ann Lee' at 0:7 in FILE, line 1$",
+        ),
         ("T1\tPeop 50 70\tBob\n", r"start=50, end=70 in a text of 57 characters in FILE, line 1$"),
         ("T1\tPeop 3 3\t\n", r"start=3, end=3 .* in FILE, line 1$"),
         ("T1\tLoc 25 35\tParis.\n\nIt\n", r"FILE, line 1$"),
-        ("T1\tLoc 25 35\tParis. It\n", r"in one line, for lines are sentences\. .* in FILE, line 1$"),
+        ("T1\tLoc 25 35\tParis. It\n", r"in one line, because lines are sentences\. .* in FILE, line 1$"),
         (ANNOTATIONS + "T1\tLoc 25 30\tParis\n", r"keys must be unique\. Received: T1 again in FILE, line 7$"),
         ("R1\tLeft T1 T2\n", r"must be 'R1<tab>TYPE Arg1:T1 Arg2:T2'\. .* in FILE, line 1$"),
         ("R1\tLeft Arg1:T1 Arg2:T2\n", r"entities of its file\. Received: T1, .* in FILE, line 1$"),
