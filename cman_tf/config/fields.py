@@ -37,7 +37,7 @@ class WordsConfig:
 
     size: int = _field(50, "width of the vectors, unless a vector file sets it; not in the paper", ge=1)
     vectors: Optional[str] = _field(
-        None, "GloVe or word2vec text file (default: random initial vectors); not in the paper"
+        None, "GloVe or word2vec text file; without one, initial vectors are random; not in the paper"
     )
     trainable: bool = _field(True, "whether the vectors of training words are trained; not in the paper")
     lowercase: bool = _field(True, "whether words are looked up in lower case; not in the paper")
@@ -63,7 +63,7 @@ class EncoderConfig:
         "paper's is ELMo, the default none; not in the paper",
     )
     projection: int = _field(
-        0, "width that the contextual vectors are projected to; 0 = no projection, as in the paper", ge=0
+        0, "width that the contextual vectors are projected to; 0 = no projection, the paper's form", ge=0
     )
     trainable: bool = _field(False, "whether the encoders' own weights are trained (paper: frozen)")
     learning_rate: float = _field(
@@ -71,7 +71,7 @@ class EncoderConfig:
     )
     layer_decay: float = _field(0.9, "factor on that rate for each layer below the last; not in the paper", gt=0, le=1)
     store: Optional[str] = _field(
-        None, "folder for the vectors of frozen encoders (default: $CMAN_TF_STORE, else the user's cache folder)"
+        None, "folder for the vectors of frozen encoders; without one, $CMAN_TF_STORE or the user's cache folder"
     )
     store_gb: float = _field(32.0, "maximum size of the stored vectors of an encoder, in gigabytes", gt=0)
 
@@ -146,7 +146,7 @@ class TrainingConfig:
 class DecodingConfig:
     """Decoding of scores to entities and relations."""
 
-    threshold: float = _field(0.5, "minimum probability of a predicted relation; not in the paper", gt=0, lt=1)
+    threshold: float = _field(0.5, "probability above which a relation is predicted; not in the paper", gt=0, lt=1)
     bio_constrained: bool = _field(False, "whether an I- tag must follow its B- or I-; not in the paper")
     type_constrained: bool = _field(
         False, "whether relations must have a type signature of the training data; not in the paper"

@@ -168,7 +168,7 @@ def _checked(documents: list[Document], policy: str | None) -> tuple[list[Docume
             # Prediction accepts empty sentences; training and evaluation cannot use them.
             if not document.tokens:
                 raise InputError("A sentence of a corpus must have at least one token. Received: none")
-            check_unicode(document)
+            check_unicode(document.text)
     documents, dropped = (documents, Counts()) if policy is None else resolve(documents, policy)
     if not documents:
         raise InputError(f"A split must have at least one sentence. Received: none after overlap policy {policy},")

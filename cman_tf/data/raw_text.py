@@ -28,7 +28,7 @@ def documents(texts: Sequence[str]) -> list[Document]:
     result = []
     for first in range(0, len(texts), _CHUNK):
         chunk = texts[first : first + _CHUNK]
-        # A lone surrogate, which Python's strings may hold, is not UTF-8; it is one code point, as is "?".
+        # A lone surrogate, which Python's strings allow, is not UTF-8; it is one code point, as is "?".
         starts, ends = _split()(tf.constant([text.encode("utf-8", "replace") for text in chunk]))
         for text, row in zip(chunk, zip(starts.to_list(), ends.to_list())):
             offsets = list(zip(*row))

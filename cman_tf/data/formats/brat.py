@@ -196,7 +196,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
 def _checked(document: Document) -> Document:
     if "\n" in document.text:
         raise InputError(f"A sentence in brat standoff must be one line. Received: {show(document.text)}")
-    check_unicode(document)
+    check_unicode(document.text)
     return document
 
 

@@ -72,7 +72,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
 
     def checked(document: Document) -> Document:
         # Pandas with pyarrow fails on these with an error of its own.
-        check_unicode(document)
+        check_unicode(document.id, document.text)
         return document
 
     tables = frames(written(documents, checked), unannotated=True)

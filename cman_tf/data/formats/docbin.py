@@ -71,7 +71,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
     vocab, result = spacy.blank("xx").vocab, spacy.tokens.DocBin(store_user_data=True)
 
     def convert(document: Document) -> Doc:
-        check_unicode(document)
+        check_unicode(document.id, document.text)
         return spacy_docs.to_doc(document, vocab)
 
     for doc in written(documents, convert):

@@ -169,7 +169,7 @@ def entities_of(tags: Sequence[str]) -> list[Entity]:
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
-    """Write documents, whole or not at all; `read` gives them back without scores, original text and offsets.
+    """Write documents, whole or not at all; `read` returns them without scores, original text and offsets.
 
     Raises:
         InputError: if the format cannot represent a sentence: overlapping entities, a token, type or id with a tab or a
@@ -200,7 +200,7 @@ def _text(document: Document) -> str:
 def _check_writable(document: Document) -> None:
     if document.overlapping():
         raise InputError("Multi-head text cannot contain overlapping entities. Received: two that overlap")
-    check_unicode(document)
+    check_unicode(document.id, *document.tokens)
     for word in (*document.tokens, document.id, *types(document)):
         if set(word) & set("\t\n\r"):
             raise InputError(f"Multi-head text cannot contain a tab or a line end in a word. Received: {word!r}")

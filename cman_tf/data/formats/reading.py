@@ -92,7 +92,7 @@ def show(value: object) -> str:
 
 
 def is_name(found: object) -> bool:
-    """Whether a value can be the name of a type: a non-empty string without blanks that UTF-8 can hold."""
+    """Whether a value can be the name of a type: a non-empty string without blanks and lone surrogates."""
     return (
         isinstance(found, str)
         and found != ""
@@ -111,13 +111,13 @@ def types(document: Document) -> list[str]:
     return [entity.type for entity in document.entities] + [relation.type for relation in document.relations]
 
 
-def check_unicode(document: Document) -> None:
-    """Raise `InputError` if a sentence contains a lone surrogate, which Python's strings allow and UTF-8 does not."""
-    for text in (document.id, document.text, *document.tokens, *types(document)):
+def check_unicode(*texts: str) -> None:
+    """Raise `InputError` if a text contains a lone surrogate, which Python's strings allow and UTF-8 does not."""
+    for text in texts:
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise InputError(f"A sentence must not contain a lone surrogate. Received: {text!r}") from None
+            raise InputError(f"Text must not contain a lone surrogate. Received: {text!r}") from None
 
 
 def named(document: Document, number: int) -> str:

@@ -60,7 +60,7 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
-    """Write documents, whole or not at all; `read` gives them back without scores, original text and offsets.
+    """Write documents, whole or not at all; `read` returns them without scores, original text and offsets.
 
     Raises:
         InputError: if a type is empty or contains blanks, or the file cannot be written.
