@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from cman_tf.data import formats
-from cman_tf.data.formats.reading import read_text, reason
-from cman_tf.errors import InputError
+from cman_tf.data.formats.reading import read_text
+from cman_tf.errors import InputError, reason
 
 if TYPE_CHECKING:
     from cman_tf.data.document import Document

@@ -13,10 +13,10 @@ import platformdirs
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  Registers the operations of saved graphs.
 
-from cman_tf.data.formats.reading import located, read_text, reason
+from cman_tf.data.formats.reading import located, read_text
 from cman_tf.encoders.card import Card
 from cman_tf.encoders.elmo import ElmoModule, is_elmo
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, reason
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from cman_tf.data.formats.reading import reason
 from cman_tf.encoders.card import FILE, Card
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_folder

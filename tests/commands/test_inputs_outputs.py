@@ -93,7 +93,7 @@ def test_a_pipe_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (b"", "A file must not be empty. Received: no text in {}"),
+        (b"", "{} is empty."),
         (b"a\nb \xff\n", "A file must be UTF-8 text. Received: byte 0xff in {}, line 2"),
         (b'{"text": "a"}\n{"text": \n', "{}, line 2"),
         (b'{"text": 3}\n', "{}, line 1"),

@@ -95,7 +95,7 @@ def test_names_are_taken_as_they_are_written(text):
         (["--model.bla", "maybe"], "`model.bla` must be a valid boolean. Received: 'maybe'"),
         (["--model.num_heads", "7"], "must be a multiple of `model.num_heads`. Received: hidden_size=64, num_heads=7"),
         (["--config", "conl04"], "Received: conl04; nearest: conll04"),
-        (["--config", "missing.yaml"], "A config file must be readable text. Received: missing.yaml"),
+        (["--config", "missing.yaml"], "Cannot read missing.yaml: no such file or directory."),
         (["--resume"], "the run in --run-dir. Received: no --run-dir"),
         (["--resume", "--run-dir", "a", "--seed", "3", "--config", "sample"], "--run-dir. Received: --config sample"),
         (["--resume", "--run-dir", "missing"], "Received: missing, which is no folder"),

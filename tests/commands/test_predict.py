@@ -53,7 +53,7 @@ def test_what_predict_refuses(quick, trained, refused, tmp_path):
     (tmp_path / "file").touch()
     told = refused("cman predict", trained, "Rain .", "--input", tmp_path / "file")
     assert "not both. Received: both" in told
-    assert "must not be empty" in refused("cman predict", trained, "--input", tmp_path / "file")
+    assert " is empty." in refused("cman predict", trained, "--input", tmp_path / "file")
     missing = tmp_path / "missing"
     assert f"Cannot read {missing}: No such file" in refused("cman predict", trained, "--input", missing)
     for format in ("table", "jsonl", "html"):

@@ -48,7 +48,7 @@ def test_json_lines_are_read_as_everywhere():
         (b'{"text": 3}', "`text` must be a string. Received: 3 in f, line 2"),
         (b'{"tokens": ["a", ""]}', "Every token must be a non-empty string. Received: token 1 is '' in f, line 2"),
         (b'{"tokens": "Ana"}', "`tokens` must be a list of strings. Received: 'Ana' in f, line 2"),
-        (b"[1", "The file must hold valid JSON. Received: expecting ',' delimiter in f, line 2, column 3"),
+        (b"[1", "The file must contain valid JSON. Received: expecting ',' delimiter in f, line 2, column 3"),
         (b"[1]", "A line must be a JSON object. Received: [1] in f, line 2"),
         (b'{"text": "a\xff"}', "A line must be UTF-8 text. Received: byte 0xff in f, line 2"),
         (b'{"text": "\\ud800"}', "A sentence must be Unicode text. Received: a lone surrogate in f, line 2"),
