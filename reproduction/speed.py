@@ -118,7 +118,7 @@ def batch_speed(figures: Mapping[str, Any]) -> str:
     lines = [
         "## Many sentences through Apache Beam",
         "",
-        f"`python -m benchmarks.batch RUN --json benchmarks/results/batch.json`: {figures['sentences']:,} sentences, "
+        f"`python -m benchmarks.batch_throughput RUN --json benchmarks/results/batch.json`: {figures['sentences']:,} sentences, "
         f"those of CoNLL04 and ADE in turn ({figures['texts']:,} distinct), through `export.batch` with the "
         f"DirectRunner. {ids['once']:,} were answered once, {ids['more']:,} more often, {ids['never']:,} never; "
         f"{counters['entities']:,} entities and {counters['relations']:,} relations were found. "

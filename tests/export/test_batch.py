@@ -221,14 +221,14 @@ def test_options_that_no_runner_has_are_refused(run, given, said):
 
 
 def _count_ids(folder, number):
-    from benchmarks.batch import times_answered
+    from benchmarks.batch_throughput import times_answered
 
     return times_answered(folder, number) == {"once": number, "more": 0, "never": 0, "unknown": 0}
 
 
 @pytest.mark.slow
 def test_a_job_that_was_killed_and_run_again_answers_each_sentence_once(run, tmp_path):
-    from benchmarks.batch import write_sentences
+    from benchmarks.batch_throughput import write_sentences
 
     Extractor().save(tmp_path / "tiny" / "1")
     write_sentences(tmp_path / "in", ["Ana lives in Oslo .", "Bo left Lima ."], number := 60_000)
@@ -248,10 +248,10 @@ def test_a_job_that_was_killed_and_run_again_answers_each_sentence_once(run, tmp
 
 @pytest.mark.slow
 def test_the_benchmark_counts_what_was_answered(run, trained_run, quick, public_data, tmp_path, capsys):
-    from benchmarks.batch import command
+    from benchmarks.batch_throughput import command
 
     options = ["--sentences", "50", "--data-dir", str(public_data), "--json", str(tmp_path / "batch.json")]
-    assert cli.run("benchmarks.batch", command, [str(trained_run.path), *options]) == 0
+    assert cli.run("benchmarks.batch_throughput", command, [str(trained_run.path), *options]) == 0
     result = json.loads((tmp_path / "batch.json").read_text())
     assert result["ids"] == {"once": 50, "more": 0, "never": 0, "unknown": 0}
     assert result["counters"]["sentences"] == 50

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.batch RUN`: many sentences in files through Apache Beam, and whether each was answered once."""
+"""`python -m benchmarks.batch_throughput RUN`: speed of `cman batch`, and whether each sentence is answered once."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ def text(result):
 
 def command(argv):
     parser = cli.parser(
-        "benchmarks.batch",
+        "benchmarks.batch_throughput",
         "Answer many sentences, CoNLL04's and ADE's in turn, in files with Apache Beam's DirectRunner.",
-        "python -m benchmarks.batch runs/conll04 --sentences 100000 --json benchmarks/results/batch.json",
+        "python -m benchmarks.batch_throughput runs/conll04 --sentences 100000 --json benchmarks/results/batch.json",
         usage="RUN [options]",
     )
     parser.add_argument("run", metavar="RUN", help="folder written by cman_tf.fit")
@@ -115,4 +115,4 @@ def command(argv):
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run("benchmarks.batch", command))
+    sys.exit(cli.run("benchmarks.batch_throughput", command))
