@@ -127,7 +127,7 @@ def _fits(tags: Sequence[str], entities: Sequence[Entity]) -> bool:
 
 
 def _compare(
-    what: str, known: Sequence[tuple[Any, float]], kept: Sequence[tuple[Any, float]], overflow: int, tolerance: float
+    what: str, known: Sequence[tuple[Any, Any]], kept: Sequence[tuple[Any, Any]], overflow: int, tolerance: float
 ) -> list[str]:
     scores = dict(known)
     names = [name for name, _ in kept]
