@@ -76,9 +76,9 @@ def moved(exported, tmp_path):
     return Path(shutil.copytree(exported, tmp_path / "moved" / "1"))
 
 
-def rewrite_card(path, **changes):
-    """Change entries of a version's card, with checksums that fit the files: what a careful forger would do."""
-    from export.card import CARD, checksums, read_card
+def rewrite_manifest(path, **changes):
+    """Change entries of a version's manifest, with checksums that fit the files: what a careful forger would do."""
+    from export.manifest import MANIFEST, checksums, read_manifest
 
-    card = {**read_card(path), "files": checksums(path), **changes}
-    (path / CARD).write_text(json.dumps(card), encoding="utf-8")
+    manifest = {**read_manifest(path), "files": checksums(path), **changes}
+    (path / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")

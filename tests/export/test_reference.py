@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from export.card import checksums, read_card
+from export.manifest import checksums, read_manifest
 from tests.docs.blocks import ROOT, table_rows
 
 PAGE = (ROOT / "docs/reference/signatures.md").read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ def shape(spec, limits, schema):
 def real(served, exported, run_predictor):
     """`(inputs, outputs)` of a signature: dicts of names to `(type, shape)`."""
     # Both are 64, so that what belongs to entities and to relations is told by the name.
-    limits = read_card(exported)["limits"]
+    limits = read_manifest(exported)["limits"]
 
     def told(specs):
         return {
