@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from io import StringIO
 from typing import Any
 
@@ -28,7 +27,7 @@ def text_table(metrics: Mapping[str, Any]) -> str:
     """
     excluded = metrics.get("exclude_types")
     note = f"Without entities of type {', '.join(excluded)}." if excluded else ""
-    return _text([_summary(metrics), *_types(metrics)], note)
+    return _text([summary_table(metrics), *type_tables(metrics)], note)
 
 
 def evaluation_text(metrics: Mapping[str, Any]) -> str:
@@ -54,7 +53,7 @@ def evaluation_text(metrics: Mapping[str, Any]) -> str:
         for name, found in others
         if found
     ]
-    tables = [(["Strict micro", *_summary(metrics)[0][1:]], rows)] if rows else []
+    tables = [(["Strict micro", *summary_table(metrics)[0][1:]], rows)] if rows else []
     for key, heading in (
         ("by_sentence_length", "Tokens of sentence"),
         ("by_entity_distance", "Characters from end to end"),
@@ -96,37 +95,6 @@ def _text(tables: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]], note:
     return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
 
 
-def html_tables(metrics: Mapping[str, Any]) -> str:
-    """The same tables as HTML.
-
-    Args:
-        metrics: dict, as from `score`.
-    """
-    types = "".join(_html_table(headings, rows) for headings, rows in _types(metrics))
-    return f'{_html_table(*_summary(metrics))}<div class="pair">{types}</div>'
-
-
-def bars_html(breakdown: Mapping[str, Any], heading: str) -> str:
-    """Strict micro F1 of entities and relations in each group of a breakdown, as a table with bars.
-
-    Args:
-        breakdown: dict, as from `by_sentence_length` or `by_entity_distance`.
-        heading: str. What the groups are groups of.
-    """
-    rows = []
-    for name, group in breakdown.items():
-        cells = []
-        for item in ITEMS:
-            f1, count = group[item]["f1"], group[item]["gold"]
-            cells.append(
-                f'<td class="bar {item}" style="--share:{100 * f1:.2f}%"><span>{group_f1(group[item])}</span> '
-                f"<small>{count} gold</small></td>"
-            )
-        rows.append(f"<tr><th>{escape(name)}</th>{''.join(cells)}</tr>")
-    head = f"<tr><th>{escape(heading)}</th><th>Entities F1</th><th>Relations F1</th></tr>"
-    return f'<div class="scroll"><table class="bars"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
-
-
 def percent(fraction: float) -> str:
     """A fraction as percent with two decimals, without the sign."""
     return f"{100 * fraction:.2f}"
@@ -137,7 +105,8 @@ def group_f1(scores: Mapping[str, Any]) -> str:
     return percent(scores["f1"]) if scores["gold"] or scores["predicted"] else "-"
 
 
-def _summary(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def summary_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """`(headings, rows)`: strict and boundaries, micro and macro, in percent."""
     headings = ["", "Entities P", "R", "F1", "Relations P", "R", "F1"]
     rows = [
         [f"{mode} {average}", *(percent(metrics[mode][average][item][rate]) for item in ITEMS for rate in _RATES)]
@@ -147,7 +116,8 @@ def _summary(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     return headings, rows
 
 
-def _types(metrics: Mapping[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
+def type_tables(metrics: Mapping[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
+    """`(headings, rows)` of the strict scores of each entity type, and of each relation type."""
     tables = []
     for item, heading in (("entities", "Entity type"), ("relations", "Relation type")):
         rows = [
@@ -156,12 +126,3 @@ def _types(metrics: Mapping[str, Any]) -> list[tuple[list[str], list[list[str]]]
         ]
         tables.append(([f"{heading}, strict", "P", "R", "F1", "gold", "predicted", "correct"], rows))
     return tables
-
-
-def _html_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
-    body = "".join(
-        f"<tr><th>{escape(first)}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
-        for first, *cells in rows
-    )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

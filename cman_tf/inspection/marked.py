@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cman_tf.evaluation.error_kinds import compare
-from cman_tf.evaluation.markup import comparison_html, extraction_html, page_file, type_hues
+from cman_tf.evaluation.markup import comparison_view, extraction_view, fragment_html
 from cman_tf.evaluation.scorer import check_same_sentences
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ def found_html(documents: Sequence[Document]) -> str:
     Returns:
         str: HTML for any page; it needs no other file.
     """
-    hues = type_hues(documents)
-    return _page([extraction_html(document, hues) for document in documents])
+    return fragment_html([extraction_view(document) for document in documents], documents)
 
 
 def errors_html(gold: Sequence[Document], predicted: Sequence[Document], limit: int = 10) -> str:
@@ -41,15 +40,9 @@ def errors_html(gold: Sequence[Document], predicted: Sequence[Document], limit: 
         InputError: gold and prediction do not hold the same sentences.
     """
     check_same_sentences(gold, predicted)
-    hues = type_hues([*gold, *predicted])
     wrong = [
         (sum(finding.kind != "right" for findings in compare(*pair) for finding in findings), pair)
         for pair in zip(gold, predicted)
     ]
     worst = sorted((item for item in wrong if item[0]), key=lambda item: -item[0])[:limit]
-    return _page([comparison_html(*pair, hues) for _, pair in worst])
-
-
-def _page(parts: Iterable[str]) -> str:
-    body = "".join(f'<div style="margin: 0 0 1.2em">{part}</div>' for part in parts)
-    return f'<div class="cman"><style>{page_file("marks.css")}</style>{body}</div>'
+    return fragment_html([comparison_view(*pair) for _, pair in worst], [*gold, *predicted])

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def score_run(
-    run: Run, corpus: Corpus, train: Sequence[Document], dev: Sequence[Document]
+    run: Run, corpus: Corpus, train: Sequence[Document], dev: Sequence[Document], predictor: Predictor
 ) -> tuple[dict[str, Any] | None, list[Document]]:
     """Score dev and test with the kept weights; write `metrics.json`, `predictions/` and `report.html`.
 
@@ -36,6 +36,7 @@ def score_run(
         run: `Run`, trained.
         corpus: `Corpus`.
         train, dev: sequences of `Document`, what the run was trained on, and what chose its epoch.
+        predictor: `Predictor` of the run's network, with the kept weights.
 
     Returns:
         `(metrics, predictions)`: of the test split, or of dev if there is none; `(None, [])` if there is neither.
@@ -44,7 +45,6 @@ def score_run(
     test = corpus.splits.get("test", ())
     if not test and not dev:
         return None, []
-    predictor = run.predictor()
     results = {}
     if dev:
         results["dev"] = evaluate(predictor, dev)

@@ -205,7 +205,9 @@ def test_a_run_killed_in_its_first_epoch_starts_again_from_its_word_vectors(tmp_
         run.checkpoints.mkdir(exist_ok=True)
         (run.checkpoints / "ckpt-1.index").write_bytes(b"")
     file.write_text("ana 1 2 3\nsomewhere 4 5 6\n", encoding="utf-8")
-    with pytest.raises(InputError, match="word vectors that it began with"):
+    with pytest.raises(
+        InputError, match=r"`words\.vectors`, .*vectors\.txt, changed\. Word \d+ was 'elsewhere', is now 'somewhere'$"
+    ):
         workflow.resume(run.path)
     # With a checkpoint, or with all epochs done, the file is not asked for.
     file.unlink()
