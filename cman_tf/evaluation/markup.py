@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.evaluation.error_kinds import compare
@@ -37,32 +36,16 @@ _HUES = (212, 32, 158, 285, 355, 58, 188, 322)
 _CONTROL_PICTURES = {code: 0x2400 + code for code in range(32)}
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of a marked sentence.
+class Line(NamedTuple):
+    """One line of a marked sentence; without a mark the entity is None, without a comparison the kind of error."""
 
-    Args:
-        side: str. `"gold"`, `"found"`, `"both"`, or `""` for a line without a label.
-        direction: str. `"ltr"` or `"rtl"`.
-        parts: list of `(text, entity, kind)`; the entity is None for text between entities, the kind of error is None
-            without a comparison.
-    """
-
-    side: str
-    direction: str
-    parts: list[tuple[str, Entity | None, str | None]]
+    side: str  # "gold", "found", "both", or "" for a line without a label
+    direction: str  # "ltr" or "rtl"
+    parts: list[tuple[str, Entity | None, str | None]]  # text, entity, kind of error
 
 
-@dataclass(frozen=True)
-class Link:
-    """One relation below a sentence.
-
-    Args:
-        document: `Document` that the relation belongs to.
-        relation: `Relation`.
-        kind: str or None. Kind of error, None without a comparison.
-        gold: `(document, relation)` or None. The annotated relation, if another one was found in its place.
-    """
+class Link(NamedTuple):
+    """One relation below a sentence; `gold` is the annotated relation, if another one was found in its place."""
 
     document: Document
     relation: Relation
@@ -70,12 +53,11 @@ class Link:
     gold: tuple[Document, Relation] | None = None
 
 
-@dataclass(frozen=True)
-class View:
-    """One sentence as the templates show it: `lines`, list of `Line`, and `links`, list of `Link`."""
+class View(NamedTuple):
+    """One sentence as the templates show it."""
 
     lines: list[Line]
-    links: list[Link] = field(default_factory=list)
+    links: list[Link]
 
 
 def sentence_html(document: Document) -> str:

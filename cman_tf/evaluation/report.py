@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cman_tf.data.document import Document
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length
@@ -22,15 +21,8 @@ from cman_tf.evaluation.tables import summary_table, type_tables
 from cman_tf.files import atomic_write
 
 
-@dataclass(frozen=True)
-class Row:
-    """One sentence of a page.
-
-    Args:
-        id: str. The document's.
-        keys: list of str. The filters that select it, one for each entity and relation.
-        view: `View`.
-    """
+class Row(NamedTuple):
+    """One sentence of a page; `keys` are the filters that select it, one for each entity and relation."""
 
     id: str
     keys: list[str]

@@ -1,4 +1,4 @@
-"""The scores of a run as tables, for the terminal and for the report; percent with two decimals."""
+"""Tables of scores for the terminal and the report, in percent with two decimals."""
 
 from __future__ import annotations
 
@@ -31,11 +31,10 @@ def text_table(metrics: Mapping[str, Any]) -> str:
 
 
 def evaluation_text(metrics: Mapping[str, Any]) -> str:
-    """All that `evaluate` measured, for a terminal: the tables of `text_table`, what differs from them, the breakdowns.
+    """All scores of an evaluation, for a terminal: the tables of `text_table`, variants and breakdowns.
 
     Args:
-        metrics: dict, as from `evaluate`; `against` too, as from `compare_runs`, and `overlap_policies`, as from
-            `by_overlap_policy`, if they are there.
+        metrics: dict, `Evaluation.metrics`.
 
     Returns:
         str.
@@ -86,7 +85,7 @@ def _text(tables: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]], note:
         for position, heading in enumerate(headings):
             table.add_column(heading, justify="right" if position else "left", no_wrap=True)
         for first, *cells in rows:
-            # A type's name is data: rich must not read "[bold]" in it as an order.
+            # A type's name is data: rich must not read "[bold]" in it as markup.
             table.add_row(first.replace("[", r"\["), *cells)
         console.print(table)
     if note:
@@ -101,7 +100,7 @@ def percent(fraction: float) -> str:
 
 
 def group_f1(scores: Mapping[str, Any]) -> str:
-    """F1 of a group of a breakdown in percent, or a dash where there was nothing to find and nothing was found."""
+    """F1 of a group of a breakdown in percent; a dash if the group has neither gold nor predicted items."""
     return percent(scores["f1"]) if scores["gold"] or scores["predicted"] else "-"
 
 

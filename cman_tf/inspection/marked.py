@@ -1,4 +1,4 @@
-"""Sentences as HTML for a notebook: what was found, or what is wrong with it."""
+"""Sentences as HTML for a notebook, as predicted or with their errors."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def found_html(documents: Sequence[Document]) -> str:
 
 
 def errors_html(gold: Sequence[Document], predicted: Sequence[Document], limit: int = 10) -> str:
-    """Sentences in which something is wrong, as annotated and as predicted.
+    """Sentences with errors, as annotated and as predicted.
 
     Args:
         gold: sequence of `Document`, annotated.
         predicted: sequence of `Document`, the same sentences in the same order.
-        limit: int. How many at most, those with most errors first. Default 10.
+        limit: int. Maximum number, those with most errors first. Default 10.
 
     Returns:
         str: HTML for any page; it needs no other file.
 
     Raises:
-        InputError: gold and prediction do not hold the same sentences.
+        InputError: if gold and prediction do not contain the same sentences.
     """
     check_same_sentences(gold, predicted)
     wrong = [

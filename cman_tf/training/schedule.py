@@ -1,4 +1,4 @@
-"""The learning rate over the steps of a training."""
+"""Learning rate schedule."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import tensorflow as tf
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
 class Schedule(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """Linear rise over the warm-up, then a constant rate or a linear decay to 0 at the last step.
+    """Linear warm-up, then a constant rate or a linear decay to 0 at the last step.
 
     Args:
         peak: float. The highest rate.
-        warmup_steps: int. Steps of the rise, 0 for none.
-        total_steps: int. Steps of the training.
+        warmup_steps: int. Steps of the warm-up, 0 for none.
+        total_steps: int. All steps of the training.
         decay: bool. Whether the rate falls linearly to 0.
     """
 

@@ -95,7 +95,7 @@ def test_names_are_taken_as_they_are_written(text):
         (["--config", "missing.yaml"], "A config file must be readable text. Received: missing.yaml"),
         (["--resume"], "--encoder.store). Received: no --run-dir"),
         (["--resume", "--run-dir", "a", "--seed", "3", "--config", "sample"], "Received: --config, --seed"),
-        (["--resume", "--run-dir", "missing"], "Received: missing, which is no folder"),
+        (["--resume", "--run-dir", "missing"], "Received: missing, which is not a folder"),
     ],
 )
 def test_options_that_fit_refuses(refused, tmp_path, monkeypatch, argv, told):
