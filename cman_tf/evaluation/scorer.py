@@ -12,6 +12,7 @@ from cman_tf.errors import InputError
 
 MODES = ("strict", "boundaries")
 ITEMS = ("entities", "relations")
+RATES = ("precision", "recall", "f1")
 
 # The type of every entity if types are ignored.
 ANY_TYPE = "(any)"
@@ -182,4 +183,4 @@ def _rates(counts: Counts) -> dict[str, float]:
 
 
 def _mean(rates: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {name: sum(r[name] for r in rates) / max(len(rates), 1) for name in ("precision", "recall", "f1")}
+    return {name: sum(r[name] for r in rates) / max(len(rates), 1) for name in RATES}

@@ -10,9 +10,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from cman_tf.evaluation.scorer import ITEMS, MODES
+from cman_tf.evaluation.scorer import ITEMS, MODES, RATES
 
-_RATES = ("precision", "recall", "f1")
 _COUNTS = ("gold", "predicted", "correct")
 
 
@@ -48,7 +47,7 @@ def evaluation_text(metrics: Mapping[str, Any]) -> str:
         *((f"gold entities: {policy}", found) for policy, found in metrics.get("overlap_policies", {}).items()),
     ]
     rows = [
-        [name, *(percent(found["strict"]["micro"][item][rate]) for item in ITEMS for rate in _RATES)]
+        [name, *(percent(found["strict"]["micro"][item][rate]) for item in ITEMS for rate in RATES)]
         for name, found in others
         if found
     ]
@@ -108,7 +107,7 @@ def summary_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]
     """`(headings, rows)`: strict and boundaries, micro and macro, in percent."""
     headings = ["", "Entities P", "R", "F1", "Relations P", "R", "F1"]
     rows = [
-        [f"{mode} {average}", *(percent(metrics[mode][average][item][rate]) for item in ITEMS for rate in _RATES)]
+        [f"{mode} {average}", *(percent(metrics[mode][average][item][rate]) for item in ITEMS for rate in RATES)]
         for mode in MODES
         for average in ("micro", "macro")
     ]
@@ -120,7 +119,7 @@ def type_tables(metrics: Mapping[str, Any]) -> list[tuple[list[str], list[list[s
     tables = []
     for item, heading in (("entities", "Entity type"), ("relations", "Relation type")):
         rows = [
-            [name, *(percent(row[rate]) for rate in _RATES), *(str(row[count]) for count in _COUNTS)]
+            [name, *(percent(row[rate]) for rate in RATES), *(str(row[count]) for count in _COUNTS)]
             for name, row in metrics["per_type"]["strict"][item].items()
         ]
         tables.append(([f"{heading}, strict", "P", "R", "F1", "gold", "predicted", "correct"], rows))

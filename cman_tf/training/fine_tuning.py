@@ -43,19 +43,9 @@ class FineTuning:
         for number, variable in enumerate(self.random_state):
             variable.assign(tf.random.Generator.from_seed(config.seed + number).state)
         below = [levels for item in encoders.encoders for levels in _levels_below(item)]
-        training = config.training
         self.groups = {level: [n for n, other in enumerate(below) if other == level] for level in sorted(set(below))}
-        self.optimizers = [
-            tf.keras.optimizers.legacy.Adam(
-                Schedule(
-                    config.encoder.learning_rate * config.encoder.layer_decay**level,
-                    warmup_steps=round(training.warmup_epochs * steps),
-                    total_steps=training.epochs * steps,
-                    decay=training.schedule == "linear",
-                )
-            )
-            for level in self.groups
-        ]
+        rates = [config.encoder.learning_rate * config.encoder.layer_decay**level for level in self.groups]
+        self.optimizers = [tf.keras.optimizers.legacy.Adam(Schedule.of(config.training, steps, rate)) for rate in rates]
         # TensorFlow traces a step twice if it creates variables.
         for optimizer, rows in zip(self.optimizers, self.groups.values()):
             optimizer._create_all_weights([self.variables[row] for row in rows])

@@ -72,14 +72,8 @@ class Trainer:
         training = config.training
         self.steps = -(-len(train) // training.batch_size)
         # The legacy optimizer updates a weight in one fused kernel; the newer one takes a dozen operations for each.
-        self.optimizer = tf.keras.optimizers.legacy.Adam(
-            Schedule(
-                training.learning_rate,
-                warmup_steps=round(training.warmup_epochs * self.steps),
-                total_steps=training.epochs * self.steps,
-                decay=training.schedule == "linear",
-            )
-        )
+        schedule = Schedule.of(training, self.steps, training.learning_rate)
+        self.optimizer = tf.keras.optimizers.legacy.Adam(schedule)
         state: dict[str, Any] = {}
         self.fine_tuning = FineTuning(encoders, config, self.steps) if encoders and config.encoder.trainable else None
         encoder_variables = self.fine_tuning.variables if self.fine_tuning else []
