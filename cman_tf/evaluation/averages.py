@@ -1,11 +1,12 @@
-"""Mean and standard deviation of the scores of several runs."""
+"""Mean and standard deviation of repeated measurements."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from typing import Any
 
 
-def mean_sd(values: Sequence[float]) -> dict[str, float | None]:
-    """`{"mean", "sd"}` of one value or more; `sd` is that of a sample, None for one value."""
+def mean_sd(values: Sequence[float]) -> dict[str, Any]:
+    """Mean and sample standard deviation: `{"mean", "sd"}`; `sd` is None for one value."""
     return {"mean": statistics.mean(values), "sd": statistics.stdev(values) if len(values) > 1 else None}

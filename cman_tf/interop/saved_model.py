@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +29,9 @@ def load_model(path: str | Path) -> Predictor | SavedModel:
         object with `extract(documents)`: `Predictor` or `SavedModel`.
 
     Raises:
-        InputError: if the folder is neither of them, or cannot be loaded.
+        InputError: if `path` is neither, or cannot be loaded.
     """
-    version = _version(Path(path))
+    version = newest_version(path)
     if version:
         return SavedModel(version)
     from cman_tf.training.run import Run
@@ -36,11 +39,22 @@ def load_model(path: str | Path) -> Predictor | SavedModel:
     return Run.open(path).predictor()
 
 
-def _version(path: Path) -> Path | None:
-    """The folder of a SavedModel at or below `path`, or None."""
-    numbers = sorted((item for item in path.glob("*") if item.name.isdecimal()), key=lambda item: int(item.name))
-    found = [folder for folder in (path, *reversed(numbers)) if (folder / "saved_model.pb").is_file()]
-    return found[0] if found else None
+def versions(model_dir: str | Path) -> list[int]:
+    """Numbers of the versions in a model folder, ascending; empty if the folder does not exist.
+
+    A version is an entry whose name is a decimal number without leading zeros, from 0 to 2^63 - 1.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        numbers = [int(name) for name in os.listdir(model_dir) if re.fullmatch(r"0|[1-9][0-9]{0,18}", name)]
+        return sorted(number for number in numbers if number < 2**63)
+    return []
+
+
+def newest_version(path: str | Path) -> Path | None:
+    """Folder of the newest SavedModel: `path` itself, or its newest version with a graph; None if there is none."""
+    path = Path(path)
+    folders = [path, *(path / str(number) for number in reversed(versions(path)))]
+    return next((folder for folder in folders if (folder / "saved_model.pb").is_file()), None)
 
 
 class SavedModel:

@@ -108,16 +108,25 @@ def resume(path: str | Path, moved: Mapping[str, Any] | None = None) -> tuple[Ru
 
     Args:
         path: str or path. The run folder.
-        moved: dict of dotted config fields that name places, for files that were moved, or None. The run keeps them.
+        moved: dict of dotted config fields that name places (`PLACES`), for files that were moved, or None. The run
+            keeps them. Other fields must have the values of the run.
 
     Returns:
         `(run, network, corpus)`, as from `begin`.
 
     Raises:
-        InputError: if the corpus, the word vectors or an encoder is not the one that the run began with.
+        InputError: if another field has a new value, or the corpus, the word vectors or an encoder is not the one that
+            the run began with.
     """
     run = Run.open(path, trained=False)
-    config = _with_absolute_places(run.config(dict(moved or {})))
+    kept, config = run.config(), run.config(dict(moved or {}))
+    for name in moved or {}:
+        if name not in PLACES and get(config, name) != get(kept, name):
+            raise InputError(
+                f"A resumed run keeps its configuration: `{name}` is {get(kept, name)} in {path}. Received: "
+                f"{get(config, name)}"
+            )
+    config = _with_absolute_places(config)
     corpus = load_corpus(config, splits=("train",))
     train, dev = training_data(config, corpus)
     began, now = run.environment().get("corpus_sha256"), fingerprint(train, dev)
@@ -139,7 +148,7 @@ def resume(path: str | Path, moved: Mapping[str, Any] | None = None) -> tuple[Ru
                 )
         network.start_vectors(vectors)  # type: ignore[arg-type]
     # Last: a refused run keeps its configuration.
-    if config != run.config():
+    if config != kept:
         save(config, run.path / "config.yaml")
     return run, network, corpus
 

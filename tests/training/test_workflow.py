@@ -85,6 +85,8 @@ def test_a_changed_corpus_or_encoder_is_refused_and_the_run_keeps_its_configurat
     other.mkdir()
     for split in ("train", "dev", "test"):
         formats.write(documents, other / f"{split}.json", "spert")
+    with pytest.raises(InputError, match=r"`model\.bla` is True in .*run\. Received: False$"):
+        workflow.resume(run.path, {"model.bla": False})
     began = Run.open(run.path, trained=False).environment()["corpus_sha256"]
     with pytest.raises(InputError, match=rf"of {other} changed\. `corpus_sha256` was {began}, is now [0-9a-f]{{64}}$"):
         workflow.resume(run.path, {"corpus.name": str(other)})
