@@ -57,6 +57,7 @@ setup(
         "protobuf>=4.21,<5",  # TensorFlow 2.15 cannot use later ones
         "filelock>=3.12,<5",
         "h5py>=3.8,<4",
+        "jinja2>=3,<4",
         "lmdb>=1.4,<2",
         "matplotlib>=3.7,<4",
         "platformdirs>=4,<5",

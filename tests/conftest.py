@@ -42,6 +42,16 @@ def sentence(text, entities=(), relations=(), id=""):
     )
 
 
+def untrained_network(config, documents):
+    """A `Network` with start values, for the words and types of some documents."""
+    # TensorFlow takes seconds to import.
+    from cman_tf.data.vocabulary import Vocabulary
+    from cman_tf.model.network import Network
+
+    vocabulary, vectors = Vocabulary.of(documents, config.words)
+    return Network.build(config, Schema.of(documents), vocabulary, vectors=vectors)
+
+
 @pytest.fixture(scope="session")
 def documents():
     return [

@@ -1,4 +1,4 @@
-"""What the folds of a cross-validation give together."""
+"""Summary of the folds of a cross-validation."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.evaluation.averages import mean_sd
-from cman_tf.evaluation.scorer import ITEMS, MODES
+from cman_tf.evaluation.scorer import ITEMS, MODES, RATES
 
-_RATES = ("precision", "recall", "f1")
 _AVERAGES = ("micro", "macro")
 
 
@@ -37,7 +36,7 @@ def summary(paths: Sequence[str | Path]) -> dict[str, Any]:
 def _over(found: Sequence[dict[str, Any]], part: Callable[..., Any]) -> dict[str, Any]:
     return {
         average: {
-            item: {rate: mean_sd([part(metrics)[average][item][rate] for metrics in found]) for rate in _RATES}
+            item: {rate: mean_sd([part(metrics)[average][item][rate] for metrics in found]) for rate in RATES}
             for item in ITEMS
         }
         for average in _AVERAGES

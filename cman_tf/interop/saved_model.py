@@ -1,4 +1,4 @@
-"""An exported model in Python's hands: documents in, documents out, with TensorFlow alone."""
+"""Prediction with an exported model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def load_model(path: str | Path) -> Predictor | SavedModel:
-    """A run folder or an export, ready to extract.
+    """Load a run folder or an exported model.
 
     Args:
         path: str or path. A folder written by `cman fit`, or one written by `cman export`: a version, or the folder of
@@ -62,10 +62,10 @@ class SavedModel:
 
     Args:
         path: path. The folder with `saved_model.pb`.
-        batch_size: int. Sentences in a batch at most. Default 32.
+        batch_size: int. Maximum number of sentences in a batch. Default 32.
 
     Raises:
-        InputError: it is no export of this package, or cannot be loaded.
+        InputError: if it is not an export of this package, or cannot be loaded.
     """
 
     def __init__(self, path: Path, batch_size: int = 32) -> None:
@@ -77,13 +77,13 @@ class SavedModel:
             raise InputError(f"A SavedModel must be an export of cman_tf. Received: {path} without signature 'tokens'")
 
     def extract(self, documents: Sequence[Document]) -> list[Document]:
-        """Find entities and relations; what the export has no place for is left out, with a warning that counts it.
+        """Find entities and relations; those beyond the limits of the export are left out, with a warning.
 
         Args:
-            documents: sequence of `Document`; their annotation is not looked at.
+            documents: sequence of `Document`; their annotation is ignored.
 
         Returns:
-            list of `Document` with what was found, each item with its score, in the order of the input.
+            list of `Document` as predicted, each item with its score, in the order of the input.
         """
         import tensorflow as tf
 
@@ -111,7 +111,7 @@ class SavedModel:
 def _load(path: Path) -> Any:
     import tensorflow as tf
 
-    # For each function it warns that there is no gradient, which nobody asks for.
+    # TensorFlow warns of a missing gradient for each function; gradients are not needed.
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -121,12 +121,12 @@ def _load(path: Path) -> Any:
         except (OSError, tf.errors.NotFoundError) as error:
             if "not registered" not in str(error):
                 raise
-            # Some encoders split tokens with its operations.
+            # Some encoders use its operations to split tokens.
             import tensorflow_text  # noqa: F401
 
             return tf.saved_model.load(str(path))
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"A SavedModel must be whole. Received: {path} ({reason})") from None
+        raise InputError(f"Cannot load the SavedModel in {path}: {reason}") from None
     finally:
         logger.setLevel(level)

@@ -1,4 +1,4 @@
-"""Where a run comes from: its data, its code, its machine."""
+"""Origin of a run: its data, code and machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def fingerprint(*splits: Iterable[Document]) -> str:
-    """SHA-256 of documents' tokens, entities and relations: whether a resumed run reads what it began with."""
+    """SHA-256 of documents' tokens, entities and relations; a resumed run must find the same."""
     digest = hashlib.sha256()
     for documents in splits:
         for document in documents:
@@ -30,7 +30,7 @@ def fingerprint(*splits: Iterable[Document]) -> str:
 
 
 def environment() -> dict[str, Any]:
-    """Versions of what training depends on, the machine, and the commit: a dict, part of `environment.json`."""
+    """Versions of the packages that training depends on, the machine and the commit: a dict for `environment.json`."""
     packages = ("tensorflow", "keras", "tensorflow-addons", "numpy")
     return {
         "cman_tf": __version__,
@@ -42,7 +42,7 @@ def environment() -> dict[str, Any]:
 
 
 def _git_commit() -> str | None:
-    """Commit of the checkout that this file lies in, or None for an installed package."""
+    """Git commit of the checkout, or None if the package is installed."""
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -97,7 +97,7 @@ def test_what_evaluate_refuses(quick, trained, refused, tmp_path, documents):
     assert "Received: Person" in refused("cman evaluate", trained, "--exclude-type", "Person")
     assert "a file named dev" in refused("cman evaluate", trained, "--corpus", other, "--split", "dev")
     assert "nearest: conll04" in refused("cman evaluate", trained, "--corpus", "conl04")
-    assert "which is no folder" in refused("cman evaluate", trained, "--against", tmp_path / "missing")
+    assert "which is not a folder" in refused("cman evaluate", trained, "--against", tmp_path / "missing")
     (tmp_path / "file").touch()
     for option in ("--json", "--report"):
         assert "must be writable" in refused("cman evaluate", trained, option, tmp_path / "file" / "a")

@@ -70,7 +70,7 @@ def test_a_resumed_run_needs_its_corpus(refused, copy, tmp_path, documents):
     other = write_corpus(tmp_path / "other", train=documents, dev=documents)
     config = configs.change(Run.open(copy).config(), {"corpus.name": str(other)})
     configs.save(config, copy / "config.yaml")
-    assert "train or dev sentences" in refused("cman fit", "--resume", "--run-dir", copy)
+    assert "`corpus_sha256` was" in refused("cman fit", "--resume", "--run-dir", copy)
 
 
 def test_a_run_goes_on_where_its_corpus_was_moved(quick, copy, tmp_path, corpus, answered, refused, monkeypatch):
@@ -83,7 +83,7 @@ def test_a_run_goes_on_where_its_corpus_was_moved(quick, copy, tmp_path, corpus,
     other = write_corpus(
         tmp_path / "other", train=formats.read(corpus / "dev.json"), dev=formats.read(corpus / "dev.json")
     )
-    assert "train or dev sentences" in refused("cman fit", "--resume", "--run-dir", copy, "--corpus", other)
+    assert "`corpus_sha256` was" in refused("cman fit", "--resume", "--run-dir", copy, "--corpus", other)
     assert Run.open(copy).config().corpus.name == str(moved)
     told = refused("cman fit", "--resume", "--run-dir", copy, "--corpus", moved, "--training.epochs", "3")
     assert told.endswith(f"keeps its configuration: `training.epochs` is 1 in {copy}. Received: 3\n")

@@ -16,7 +16,9 @@ from tests.commands.conftest import files
 
 def test_a_run_folder_that_cannot_be_written(refused, tmp_path, corpus, monkeypatch):
     (tmp_path / "file").touch()
-    assert "must be writable" in refused("cman fit", "--corpus", corpus, "--run-dir", tmp_path / "file" / "run")
+    assert "Cannot write the run folder" in refused(
+        "cman fit", "--corpus", corpus, "--run-dir", tmp_path / "file" / "run"
+    )
 
     def full(source, target):
         raise OSError(errno.ENOSPC, "No space left on device", source)
@@ -47,7 +49,9 @@ def test_a_disk_that_fills_while_training(trained, tmp_path, documents, monkeypa
         config=Run.open(trained).config({"training.epochs": 3}), checkpoints=FullDisk(),
         summaries=tf.summary.create_noop_writer(),
     )  # fmt: skip
-    with pytest.raises(InputError, match=r"A run folder must be writable.*run \(ckpt-1; No space left on device\)$"):
+    with pytest.raises(
+        InputError, match=r"^Cannot read or write the checkpoints of .*run: ckpt-1; No space left on device$"
+    ):
         trainer.end_epoch(0, {"loss": 1.0, "ner_loss": 1.0, "re_loss": 0.0}, 1.0)
 
 

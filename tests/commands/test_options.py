@@ -98,7 +98,7 @@ def test_names_are_taken_as_they_are_written(text):
         (["--config", "missing.yaml"], "Cannot read missing.yaml: no such file or directory."),
         (["--resume"], "the run in --run-dir. Received: no --run-dir"),
         (["--resume", "--run-dir", "a", "--seed", "3", "--config", "sample"], "--run-dir. Received: --config sample"),
-        (["--resume", "--run-dir", "missing"], "Received: missing, which is no folder"),
+        (["--resume", "--run-dir", "missing"], "Received: missing, which is not a folder"),
     ],
 )
 def test_options_that_fit_refuses(refused, tmp_path, monkeypatch, argv, told):
