@@ -6,8 +6,9 @@ from pathlib import Path
 
 from cman_tf.errors import InputError
 from cman_tf.evaluation.scorer import ITEMS
+from cman_tf.files import atomic_write
 from reproduction import markdown, published
-from reproduction.pictures import write_ablation_picture
+from reproduction.pictures import ablation_picture
 from reproduction.runs import NamedRun, corpus, encoders, runs_of, strict
 
 FOLDER = Path("conll04") / "ablations"
@@ -59,8 +60,12 @@ def figures(results: Path, images: Path) -> list[str]:
     """Write the pictures into the folder `images`; return a section for each figure that has runs."""
     parts = []
     for name, (title, alt) in FIGURES.items():
-        picture = images / f"{name}.svg"
-        if write_ablation_picture(results / FOLDER, name, picture):
+        picture = images / f"{name}.png"
+        drawn = ablation_picture(results / FOLDER, name)
+        if drawn:
+            # No date and no version: the same figures give the same file.
+            with atomic_write(picture, "wb") as file:
+                drawn.savefig(file, dpi=120, metadata={"Software": None})
             parts.append(f"## {title}\n\n![{alt}]({images.name}/{picture.name})\n")
     if parts:
         parts.append(

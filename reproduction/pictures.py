@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from cman_tf.errors import check_choice, optional
 from cman_tf.evaluation.averages import mean_sd
 from cman_tf.evaluation.scorer import ITEMS
-from cman_tf.files import atomic_write
 from reproduction.published import ROWS
 from reproduction.runs import runs_of
 
@@ -76,22 +75,19 @@ def breakdown_picture(folders: Sequence[Path], key: str) -> Figure:
     return figure
 
 
-def write_ablation_picture(folder: Path, key: str, path: Path) -> bool:
-    """Write Figure 4 or 5 of the paper: F1 on dev over the groups of a breakdown, with and without both units.
+def ablation_picture(folder: Path, key: str) -> Figure | None:
+    """Figure 4 or 5 of the paper: F1 on dev over the groups of a breakdown, with and without both units.
 
     Args:
         folder: path. The ablations, with runs in `whole/` and `no_units/`.
         key: str. `by_entity_distance` (Figure 4) or `by_sentence_length` (Figure 5).
-        path: path of the SVG picture.
 
     Returns:
-        bool: whether there were runs to draw.
+        `matplotlib.figure.Figure`, or None without runs.
     """
     runs = {name: [metrics.get("dev", {}) for _, metrics, _ in runs_of(folder / name)] for name in _ABLATED}
     if not all(found and all(key in scores for scores in found) for found in runs.values()):
-        return False
-    import matplotlib
-
+        return None
     figure, panels = _figure((8, 3.2))
     lowest = 100.0
     for axes, item in zip(panels, ITEMS):
@@ -107,11 +103,7 @@ def write_ablation_picture(folder: Path, key: str, path: Path) -> bool:
     panels[0].set_ylim(20 * (lowest // 20), 100)
     panels[0].set_ylabel("strict micro F1, %")
     panels[1].legend(frameon=False, loc="lower left", fontsize=8)
-    # Stable ids and no date: the same figures give the same file. Text stays text, so that it can be searched.
-    options: Any = {"svg.hashsalt": key, "svg.fonttype": "none"}
-    with matplotlib.rc_context(options), atomic_write(path, "wb") as file:
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    return True
+    return figure
 
 
 def label_source_frame(folders: Sequence[Path]) -> pandas.DataFrame:

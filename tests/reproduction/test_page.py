@@ -9,6 +9,7 @@ from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length
 from cman_tf.evaluation.error_kinds import count_kinds
 from cman_tf.evaluation.scorer import score
 from reproduction.page import write_page
+from reproduction.pictures import ablation_picture
 from reproduction.plan import Experiment
 from reproduction.runs import spread
 
@@ -135,12 +136,14 @@ def test_ablations_stand_beside_the_paper_and_make_the_figures(page, tmp_path, d
     assert "| - BLA unit | 0 | 90.57 | 70.84 | not run | not run | not run | not run |" in text
     assert "## conll04/ablations" not in text
     for name in ("by_entity_distance", "by_sentence_length"):
-        assert f"(images/{name}.svg)" in text
-        picture = (tmp_path / "docs" / "images" / f"{name}.svg").read_text()
-        assert "without BSA attention and BLA" in picture
+        assert f"(images/{name}.png)" in text
+        picture = (tmp_path / "docs" / "images" / f"{name}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        legend = ablation_picture(tmp_path / "results" / "conll04" / "ablations", name).axes[1].get_legend()
+        assert "without BSA attention and BLA" in legend.texts[1].get_text()
         # The same runs give the same bytes: a page that is made again is no change.
         page()
-        assert (tmp_path / "docs" / "images" / f"{name}.svg").read_text() == picture
+        assert (tmp_path / "docs" / "images" / f"{name}.png").read_bytes() == picture
 
 
 def test_ablations_must_be_alike(page, tmp_path, documents, config):
