@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cman_tf.data import formats
 from cman_tf.data.formats.reading import read_text
-from cman_tf.errors import InputError, reason
+from cman_tf.errors import InputError, failed
 
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
@@ -86,7 +86,7 @@ def _file(path: str | None) -> Iterator[str]:
                 with open(path, "rb") as source:
                     shutil.copyfileobj(source, file)
             except (OSError, ValueError) as error:
-                raise InputError(f"Cannot read {path}: {reason(error)}") from None
+                raise failed("read", path, error) from None
         elif sys.stdin is not None:
             shutil.copyfileobj(sys.stdin.buffer, file)
         file.flush()

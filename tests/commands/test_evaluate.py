@@ -102,5 +102,5 @@ def test_what_evaluate_refuses(quick, trained, refused, tmp_path, documents):
     for option in ("--json", "--report"):
         assert "must be writable" in refused("cman evaluate", trained, option, tmp_path / "file" / "a")
         if os.path.exists("/dev/full"):
-            assert "/dev/full (No space left on device)" in refused("cman evaluate", trained, option, "/dev/full")
+            assert "/dev/full: no space left on device." in refused("cman evaluate", trained, option, "/dev/full")
     assert files(tmp_path) == ["file", "other", "other/test.json"]

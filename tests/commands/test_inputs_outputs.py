@@ -124,7 +124,7 @@ def test_a_format_may_be_named(tmp_path):
 
 def test_files_that_cannot_be_read(tmp_path):
     for path in (tmp_path, tmp_path / "missing", "a\0b"):
-        with pytest.raises(InputError, match="Cannot read .*: Is a directory"):
+        with pytest.raises(InputError, match=r"^Cannot read .*\.$"):
             read_sentences([], str(path), tokenize)
     with pytest.raises(InputError, match=r"not both\. Received: both, --input a"):
         read_sentences(["a"], "a", tokenize)
@@ -132,7 +132,7 @@ def test_files_that_cannot_be_read(tmp_path):
 
 def test_closed_standard_input(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(InputError, match="no text in standard input"):
+    with pytest.raises(InputError, match="standard input is empty"):
         read_sentences([], None, tokenize)
 
 

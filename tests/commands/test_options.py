@@ -42,7 +42,7 @@ def test_help_shows_ranges(capsys):
     with pytest.raises(SystemExit):
         predict.command(["--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert "a relation counts above this probability; not in the paper (above 0, below 1) --" in text
+    assert "probability above which a relation is predicted; not in the paper (above 0, below 1) --" in text
 
 
 def test_help_does_not_wait_for_tensorflow():

@@ -61,7 +61,7 @@ def test_what_predict_refuses(quick, trained, refused, tmp_path):
         assert "must be writable" in refused("cman predict", trained, *output, tmp_path / "file" / "a")
         assert "must be writable" in refused("cman predict", trained, *output, tmp_path)
         if os.path.exists("/dev/full"):
-            assert "/dev/full (No space left on device)" in refused("cman predict", trained, *output, "/dev/full")
+            assert "/dev/full: no space left on device." in refused("cman predict", trained, *output, "/dev/full")
     assert files(tmp_path) == ["file"]
 
 

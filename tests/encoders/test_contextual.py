@@ -29,7 +29,12 @@ def refused(handle):
     with pytest.raises(InputError) as caught:
         load_encoder(handle)
     said = str(caught.value)
-    assert "Received: " in said or "Missing: " in said or said.startswith(("Cannot load ", "Cannot download "))
+    assert (
+        "Received: " in said
+        or "Missing: " in said
+        or said.endswith(".")
+        or said.startswith(("Cannot load ", "Cannot download "))
+    )
     assert "\n" not in said
     assert str(handle) in said
     return said

@@ -251,7 +251,7 @@ def test_folders_that_cannot_be_written(folder, tmp_path, capsys):
     assert "must be new or empty" in refused(capsys, "bert", tmp_path / "nowhere", out)  # before any work
     assert [path.name for path in out.iterdir()] == ["mine"]
     (tmp_path / "file").touch()
-    assert "Not a directory" in refused(capsys, "bert", folder, tmp_path / "file" / "out")
+    assert "not a directory" in refused(capsys, "bert", folder, tmp_path / "file" / "out")
 
 
 def test_arguments(folder, tmp_path, capsys):

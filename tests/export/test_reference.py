@@ -51,7 +51,7 @@ def documented(text):
 def test_inputs_and_outputs_are_those_of_an_export(real, name):
     given, found = SECTIONS[name].partition("| Output")[::2]
     if name == "tokens":
-        assert "gives the same outputs" in given
+        assert "with the same outputs" in given
         found = SECTIONS["serving_default"].partition("| Output")[2]
     inputs, outputs = real(name)
     assert documented(given) == inputs

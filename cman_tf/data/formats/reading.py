@@ -76,7 +76,9 @@ def located(place: str | Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{error} in {place}") from None
+        # A rule ends with what was received, which is in the place; a whole sentence is about it.
+        text = str(error)
+        raise InputError(f"{place}: {text}" if text.endswith(".") else f"{text} in {place}") from None
 
 
 _REPR = reprlib.Repr()
