@@ -100,11 +100,11 @@ def differences(document: Document, found: Mapping[str, Any], row: int = 0, tole
     known, kept = ([((e.start, e.end, e.type), e.score) for e in one.entities] for one in (document, answer))
     result += _compare("entities", known, kept, overflow["entity"], tolerance)
     # Entities identify a relation, not their indices: those count only the entities that were kept.
-    known, kept = (
+    links, kept_links = (
         [((one.entities[r.head], one.entities[r.tail], r.type), r.score) for r in one.relations]
         for one in (document, answer)
     )
-    return result + _compare("relations", known, kept, overflow["relation"], tolerance)
+    return result + _compare("relations", links, kept_links, overflow["relation"], tolerance)
 
 
 def _encodable(text: str) -> str:

@@ -42,7 +42,7 @@ def test_whole_texts_as_sentences(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
-        (["missing", "out.json"], "Cannot read missing: No such file"),
+        (["missing", "out.json"], "Cannot read missing: no such file"),
         (["missing", "out.xyz"], "or its format must be given"),
         (["missing", "out", "--format", "xml"], "invalid choice: 'xml'"),
         (["missing", "out.json", "--sentences", "text"], "--sentences requires a folder in brat standoff"),

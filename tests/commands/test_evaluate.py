@@ -95,7 +95,7 @@ def test_what_evaluate_refuses(quick, trained, refused, tmp_path, documents):
     other = write_corpus(tmp_path / "other", test=unknown)
     assert "must be one of Loc, Peop. Received: 'Org'" in refused("cman evaluate", trained, "--corpus", other)
     assert "Received: Person" in refused("cman evaluate", trained, "--exclude-type", "Person")
-    assert "a file named dev" in refused("cman evaluate", trained, "--corpus", other, "--split", "dev")
+    assert " has no dev split" in refused("cman evaluate", trained, "--corpus", other, "--split", "dev")
     assert "nearest: conll04" in refused("cman evaluate", trained, "--corpus", "conl04")
     assert "which is not a folder" in refused("cman evaluate", trained, "--against", tmp_path / "missing")
     (tmp_path / "file").touch()

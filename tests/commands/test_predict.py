@@ -55,7 +55,7 @@ def test_what_predict_refuses(quick, trained, refused, tmp_path):
     assert "not both. Received: both" in told
     assert " is empty." in refused("cman predict", trained, "--input", tmp_path / "file")
     missing = tmp_path / "missing"
-    assert f"Cannot read {missing}: No such file" in refused("cman predict", trained, "--input", missing)
+    assert f"Cannot read {missing}: no such file" in refused("cman predict", trained, "--input", missing)
     for format in ("table", "jsonl", "html"):
         output = ["Rain .", "--format", format, "--output"]
         assert "must be writable" in refused("cman predict", trained, *output, tmp_path / "file" / "a")

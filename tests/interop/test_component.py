@@ -9,17 +9,20 @@ from cman_tf.data.document import Document
 from cman_tf.data.formats import spacy_docs
 from cman_tf.errors import InputError
 from cman_tf.interop.saved_model import SavedModel, load_model
+from cman_tf.training.run import Run
 
 TEXTS = ["Ana lives in Oslo .", "", "Bo Ek of New Lima met Ana", " \n", "Ana and Bo live in Lima , Peru ."]
 
 
 @pytest.fixture(scope="module")
-def pipelines(run, exported, quick):
+def pipelines(run, exported, predictor):
     """Pipelines of the run, of a version, and of the folder of versions."""
     made = {}
-    for name, path in {"run": run.path, "version": exported, "versions": exported.parent}.items():
-        made[name] = spacy.blank("en")
-        made[name].add_pipe("cman", config={"model": str(path)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "predictor", lambda run, overrides=None: predictor)  # tracing another takes its time
+        for name, path in {"run": run.path, "version": exported, "versions": exported.parent}.items():
+            made[name] = spacy.blank("en")
+            made[name].add_pipe("cman", config={"model": str(path)})
     return made
 
 
