@@ -1,4 +1,4 @@
-"""`python -m benchmarks.served_scores RUN`: F1 over the network beside the F1 that `metrics.json` has."""
+"""`python -m benchmarks.served_scores RUN`: compares the scores of a served export with `metrics.json`."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ SCORES = "strict", "boundaries", "counts"
 
 
 def served_scores(address, documents):
-    """Ask a server for the tokens of annotated documents.
+    """Score the answers of a server on annotated documents.
 
     Args:
         address: str.
         documents: list of `Document`.
 
     Returns:
-        `(scores, found, left_out)`: dict of `SCORES` in the form of `metrics.json`, the documents with what was found,
-        and how much of the answers had no place.
+        `(scores, found, left_out)`: dict of `SCORES` in the form of `metrics.json`, list of predicted `Document`, and
+        the number of items left out of answers.
     """
     from cman_tf.evaluation.scorer import score
     from export.serving.remote import Remote
 
     with Remote(address) as remote:
-        # Tokens alone: what is annotated must not come along.
+        # Tokens alone, without the annotation.
         found = remote.extract([Document(document.tokens) for document in documents])
         return plain(score(documents, found)), found, remote.left_out
 
 
 def plain(scores):
-    """Those of `SCORES`, as they stand in `metrics.json`."""
+    """The `SCORES` of `scores`, as JSON values as in `metrics.json`."""
     scores = json.loads(json.dumps(scores))
     return {name: scores[name] for name in SCORES}
 
 
 def measure(run, data_dir=None):
-    """Serve an export of a run with the limits that both have by default, and score its answers.
+    """Serve an export of a run with default limits, and score its answers.
 
     Args:
         run: `Run`, evaluated.
-        data_dir: str or None. Where its corpus is. Default: where the run says.
+        data_dir: str or None. Folder of its corpus. Default: that of the run's config.
 
     Returns:
         dict: `split`, `sentences`, `left_out`, the scores `served` and `evaluated`, and whether they are `equal`.
 
     Raises:
-        InputError: the run was not evaluated, or its corpus is not there.
+        InputError: if the run was not evaluated, or its corpus is missing.
     """
     from benchmarks.serving import Server
-    from cman_tf.training.workflow import load_corpus
+    from cman_tf.training.corpus import load_corpus
     from export.savedmodel import export
 
     if not run.metrics.is_file():
@@ -79,7 +79,7 @@ def measure(run, data_dir=None):
 
 
 def text(result):
-    """The result in words."""
+    """The result as text."""
     lines = [f"{'strict micro F1, ' + result['split']:<28}{'served':>10}{'evaluated':>12}"]
     for item in ("entities", "relations"):
         own, other = (100 * result[name]["strict"]["micro"][item]["f1"] for name in ("served", "evaluated"))
@@ -91,13 +91,13 @@ def text(result):
 def command(argv):
     parser = cli.parser(
         "benchmarks.served_scores",
-        "Score a run's export behind the embedded server, and hold the scores against the run's own.",
+        "Score a run's export through the server, and compare the scores with the run's own.",
         "python -m benchmarks.served_scores runs/conll04 --json results/served_scores.json",
         usage="RUN [options]",
     )
-    parser.add_argument("run", metavar="RUN", help="folder written by cman_tf.fit, evaluated")
+    parser.add_argument("run", metavar="RUN", help="evaluated folder written by cman fit")
     parser.add_argument("--data-dir", metavar="DIR", help="folder with a copy of its corpus (default: the run's)")
-    parser.add_argument("--json", metavar="FILE", help="write all figures there too (default: no file)")
+    parser.add_argument("--json", metavar="FILE", help="also write all figures to FILE (default: no file)")
     args = cli.parse(parser, argv)
 
     from benchmarks.environment import environment

@@ -1,4 +1,4 @@
-"""Invalid input: the exception, and what sentences about it are made with."""
+"""The exception for invalid input, and the parts of its messages."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ class InputError(ValueError):
     """Invalid input. The message is one sentence: the rule, the received value and its location."""
 
 
+def closest(received: object, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name most similar to `received`, or None if no similarity (0 to 1) reaches `cutoff`."""
+    return next(iter(difflib.get_close_matches(str(received), list(known), 1, cutoff)), None)
+
+
 def nearest(received: object, known: Iterable[str]) -> str:
-    """`"; nearest: NAME"` with the known name that is most like `received`, or "" if none is similar."""
-    near = difflib.get_close_matches(str(received), list(known), 1)
-    return f"; nearest: {near[0]}" if near else ""
+    """End of a message about an unknown name: `"; nearest: NAME"`, or "" if no known name is similar."""
+    near = closest(received, known)
+    return f"; nearest: {near}" if near else ""
 
 
 def check_choice(what: str, received: object, known: Iterable[str]) -> None:
@@ -53,6 +58,20 @@ def optional(library: str, extra: str) -> Any:
         raise InputError(
             f'{error.name} is not installed. Install it with: pip install -e ".[{extra}]" in the checkout.'
         ) from None
+
+
+def reason(error: BaseException) -> str:
+    """Why an operation failed, in the words of the operating system if it gave any."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def failed(action: str, path: object, error: BaseException) -> InputError:
+    """The error `"Cannot ACTION PATH: reason."` for an operation on a file or folder, e.g. `action="read"`."""
+    why = reason(error).rstrip(".")
+    first = why.split(" ")[0]
+    # Neither abbreviations nor names, such as I/O and KeyError.
+    why = why[0].lower() + why[1:] if first.isalpha() and first.istitle() else why
+    return InputError(f"Cannot {action} {path}: {why}.")
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and where pretrained ones are found."""
+"""Atomic writing of files and folders, and the location of pretrained files."""
 
 from __future__ import annotations
 
@@ -13,126 +13,128 @@ from typing import IO, Any
 
 import platformdirs
 
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, failed
 
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a file that appears under `path` only when the block ends without an error.
 
-    Until then it has a temporary name in the same folder; a process that is killed leaves at most that behind, and a
-    file that was there before stays as it was. A link stays a link; a device or pipe such as /dev/stdout, which
-    nothing should replace, is written directly.
+    Until then it has a temporary name in the same folder. A killed process leaves at most that file behind; an existing
+    file keeps its content. A link stays a link. A device or pipe such as /dev/stdout, which must not be replaced, is
+    written directly.
 
     Args:
-        path: str or path. Folders that are not there are made.
+        path: str or path. Missing folders are created.
         mode: str. `"w"` for UTF-8 text with `\\n` as line end, `"wb"` for bytes. Default: `"w"`.
 
     Yields:
         The open file.
 
     Raises:
-        InputError: the file cannot be written: no permission, a folder of that name, disk full, and so on.
+        InputError: if the file cannot be written: no permission, a folder of that name, disk full, and so on.
     """
-    path = Path(path)
-    text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
-    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
-        try:
-            with open(path, mode, **text) as file:
-                yield file
-        except OSError as error:
-            if error.filename in (None, os.fspath(path)):
-                raise _refusal(path, error) from None
-            raise
-        return
-    if os.path.islink(path):
-        path = Path(os.path.realpath(path))
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp") if path.name else path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Not tempfile: its files can be read by their owner alone, and would stay so under their final name.
-        file = open(temporary, mode.replace("w", "x"), **text)  # noqa: SIM115
-    except (OSError, ValueError) as error:
-        # ValueError: a name with a null character or a lone surrogate in it.
-        raise _refusal(path, error) from None
-    try:
-        with file:
+    if _is_device(path):
+        with _refusing(path, path), _open(path, mode) as file:
             yield file
-            file.flush()
-            # Else a machine that loses power may keep the new name without the content.
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        # The block may have failed on another file, whose name must not be hidden behind this one.
-        if error.filename in (None, os.fspath(temporary)):
-            raise _refusal(path, error) from None
-        raise
+        return
+    file = _temporary(path, mode)
+    try:
+        with _refusing(path, file.name):
+            with file:
+                yield file
+                file.flush()
+                # Otherwise a power failure may keep the new name without the content.
+                os.fsync(file.fileno())
+            os.replace(file.name, os.path.realpath(path))
     finally:
         # Gone already if it has its final name.
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
-
-
-def _refusal(path: str | Path, error: Exception) -> InputError:
-    reason = getattr(error, "strerror", None) or error
-    return InputError(f"An output file must be writable. Received: {path} ({reason})")
+            os.unlink(file.name)
 
 
 def check_new_file(path: str | Path) -> None:
     """Raise `InputError` unless `atomic_write` could write `path` now: before long work. Leaves nothing behind."""
-    path = Path(path)
     if os.path.isdir(path):
-        raise _refusal(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
-    if os.path.exists(path) and not os.path.isfile(path):
-        return  # a device or a pipe
-    made = []
+        raise failed("write", path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    if _is_device(path):
+        return
+    missing = [folder for folder in Path(path).absolute().parents if not folder.exists()]
     try:
-        path = Path(os.path.realpath(path))
-        made = [folder for folder in path.parents if not folder.exists()]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        probe = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        probe.touch(exist_ok=False)
-        probe.unlink()
-    except (OSError, ValueError) as error:
-        raise _refusal(path, error) from None
+        with _temporary(path, "wb") as file:
+            os.unlink(file.name)
     finally:
-        for folder in made:
+        for folder in missing:
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+def _is_device(path: str | Path) -> bool:
+    """Whether `path` is a device or a pipe."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
+def _open(path: str | Path, mode: str) -> IO[Any]:
+    return open(path, mode) if "b" in mode else open(path, mode, encoding="utf-8", newline="\n")
+
+
+def _temporary(path: str | Path, mode: str) -> IO[Any]:
+    """Open a new file with a temporary name beside `path`."""
+    try:
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Not tempfile: only the owner may read its files, under their final name too.
+        return _open(_temporary_name(target), mode.replace("w", "x"))
+    except (OSError, ValueError) as error:
+        # ValueError: the name contains a null character or a lone surrogate.
+        raise failed("write", path, error) from None
+
+
+def _temporary_name(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+
+
+@contextlib.contextmanager
+def _refusing(path: str | Path, written: str | Path) -> Iterator[None]:
+    """Turn an `OSError` about `written` or a file in it into an `InputError` about `path`."""
+    try:
+        yield
+    except OSError as error:
+        # The block may have failed on another file, whose name must not be hidden behind this one.
+        if str(error.filename or written).startswith(os.fspath(written)):
+            raise failed("write", path, error) from None
+        raise
 
 
 def check_new_folder(path: str | Path) -> None:
     """Raise `InputError` unless `path` is free for `atomic_folder`: before long work."""
     path = Path(path)
     if os.path.lexists(path) and (not path.is_dir() or any(path.iterdir())):
-        raise InputError(f"A folder to write must be new or empty. Received: {path}")
+        raise InputError(f"An output folder must be new or empty. Received: {path}")
 
 
 @contextlib.contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """A folder that appears under `path` only when the block ends without an error.
+    """Create a folder that appears under `path` only when the block ends without an error.
 
     Args:
-        path: str or path. New or empty; folders above it are made.
+        path: str or path. New or empty; missing parent folders are created.
 
     Yields:
         `Path` of the folder to write into, with a temporary name beside `path`.
 
     Raises:
-        InputError: `path` has content or cannot be written.
+        InputError: if `path` is not empty or cannot be written.
     """
     path = Path(path)
     check_new_folder(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = _temporary_name(path)
     try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        # Takes the place of an empty folder, and fails on one that has got content meanwhile.
-        os.replace(temporary, path)
-    except OSError as error:
-        if str(error.filename or temporary).startswith(os.fspath(temporary)):
-            raise _refusal(path, error) from None
-        raise
+        with _refusing(path, temporary):
+            temporary.mkdir(parents=True)
+            yield temporary
+            # Replaces an empty folder, and fails if it has been filled in the meantime.
+            os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -157,7 +159,7 @@ def find_pretrained(name: str) -> str:
             folder, then in the user's cache folder).
 
     Returns:
-        str; `name` itself if nothing is found, for its reader to refuse.
+        str; `name` itself if nothing is found: its reader then reports that.
     """
     if "://" in name:
         return name

@@ -1,6 +1,6 @@
-"""Sections of the package's docstrings that Griffe's Google style lacks: `Example:` and `Call arguments:`.
+"""Griffe extension for two docstring sections that its Google style lacks: `Example:` and `Call arguments:`.
 
-An extension of Griffe, which mkdocs.yml names. Without it both would be boxes of running text.
+mkdocs.yml names it. Without it, both would be boxes of plain text.
 """
 
 import re
@@ -11,7 +11,7 @@ _SECTION = r"^{}:\n((?:[ ]{{4}}.*\n|\n)+)"
 
 
 class Sections(griffe.Extension):
-    """Examples become code, arguments of a call become a list."""
+    """Turns `Example:` into code and `Call arguments:` into a list."""
 
     def on_object(self, *, obj, **kwargs):
         if obj.docstring:

@@ -1,7 +1,7 @@
-"""`python docs/record.py FOLDER`: what the tutorial's commands print, and the pictures of the pages they make.
+"""`python docs/record.py FOLDER`: record the output of the tutorial's commands and screenshots of their pages.
 
-Runs the tutorial's trainings in FOLDER, about three minutes, or uses those that are there. Writes docs/recorded/ and
-docs/images/. Needs a Chromium on the PATH.
+Runs the tutorial's trainings in FOLDER, about three minutes, or uses existing ones. Writes docs/recorded/ and
+docs/images/. Requires Chromium on the PATH.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def main(folder):
     report = (folder / "runs/first/report.html").read_text(encoding="utf-8")
     screenshot(PAGE.format(sentence_html(cman_tf.load(folder / "runs/first")(SENTENCE))), "sentence.png", "900,200")
     screenshot(report, "report.png", "1100,1000")
-    # Its tables closed, so that the sentences come into the picture.
+    # With closed tables, so that the picture shows the sentences.
     screenshot(report.replace("<details open", "<details"), "report_sentences.png", "1100,1000")
 
 
 def screenshot(html, name, size):
-    """A picture of a page as docs/images/NAME; `size` is width and height in pixels."""
+    """Write a screenshot of a page to docs/images/NAME; `size` is width and height in pixels."""
     with tempfile.TemporaryDirectory() as temporary:
         page = Path(temporary) / "page.html"
         page.write_text(html, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Which TensorFlow operations an export is made of, and whether a stock TensorFlow Serving has them."""
+"""Lists the TensorFlow operations of an export, and refuses those that a stock TensorFlow Serving lacks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from cman_tf.errors import InputError
 
-# They call back into the Python process that made the graph, which a server does not have.
+# These call back into the Python process that made the graph, which does not exist on a server.
 _PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
 
-# Arguments and results of functions: known to the runtime, not to `tf.raw_ops`.
+# Arguments and results of functions: the runtime has them, `tf.raw_ops` does not.
 _PLUMBING = {"_Arg", "_Retval"}
 
-# What tensorflow-text 2.15 registers besides its names that begin with `TFText>`; a stock server links all of it.
+# Operations of tensorflow-text 2.15 whose names do not start with `TFText>`; a stock server links all of them.
 _TEXT = set(
     "CaseFoldUTF8 ConstrainedSequence FastBertNormalize FastWordpieceTokenizeWithOffsets FindSourceOffsets "
     "MaxSpanningTree NormalizeUTF8 NormalizeUTF8WithOffsetsMap PhraseTokenize RegexSplitWithOffsets "
@@ -45,13 +45,13 @@ def operations(path: str | Path) -> list[str]:
         names |= {node.op for node in graph.graph_def.node}
         functions = graph.graph_def.library.function
         names |= {node.op for function in functions for node in function.node_def}
-        # A function may also be called by its own name.
+        # A node may also call a function by its name.
         names -= {function.signature.name for function in functions}
     return sorted(names)
 
 
 def beyond_core(names: Iterable[str]) -> list[str]:
-    """Those of `names` that are no part of TensorFlow but of tensorflow-text, which a stock server has too.
+    """Those of `names` that belong to tensorflow-text, which a stock server has too, and not to TensorFlow.
 
     Args:
         names: iterable of str.
@@ -60,15 +60,15 @@ def beyond_core(names: Iterable[str]) -> list[str]:
         list of str, in alphabetical order.
 
     Raises:
-        InputError: an operation that calls back into Python, or that neither of the two libraries registers.
+        InputError: if an operation calls back into Python, or neither library registers it.
     """
-    # Not the registry of this process, in which a library of custom operations may have been loaded.
+    # Not the registry of this process, which may have loaded other custom operations.
     foreign = {name for name in names if not hasattr(tf.raw_ops, name)} - _PLUMBING
     text = {name for name in foreign if name in _TEXT or name.startswith("TFText>")}
     refused = sorted((foreign - text) | (_PYTHON & set(names)))
     if refused:
         raise InputError(
-            "An export must be made of operations that a stock TensorFlow Serving has: TensorFlow's own and those of "
+            "An export must use only operations of a stock TensorFlow Serving: those of TensorFlow and of "
             f"tensorflow-text. Received: {', '.join(refused)}"
         )
     return sorted(text)

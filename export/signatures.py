@@ -1,4 +1,4 @@
-"""What a client of the server sees: signatures with dense, padded, named outputs, the batch first in all of them."""
+"""The signatures of an export: named, dense, padded outputs, each with the batch as its first dimension."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ class Signatures:
 
     - `tokens` string, `token_start`, `token_end` int32, `tags` string (`B-Loc`), all `(batch, tokens)`. Starts and
       ends are Unicode code points of the text, end exclusive; in signature `tokens`, of the tokens joined by single
-      blanks. Empty tokens between others are passed over: what the answer counts is its own `tokens`.
+      spaces. Empty tokens between others are skipped: indices refer to the `tokens` of the answer.
     - `entity_start`, `entity_end` (tokens), `entity_char_start`, `entity_char_end` (code points) int32, `entity_type`
       string, `entity_score` float32, `entity_mask` bool, all `(batch, max_entities)`.
     - `relation_head`, `relation_tail` int32 (indices into the row's entities), `relation_type` string,
       `relation_score` float32, `relation_mask` bool, all `(batch, max_relations)`.
-    - `entity_overflow`, `relation_overflow`, `token_overflow` int32 `(batch,)`: how many were found, or given, that
-      have no place. Kept are the best-scored entities and relations, in the order of the sentence, and the first
-      `max_tokens` tokens, for memory grows with their square. A relation goes with its entity.
+    - `entity_overflow`, `relation_overflow`, `token_overflow` int32 `(batch,)`: numbers of items left out. The
+      best-scored entities and relations are kept, in the order of the sentence, and the first `max_tokens` tokens,
+      because memory grows with their square. A relation is left out with its entity.
 
-    `scores` takes `tokens` too and answers `tokens`, `emissions` `(batch, tokens, tags)`, `transitions`
-    `(batch, tags, tags)`, the same in each row, as the server joins and splits batches along dimension 0, and
-    `relation_logits` `(batch, tokens, tokens, relation types)`, all float32.
+    `scores` also takes `tokens`. It answers `tokens`, and as float32 `emissions` `(batch, tokens, tags)`, `transitions`
+    `(batch, tags, tags)` and `relation_logits` `(batch, tokens, tokens, relation types)`. All rows of `transitions` are
+    equal: a server joins and splits batches along dimension 0.
 
     Args:
         extractor: `Extractor`.
         schema: `Schema`.
-        max_entities, max_relations, max_tokens: int. Places in a row.
+        max_entities, max_relations, max_tokens: int. Most items per sentence.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class Signatures:
         self.max_entities = max_entities
         self.max_relations = max_relations
         self.max_tokens = max_tokens
-        # Constants of the graph, looked up by the ids of the decoder.
+        # Constants of the graph; the decoder's ids index them.
         self.tags = list(schema.tags)
         self.entity_types = list(schema.entity_types)
         self.relation_types = list(schema.relation_types)
         tokens, offsets = tf.TensorSpec([None, None], tf.string), tf.TensorSpec([None, None], tf.int32)
-        # A function of its own, so that the graph holds the network once for both signatures.
+        # A separate function, so that the graph contains the network once for both signatures.
         self._answer = tf.function(self._from_offsets, input_signature=[tokens, offsets, offsets], autograph=False)
 
     def functions(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
@@ -121,7 +121,7 @@ class Signatures:
         }
 
     def _fit(self, found: Mapping[str, tf.Tensor], starts: tf.Tensor, ends: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Entities and relations in their places."""
+        """The best entities and relations, padded."""
         mask = found["entity_mask"]
         place, kept = best(found["entity_score"], mask, self.max_entities)
         start, end = (_take(found[f"entity_{name}"], place, kept) for name in ("start", "end"))
@@ -135,7 +135,7 @@ class Signatures:
             "entity_mask": kept,
             "entity_overflow": _count(mask) - _count(kept),
         }
-        # Where each of the entities went; one more column, for a sentence without entities has none to look up.
+        # New position of each entity. One more column, because a sentence without entities has none to look up.
         places = tf.range(tf.shape(mask)[1] + 1)[None, :, None]
         went = (place[:, None, :] == places) & kept[:, None, :]
         stayed, position = tf.reduce_any(went, axis=2), tf.argmax(went, axis=2, output_type=tf.int32)
@@ -156,16 +156,16 @@ class Signatures:
 
 
 def best(scores: tf.Tensor, mask: tf.Tensor, limit: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """The best-scored items of each row, in the order in which they stand.
+    """Select the best-scored items of each row, and keep their order.
 
     Args:
         scores: float32 `(batch, items)`, not negative.
-        mask: bool `(batch, items)`. Which items there are.
-        limit: int. How many are kept at most; the first of those that score the same.
+        mask: bool `(batch, items)`. False at padding.
+        limit: int. Most items to keep. Of equal scores, the first are kept.
 
     Returns:
-        `(place, kept)`: int32 and bool `(batch, limit)`, indices of the kept items, and which of the places are taken:
-        the first ones. `place` is past the last item where none is.
+        `(place, kept)`: int32 and bool `(batch, limit)`, indices of the kept items, and True for those, which come
+        first. Elsewhere `place` is the number of items.
     """
     width = tf.shape(scores)[1]
     scores = tf.pad(tf.where(mask, scores, -1.0), [[0, 0], [0, limit]], constant_values=-1.0)
@@ -175,7 +175,7 @@ def best(scores: tf.Tensor, mask: tf.Tensor, limit: int) -> tuple[tf.Tensor, tf.
 
 
 def _take(values: tf.Tensor, place: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
-    """`values` `(batch, items)` at `place`; 0 where nothing is kept."""
+    """`values` `(batch, items)` at `place`; 0 where `kept` is False."""
     values = tf.pad(values, [[0, 0], [0, 1]])
     return tf.gather(values, tf.where(kept, place, tf.shape(values)[1] - 1), batch_dims=1)
 
@@ -185,14 +185,14 @@ def _count(mask: tf.Tensor) -> tf.Tensor:
 
 
 def _readable(tokens: tf.Tensor) -> tf.Tensor:
-    """Tokens with invalid UTF-8 replaced, as in text, and with what is empty at the end."""
+    """Tokens with invalid UTF-8 replaced, as in text, and with empty tokens moved to the end."""
     tokens = tf.strings.unicode_transcode(tokens, "UTF-8", "UTF-8", errors="replace", replace_control_characters=False)
-    # A gap would end the sentence for the network, whose lengths are counts.
+    # The network counts tokens to get lengths, so a gap would cut off the end of a sentence.
     return tf.gather(tokens, tf.argsort(tf.cast(tokens == "", tf.int32), axis=1, stable=True), batch_dims=1)
 
 
 def _one_row_at_least(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """`(values, rows)`: recurrences have no answer for an empty batch, so it gets a row that is taken off again."""
+    """`(values, rows)`: recurrences fail on an empty batch, so it gets a row, which `_rows` removes."""
     rows = tf.shape(values)[0]
     missing = tf.cast(rows == 0, tf.int32)
     return tf.pad(values, [[0, missing]] + [[0, 0]] * (values.shape.rank - 1), constant_values=""), rows

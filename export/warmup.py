@@ -1,4 +1,4 @@
-"""Requests that a server answers to itself before it reports ready, so that no client waits for the first calls."""
+"""Warm-up requests: a server runs them before it reports ready, so that no client waits for the first calls."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import tensorflow as tf
 
 from cman_tf.errors import InputError
 
-# Where TensorFlow Serving looks, under a version's folder.
+# TensorFlow Serving reads this file of a version's folder.
 RECORDS = Path("assets.extra") / "tf_serving_warmup_requests"
 
 LENGTHS = (1, 8, 16, 32, 64, 128, 256, 512)
 
-# A batch of long sentences is rare, takes seconds, and is cut short by a server's own limits.
+# Most rows by length: large batches of long sentences are rare, take seconds, and exceed a server's limits.
 BATCH_SIZES = {64: (1, 8, 32), 128: (1, 8), 512: (1,)}
 
 _WORDS = "Ana Lima of Oslo met Bo Ek in Peru".split()
 
 
 def sentence(length: int) -> str:
-    """A text of `length` tokens, names among them, so that relations are looked for too."""
+    """A text of `length` tokens with names, so that the relation network has work too."""
     return " ".join(_WORDS[position % len(_WORDS)] for position in range(length))
 
 
@@ -40,12 +40,12 @@ def sizes(max_tokens: int) -> list[tuple[int, int]]:
 def write_warmup(path: str | Path, model_name: str, sizes: Sequence[tuple[int, int]]) -> None:
     """Write requests of several lengths and batch sizes for `serving_default` and `tokens`, and one for `scores`.
 
-    A server compiles the graph of a signature when it is first asked, which takes seconds; new sizes take less.
+    A server compiles the graph of a signature at its first request, which takes seconds; new sizes take less time.
 
     Args:
         path: str or path. A version's folder.
-        model_name: str. Name under which the model is served.
-        sizes: sequence of `(int, int)`: tokens of a sentence, sentences.
+        model_name: str. Name of the model on the server.
+        sizes: sequence of `(int, int)`: tokens per sentence, sentences.
     """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
@@ -67,12 +67,12 @@ def _questions(sizes: Sequence[tuple[int, int]]) -> Iterator[tuple[str, str, lis
         yield "serving_default", "text", [sentence(length)] * size
     for length, size in sizes:
         yield "tokens", "tokens", [sentence(length).split()] * size
-    # Few ask for scores, with which a server would start later by as much again.
+    # Few clients need scores; as many requests for them would double the start-up time.
     yield "scores", "tokens", [sentence(sizes[0][0]).split()]
 
 
 def read_warmup(path: str | Path) -> list[tuple[str, dict[str, Any]]]:
-    """The requests of a version's warm-up file.
+    """Read the requests of a version's warm-up file.
 
     Args:
         path: str or path. A version's folder.
@@ -81,7 +81,7 @@ def read_warmup(path: str | Path) -> list[tuple[str, dict[str, Any]]]:
         list of `(signature name, {input name: list})`, texts as str, rows of tokens as lists of them.
 
     Raises:
-        InputError: the file is missing or no TFRecord of prediction logs.
+        InputError: if the file is missing or not a TFRecord of prediction logs.
     """
     from google.protobuf.message import DecodeError
     from tensorflow_serving.apis import prediction_log_pb2

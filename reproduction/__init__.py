@@ -1,1 +1,1 @@
-"""The paper's tables and figures from resumable jobs, one run folder each."""
+"""Reproduces the paper's tables and figures with resumable trainings, one run folder each."""

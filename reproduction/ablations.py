@@ -6,8 +6,9 @@ from pathlib import Path
 
 from cman_tf.errors import InputError
 from cman_tf.evaluation.scorer import ITEMS
-from reproduction import published
-from reproduction.figures import breakdown_figure
+from cman_tf.files import atomic_write
+from reproduction import markdown, published
+from reproduction.pictures import ablation_picture
 from reproduction.runs import NamedRun, corpus, encoders, runs_of, strict
 
 FOLDER = Path("conll04") / "ablations"
@@ -25,13 +26,13 @@ FIGURES = {
 
 
 def table(results: Path) -> str:
-    """The table beside the paper's, or nothing where none of it was run.
+    """The table beside the paper's, or "" if no ablation was run.
 
     Args:
         results: path. The folder of all experiments.
 
     Raises:
-        InputError: runs that differ in more than what a row of the table says.
+        InputError: if the runs differ in more than what a row of the table says.
     """
     found = {name: runs_of(results / FOLDER / name) for name in published.ABLATIONS}
     runs = [run for several in found.values() for run in several]
@@ -41,32 +42,36 @@ def table(results: Path) -> str:
         "## Ablations (Table 4 of the paper)",
         "",
         f"{_what_all_share(runs)}. The paper's figures are with ELMo and 180 epochs. Here every row also has what the "
-        "paper lacks: the prior, sampled pairs, averaged weights, and what stands between two tokens (`pair_context`), "
+        "paper lacks: the prior, sampled pairs, averaged weights, and the tokens between two tokens (`pair_context`), "
         "which may do part of what attention does there.",
         "",
-        "| | Runs | Entities, paper | Relations, paper | Entities | Relations | Entities, dev | Relations, dev |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
+    rows = []
     for name, (title, *paper) in published.ABLATIONS.items():
         cells = [title, str(len(found[name])), *("-" if value is None else f"{value:.2f}" for value in paper)]
         for split in (None, "dev"):
-            cells += [strict(found[name], item, split) if found[name] else "not run" for item in ITEMS]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+            cells += strict(found[name], split) if found[name] else ["not run"] * 2
+        rows.append(cells)
+    head = ["", "Runs"] + [f"{item.capitalize()}{where}" for where in (", paper", "", ", dev") for item in ITEMS]
+    return "\n".join(lines + markdown.table(head, rows)) + "\n"
 
 
 def figures(results: Path, images: Path) -> list[str]:
-    """A section for each figure that there are runs for; its picture is written to the folder `images`."""
+    """Write the pictures into the folder `images`; return a section for each figure that has runs."""
     parts = []
     for name, (title, alt) in FIGURES.items():
-        picture = images / f"{name}.svg"
-        if breakdown_figure(results / FOLDER, name, picture):
+        picture = images / f"{name}.png"
+        drawn = ablation_picture(results / FOLDER, name)
+        if drawn:
+            # No date and no version: the same figures give the same file.
+            with atomic_write(picture, "wb") as file:
+                drawn.savefig(file, dpi=120, metadata={"Software": None})
             parts.append(f"## {title}\n\n![{alt}]({images.name}/{picture.name})\n")
     if parts:
         parts.append(
-            "Both on dev, which chose the epoch too; with several seeds, mean and standard deviation. The paper holds "
-            "CMAN against Multi-head + AT; here it is held against this network without both units, so the gaps do not "
-            "compare.\n"
+            "Both on dev, which chose the epoch too; with several seeds, mean and standard deviation. The paper "
+            "compares CMAN with Multi-head + AT; here it is compared with this network without both units, so the gaps "
+            "are not comparable.\n"
         )
     return parts
 
@@ -79,6 +84,6 @@ def _what_all_share(runs: list[NamedRun]) -> str:
     }
     if len(said) > 1:
         raise InputError(
-            f"Runs of the ablations must be alike but for what is ablated. Received: {'; '.join(sorted(said))}"
+            f"Runs of the ablations must differ only in what is ablated. Received: {'; '.join(sorted(said))}"
         )
     return said.pop()

@@ -1,4 +1,4 @@
-"""docs/relations.md: what was tried on the dev split, one change at a time, from the folders of those runs."""
+"""docs/relations.md: the experiments on the dev split, one change at a time, from the folders of their runs."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 from cman_tf.training.run import Run
 from cman_tf.training.trainer import best_epoch
+from reproduction import markdown
 
 PLACE = re.compile("<!-- table (.+) -->\n")
 
 
 def write_log(folder: str | Path, path: str | Path) -> str | Path:
-    """Put tables of runs into the text of `notes.md`, where it says `<!-- table GROUP -->`.
+    """Write the page: the text of `notes.md` with a table of runs for each `<!-- table GROUP -->`.
 
     Args:
-        folder: path. `notes.md` and a folder for each group, which has one for each run, in the order of their names,
-            with its `config.yaml`, `environment.json` and `history.csv`.
+        folder: path. Contains `notes.md` and a folder for each group, with one for each run, ordered by name, with its
+            `config.yaml`, `environment.json` and `history.csv`.
         path: path of the page.
 
     Returns:
@@ -32,15 +33,12 @@ def write_log(folder: str | Path, path: str | Path) -> str | Path:
 
 
 def table(folder: str | Path) -> str:
-    """A row for each run: what it changed of the first one, its commit, and its dev F1 in percent, Markdown.
+    """A Markdown table with a row for each run: its changes to the first run, its commit and its dev F1 in percent.
 
     Raises:
-        InputError: a run was trained on dev too.
+        InputError: if a run was trained on dev too.
     """
-    lines = [
-        "| | What is different | Commit | Epochs | Entities | Relations | Relations, last epoch |",
-        "|---|---|---|---:|---:|---:|---:|",
-    ]
+    rows = []
     base = None
     for path in sorted(path for path in Path(folder).iterdir() if path.is_dir()):
         run = Run(path)
@@ -49,17 +47,18 @@ def table(folder: str | Path) -> str:
         base = base or config
         history = run.history()
         if any(row["dev_re_f1"] is None for row in history):
-            raise InputError(f"A run of the log must have been scored on dev. Received: {path}, protocol train+dev")
+            raise InputError(f"A run of the log must be scored on dev. Received: {path}, with protocol train+dev")
         best = best_epoch(history)
         commit = (run.environment().get("git_commit") or "-")[:7]
-        cells = [path.name, changes(base, config), commit, str(len(history))]
-        cells += [f"{100 * best[f'dev_{item}_f1']:.2f}" for item in ("ner", "re")]
-        lines.append(f"| {' | '.join(cells)} | {100 * history[-1]['dev_re_f1']:.2f} |")
-    return "\n".join(lines) + "\n"
+        found = (best["dev_ner_f1"], best["dev_re_f1"], history[-1]["dev_re_f1"])
+        scores = [f"{100 * score:.2f}" for score in found]
+        rows.append([path.name, changes(base, config), commit, len(history), *scores])
+    head = ["", "What is different", "Commit", "Epochs", "Entities", "Relations", "Relations, last epoch"]
+    return "\n".join(markdown.table(head, rows, "lll")) + "\n"
 
 
 def changes(base: configs.Config, config: configs.Config) -> str:
-    """Fields that differ between two configurations and bear on the figures, one text."""
+    """The fields that differ between two configurations and affect the scores, as text."""
     elsewhere = ("corpus.data_dir", "encoder.store", "training.epochs")
     found = [name for name in configs.different(base, config) if name not in elsewhere]
     return ", ".join(f"`{name}: {configs.get(config, name)}`" for name in found) or "(the same)"

@@ -1,4 +1,4 @@
-"""docs/results.md: every figure from files that the commands it names wrote."""
+"""docs/results.md: the figures of all runs, from the files that they wrote."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cman_tf.evaluation.scorer import ITEMS
 from cman_tf.files import atomic_write
-from reproduction import ablations, published
+from reproduction import ablations, markdown, published
 from reproduction.plan import jobs
 from reproduction.runs import encoders, runs_of, strict
 from reproduction.sections import experiment
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 INTRODUCTION = """# Results
 
 `python -m reproduction --tables` makes this page from the files in `results/`; the same command without `--tables`
-makes the runs. F1 is strict and micro-averaged on the test split, in percent, unless a row says otherwise: an entity
-counts if its boundaries and its type are right, a relation if its type and both entities are. Figures with ± are mean
-and standard deviation over seeds or folds. Figures of published rows are the paper's, which does not say their
-protocols; the paper's network reads ELMo, no row of this project does, each names its encoder.
+trains the runs. F1 is strict and micro-averaged on the test split, in percent, unless a row says otherwise: an entity
+is correct if its boundaries and its type are, a relation if its type and both entities are. Figures with ± are mean and
+standard deviation over seeds or folds. Published rows are from the paper, which does not state their protocols. The
+paper's network uses ELMo. No row of this project does: each names its encoder.
 
 The encoder is not the only difference. All rows of this project start relations from a prior, sample pairs in training,
-average weights and train for 4 to 30 epochs instead of 180; those with an encoder also give the pair scorer the tokens
+average weights and train for 4 to 30 epochs instead of 180. Those with an encoder also give the pair scorer the tokens
 between both ends (`pair_context`). The paper's own setting, `conll04_paper`, was not run. Prior, number of epochs,
 `pair_context` and, with encoders, sampling were chosen on CoNLL04's dev split ([the log](relations.md)). Dropout, batch
-size and schedule were taken over from a prototype whose scores had been read on test; with encoders they were not
-varied on dev, and what a search found for words was not taken. MiniLM and ADE use the same settings untuned, apart from
-their encoders and epochs.
+size and schedule are from a prototype that was scored on test; with encoders they were not varied on dev, and the
+result of a search for words was not used. MiniLM and ADE use the same settings without tuning, except for their
+encoders and epochs.
 """
 
 
@@ -42,13 +42,13 @@ def write_page(results: Path, path: Path, known: Mapping[str, Experiment]) -> Pa
     Args:
         results: path. `EXPERIMENT/RUN/` below it hold `metrics.json`, `config.yaml` and `environment.json`.
         path: path of the page.
-        known: dict of `Experiment`: what there could be.
+        known: dict of `Experiment`, the plan.
 
     Returns:
         path of the page.
 
     Raises:
-        InputError: runs of the ablations that do not compare.
+        InputError: if the runs of the ablations are not comparable.
     """
     folders = experiment_folders(results, known)
     single = [folder for folder in folders if "ablations" not in folder.parts]
@@ -60,8 +60,7 @@ def write_page(results: Path, path: Path, known: Mapping[str, Experiment]) -> Pa
     detailed = {folder.parent: folder for folder in reversed(single)}.values()
     parts += [experiment(folder, results, folder in detailed) for folder in single]
     parts += [ablations.table(results), *ablations.figures(results, path.parent / "images"), missing(results, known)]
-    with atomic_write(path) as file:
-        file.write("\n".join(part for part in parts if part))
+    markdown.write(path, parts)
     if folders:
         with atomic_write(results / "tables.csv") as file:
             file.write(table(folders, results))
@@ -69,7 +68,7 @@ def write_page(results: Path, path: Path, known: Mapping[str, Experiment]) -> Pa
 
 
 def experiment_folders(results: Path, known: Mapping[str, Experiment]) -> list[Path]:
-    """Folders with runs: in the order of the plan, then any others. What was tried on dev is on a page of its own."""
+    """Folders with runs: in the order of the plan, then any others. Runs on dev have their own page."""
     found = {path.parent.parent for path in results.glob("**/metrics.json")}
     found = {folder for folder in found if folder.relative_to(results).parts[:1] not in (("dev",), ("tuning",))}
     order = [results / name for name in known]
@@ -77,32 +76,31 @@ def experiment_folders(results: Path, known: Mapping[str, Experiment]) -> list[P
 
 
 def overview(folders: Sequence[Path], results: Path) -> str:
-    """One row for each experiment, below what is published of its corpus."""
-    lines = ["| | Protocol | Runs | Contextual encoder | Entities | Relations |", "|---|---|---:|---|---:|---:|"]
-    told = set()
+    """A table with a row for each experiment, below the published rows of its corpus."""
+    head = ["", "Protocol", "Runs", "Contextual encoder", "Entities", "Relations"]
+    rows: list[list[object]] = []
+    seen = set()
     for folder in folders:
         runs = runs_of(folder)
         _, first, config = runs[0]
-        if first["corpus"] not in told:
-            told.add(first["corpus"])
+        if first["corpus"] not in seen:
+            seen.add(first["corpus"])
             for name, scores in published.ROWS.get(first["corpus"], {}).items():
-                cells = " | ".join(f"{score:.2f}" for score in scores)
-                lines.append(f"| *{first['corpus']}: {name}* | | | | {cells} |")
-        cells = " | ".join(strict(runs, item) for item in ITEMS)
+                rows.append([f"*{first['corpus']}: {name}*", "", "", "", *(f"{score:.2f}" for score in scores)])
         name = str(folder.relative_to(results))
-        lines.append(f"| {name} | {first['protocol']} | {len(runs)} | {encoders(config)} | {cells} |")
-    return "\n".join(lines) + "\n"
+        rows.append([name, first["protocol"], len(runs), encoders(config), *strict(runs)])
+    return "\n".join(markdown.table(head, rows, "llrl")) + "\n"
 
 
 def missing(results: Path, known: Mapping[str, Experiment]) -> str:
-    """What the plan has and the folder lacks, with the command that makes it."""
+    """The runs of the plan that `results` lacks, with the commands that make them."""
     lines = []
     for name, item in known.items():
         lacking = [job for job in jobs([item]) if not (results / job.name / "metrics.json").is_file()]
         if lacking:
             seeds = ",".join(map(str, sorted({job.config.seed for job in lacking})))
             command = f"python -m reproduction --experiments {name} --seeds {seeds}"
-            lines.append(f"- {name}, {item.about}: {len(lacking)} of {len(jobs([item]))} runs lack. `{command}`")
+            lines.append(f"- {name}, {item.about}: {len(lacking)} of {len(jobs([item]))} runs are missing. `{command}`")
     return "## Not run yet\n\n" + "\n".join(lines) + "\n" if lines else ""
 
 

@@ -1,4 +1,4 @@
-"""Which runs make up the evidence: experiments of `experiments.yaml` and the jobs they consist of."""
+"""The experiments of `experiments.yaml` and their trainings."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ _FILE = Path(__file__).with_name("experiments.yaml")
 
 @dataclass(frozen=True)
 class Experiment:
-    """Runs that differ in seed or fold only, one row of a table.
+    """Runs that differ only in seed or fold: one row of a table.
 
     Args:
         name: str. Folder below `results/`.
-        about: str. What it shows.
+        about: str. Description.
         config: str. Name or file of a configuration.
         changes: dict of dotted config fields to values.
         seeds: tuple of int.
         folds: tuple of int, empty for a corpus without folds.
-        minutes: float. What one job takes on a quiet machine with two processors, as seen; reading vectors from a
-            filled feature store.
+        minutes: float. Measured time of one job on an idle machine with two processors and stored vectors.
     """
 
     name: str
@@ -39,7 +38,7 @@ class Experiment:
 
 
 def experiments(path: str | Path = _FILE) -> dict[str, Experiment]:
-    """The experiments of a file in the order in which they are run, a dict of names to `Experiment`."""
+    """The experiments of a file in the order in which they run, a dict of names to `Experiment`."""
     listed = configs.parse_yaml(Path(path).read_text(encoding="utf-8"))
     return {
         name: Experiment(
@@ -56,7 +55,7 @@ def experiments(path: str | Path = _FILE) -> dict[str, Experiment]:
 
 
 def choose(names: Sequence[str], known: Mapping[str, Experiment]) -> list[Experiment]:
-    """The experiments that names stand for; a name stands for all that it begins too, `conll04` for `conll04/...`.
+    """Select experiments by name or prefix, e.g. `conll04` for all of `conll04/...`.
 
     Args:
         names: sequence of str, empty for all.
@@ -66,7 +65,7 @@ def choose(names: Sequence[str], known: Mapping[str, Experiment]) -> list[Experi
         list of `Experiment`.
 
     Raises:
-        InputError: a name that stands for none.
+        InputError: if a name matches no experiment.
     """
     chosen = {}
     for name in names or known:
@@ -93,7 +92,7 @@ def jobs(
     result = []
     for experiment in chosen:
         for seed in seeds or experiment.seeds:
-            # A corpus without folds has one job a seed.
+            # A corpus without folds has one job per seed.
             for fold in experiment.folds or (None,):
                 fields = {**experiment.changes, **(changes or {}), "seed": seed}
                 suffix = ""

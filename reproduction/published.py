@@ -1,4 +1,4 @@
-"""Published figures that the page holds this project's against: strict micro F1 in percent, `(entities, relations)`."""
+"""Published figures for comparison: strict micro F1 in percent, `(entities, relations)`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROWS = {
     },
 }
 
-# The same encoder in a peer. The figure was given to this project; its run is not in the repository.
+# Another model with the same encoder. Its run is not in the repository.
 SAME_ENCODER = {"SpERT fine-tuning all-MiniLM-L6-v2, protocol train, 20 epochs, one seed": (83.79, 62.10)}
 
 # Table 4 of Zhao et al. (2020), ELMo, by the name of the experiment here. None: not in that table.

@@ -1,14 +1,15 @@
-"""What lies in the folders of an experiment, and how its runs are told in words and figures."""
+"""The runs of an experiment, and their description in words and figures."""
 
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cman_tf.config import parse_yaml
+from cman_tf.evaluation.averages import mean_sd
+from cman_tf.evaluation.scorer import ITEMS
 
 # Name, metrics and configuration of a run.
 NamedRun = tuple[str, dict[str, Any], dict[str, Any]]
@@ -23,16 +24,19 @@ def runs_of(folder: Path) -> list[NamedRun]:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Mean and, of several values, standard deviation."""
-    if len(values) == 1:
-        return f"{values[0]:.2f}"
-    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
+    """Mean and, for several values, standard deviation."""
+    found = mean_sd(values)
+    return f"{found['mean']:.2f}" + ("" if found["sd"] is None else f" ± {found['sd']:.2f}")
 
 
-def strict(runs: Sequence[NamedRun], item: str, split: str | None = None) -> str:
-    """Strict micro F1 of `"entities"` or `"relations"` over runs, in percent; of `"dev"`, or the split they are of."""
-    found = [metrics[split] if split else metrics for _, metrics, _ in runs]
-    return spread([100 * scores["strict"]["micro"][item]["f1"] for scores in found])
+def f1_cells(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """F1 of entities and of relations over runs, in percent, from one `{"entities", "relations"}` of each."""
+    return [spread([100 * scores[item]["f1"] for scores in found]) for item in ITEMS]
+
+
+def strict(runs: Sequence[NamedRun], split: str | None = None) -> list[str]:
+    """Strict micro F1 of entities and of relations over runs, in percent, on dev or (default) the split of the runs."""
+    return f1_cells([(metrics[split] if split else metrics)["strict"]["micro"] for _, metrics, _ in runs])
 
 
 def in_folds(runs: Sequence[NamedRun]) -> bool:
@@ -41,12 +45,12 @@ def in_folds(runs: Sequence[NamedRun]) -> bool:
 
 
 def corpus(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    """Corpus of a run, of CoNLL04 with its public split: `conll04 (spert)`."""
+    """Corpus of a run; CoNLL04 with its public split: `conll04 (spert)`."""
     return f"conll04 ({config['corpus']['variant']})" if metrics["corpus"] == "conll04" else metrics["corpus"]
 
 
 def units(runs: Sequence[NamedRun]) -> str:
-    """How many seeds and folds, in words."""
+    """Number of seeds and folds, in words."""
     seeds = {name.partition("-")[0] for name, *_ in runs}
     text = f"{len(seeds)} seed{'s' * (len(seeds) > 1)}"
     return text if len(seeds) == len(runs) else f"{text}, {len(runs)} folds"

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cman_tf.evaluation.averages import mean_sd
 from cman_tf.evaluation.error_kinds import RELATION_KINDS
 from cman_tf.evaluation.scorer import ITEMS
-from reproduction import published
-from reproduction.runs import NamedRun, corpus, encoders, in_folds, runs_of, spread, units
+from reproduction import markdown, published
+from reproduction.runs import NamedRun, corpus, encoders, f1_cells, in_folds, runs_of, units
 
 GROUPS = {"by_sentence_length": "Tokens in sentence", "by_entity_distance": "Characters from end to end"}
 
-# Rows of a section, from the metrics of a run; None where it has none.
+# Rows of a section and the scores that they show of a run's metrics, None if the run lacks them.
 ROWS = {
     "**This project**": lambda metrics: metrics["strict"]["micro"],
     "strict, macro": lambda metrics: metrics["strict"]["macro"],
@@ -25,7 +25,7 @@ ROWS = {
     "gold labels fed to the BLA units (Table 3)": lambda metrics: (
         metrics.get("gold_labels", {}).get("strict", {}).get("micro")
     ),
-    "relations held to the types seen in training": lambda metrics: (
+    "relations restricted to the types seen in training": lambda metrics: (
         metrics.get("type_constrained", {}).get("strict", {}).get("micro")
     ),
 }
@@ -37,7 +37,7 @@ def experiment(folder: Path, results: Path, detailed: bool) -> str:
     Args:
         folder: path. Its folders are the runs.
         results: path. The folder of all experiments.
-        detailed: bool. Whether it has scores by sentence length and entity distance, and the kinds of error.
+        detailed: bool. Whether to include scores by sentence length and entity distance, and the kinds of error.
     """
     runs = runs_of(folder)
     lines = [f"## {folder.relative_to(results)}", "", _about(runs), "", *_scores(runs)]
@@ -74,8 +74,7 @@ def _scores(runs: Sequence[NamedRun]) -> list[str]:
     rows = published.ROWS.get(first["corpus"], {})
     if encoders(config).endswith(" minilm"):
         rows = published.SAME_ENCODER
-    lines = ["| | Entities | Relations |", "|---|---:|---:|"]
-    lines += [f"| {name} | {entities:.2f} | {relations:.2f} |" for name, (entities, relations) in rows.items()]
+    cells = [[name, *(f"{score:.2f}" for score in scores)] for name, scores in rows.items()]
     policies = {
         f"gold entities by policy {name}, micro": lambda metrics, name=name: metrics["overlap_policies"][name][
             "strict"
@@ -85,40 +84,37 @@ def _scores(runs: Sequence[NamedRun]) -> list[str]:
     for name, value in {**ROWS, **policies}.items():
         found = [value(metrics) for _, metrics, _ in runs if value(metrics)]
         if found:
-            cells = [spread([100 * scores[item]["f1"] for scores in found]) for item in ITEMS]
-            lines.append(f"| {name} | {' | '.join(cells)} |")
-    return lines
+            cells.append([name, *f1_cells(found)])
+    return markdown.table(["", "Entities", "Relations"], cells)
 
 
 def _groups(runs: Sequence[NamedRun], key: str, heading: str) -> list[str]:
-    """Lines of a table of one breakdown. A fold has few of a group, so folds are counted together."""
-    lines = ["", f"| {heading} | Entities | Relations |", "|---|---:|---:|"]
+    """Lines of a table of one breakdown. Groups are small in a fold, so the counts of folds are added."""
+    rows = []
     for group in runs[0][1][key]:
-        cells = []
-        for item in ITEMS:
-            found = [metrics[key][group][item] for _, metrics, _ in runs]
-            cells.append(pooled_f1(found) if in_folds(runs) else spread([100 * scores["f1"] for scores in found]))
-        lines.append(f"| {group} | {' | '.join(cells)} |")
-    return lines
+        found = [metrics[key][group] for _, metrics, _ in runs]
+        pooled = [_pooled_f1([scores[item] for scores in found]) for item in ITEMS]
+        rows.append([group, *(pooled if in_folds(runs) else f1_cells(found))])
+    return ["", *markdown.table([heading, "Entities", "Relations"], rows)]
 
 
-def pooled_f1(found: Sequence[dict[str, Any]]) -> str:
-    """F1 in percent of counts added up, `-` where there is nothing to count."""
+def _pooled_f1(found: Sequence[dict[str, Any]]) -> str:
+    """F1 in percent of added counts, `-` if all of them are 0."""
     correct, gold, predicted = (sum(scores[name] for scores in found) for name in ("correct", "gold", "predicted"))
     return f"{200 * correct / (gold + predicted):.2f}" if gold + predicted else "-"
 
 
 def _error_kinds(runs: Sequence[NamedRun]) -> list[str]:
-    """Lines of a table for entities and one for relations: how often each kind occurs, means of runs.
+    """Lines of a table for entities and one for relations: number of each kind, means over runs.
 
-    Runs scored before there were these kinds are left out: what they call missed is something else.
+    Skips runs that were scored with other kinds: their `missed` has another meaning.
     """
     found = [metrics["error_kinds"] for _, metrics, _ in runs if "error_kinds" in metrics]
     found = [kinds for kinds in found if tuple(kinds["relations"]) == RELATION_KINDS]
     lines = []
     for item in found[0] if found else ():
         kinds = list(found[0][item])
-        cells = [f"{statistics.mean(run[item][kind] for run in found):.1f}" for kind in kinds]
-        lines += ["", f"| {item.capitalize()} | {' | '.join(kinds)} |", f"|---|{'---:|' * len(kinds)}"]
-        lines.append(f"| mean of {len(found)} run{'s' * (len(found) > 1)} | {' | '.join(cells)} |")
+        cells = [f"{mean_sd([run[item][kind] for run in found])['mean']:.1f}" for kind in kinds]
+        row = [f"mean of {len(found)} run{'s' * (len(found) > 1)}", *cells]
+        lines += ["", *markdown.table([item.capitalize(), *kinds], [row])]
     return lines

@@ -24,7 +24,8 @@ TINY_WITHOUT_BILSTM = {**TINY, "model": {**TINY["model"], "encoder": "mlp"}}
 def pytest_collection_modifyitems(items):
     """Tests of a folder share what was trained or exported for them: one of pytest-xdist's workers takes them all."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("/".join(item.nodeid.split("::")[0].split("/")[:2])))
+        folder = "/".join(item.nodeid.split("::")[0].split("/")[:2])
+        item.add_marker(pytest.mark.xdist_group("tests/export" if folder == "tests/interop" else folder))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,6 +41,16 @@ def sentence(text, entities=(), relations=(), id=""):
     return Document(
         text.split(), [Entity(*entity) for entity in entities], [Relation(*relation) for relation in relations], id=id
     )
+
+
+def untrained_network(config, documents):
+    """A `Network` with start values, for the words and types of some documents."""
+    # TensorFlow takes seconds to import.
+    from cman_tf.data.vocabulary import Vocabulary
+    from cman_tf.model.network import Network
+
+    vocabulary, vectors = Vocabulary.of(documents, config.words)
+    return Network.build(config, Schema.of(documents), vocabulary, vectors=vectors)
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +76,62 @@ def schema(documents):
 @pytest.fixture(scope="session")
 def config():
     return configs.from_dict(TINY)
+
+
+@pytest.fixture(scope="session")
+def random_run(tmp_path_factory, documents):
+    """`(Run, Predictor)` of a tiny network with random weights: what it finds is nonsense, and plenty.
+
+    Nothing is trained, and one graph is traced: the run is scored with the predictor that the tests use.
+    """
+    import tensorflow as tf
+
+    from cman_tf.data import formats
+    from cman_tf.predictor import Predictor
+    from cman_tf.training import results, workflow
+
+    corpus = tmp_path_factory.mktemp("data") / "corpus"
+    for split in ("train", "dev", "test"):
+        formats.write(documents, corpus / f"{split}.json", "spert")
+    values = {**TINY, "corpus": {"name": str(corpus)}, "decoding": {"threshold": 0.4}}
+    values["model"] = {**TINY["model"], "bsa_units": 1}
+    run, network, read = workflow.begin(configs.from_dict(values), tmp_path_factory.mktemp("runs") / "run")
+    for number, weight in enumerate((network.model.crf.kernel, network.model.head_selection.scorer)):
+        weight.assign(tf.random.stateless_normal(weight.shape, [2, number], stddev=5.0))
+    run.save_weights(network)
+    predictor = Predictor(network)
+    results.score_run(run, read, documents, [], predictor)
+    return run, predictor
+
+
+@pytest.fixture(scope="session")
+def trained_run(random_run):
+    return random_run[0]
+
+
+@pytest.fixture(scope="session")
+def run_predictor(random_run):
+    return random_run[1]
+
+
+@pytest.fixture
+def quick(monkeypatch, run_predictor):
+    """One predictor for all exports: building graphs is what takes time."""
+    from cman_tf.training.run import Run
+
+    monkeypatch.setattr(Run, "predictor", lambda run, overrides=None: run_predictor)
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory, trained_run, run_predictor):
+    """Folder of the first version in a model folder."""
+    from cman_tf.training.run import Run
+    from export.savedmodel import export
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "predictor", lambda run, overrides=None: run_predictor)
+        folder = tmp_path_factory.mktemp("models") / "tiny"
+        return export(trained_run, folder, max_entities=64, max_relations=64, max_tokens=512)[0]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cman_tf import config as configs
-from cman_tf.commands import cli
+from cman_tf.commands import cli, options
 from cman_tf.commands.main import main
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
@@ -85,7 +85,7 @@ def command(argv: list[str]) -> None:
         dest="corpus.data_dir",
         help="directory with the public corpora (default: $CMAN_TF_DATA, else downloaded)",
     )
-    cli.add_config_options(parser)
+    options.add_config_options(parser)
     args = cli.parse(parser, argv)
     for name in ("max_trials", "finalists", "executions"):
         cli.check_count(f"--{name.replace('_', '-')}", getattr(args, name))
@@ -98,7 +98,7 @@ def command(argv: list[str]) -> None:
     from tuning.space import Space
 
     role = cluster.role()
-    space = Space.read(configs.load(args.config, cli.overrides(args)), args.space)
+    space = Space.read(configs.load(args.config, options.overrides(args)), args.space)
     folder = Path(args.directory)
     if role == "chief":
         cluster.check_port()

@@ -1,20 +1,17 @@
-"""What the command lines share: options for every config field, one-sentence errors, exit codes."""
+"""Runs a command: parser, one-sentence errors, exit codes, progress. Must not import TensorFlow, YAML or pydantic."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import logging
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import yaml
-
-from cman_tf import config as configs
-from cman_tf.commands import field_texts
 from cman_tf.errors import InputError, printable
 
 INPUT_ERROR = 2
@@ -22,31 +19,31 @@ INTERRUPTED = 130
 
 
 def run(program: str, command: Callable[[list[str]], object], argv: list[str] | None = None) -> int:
-    """Call a command and turn bad input into one sentence on standard error.
+    """Call a command and print invalid input as one sentence on standard error.
 
     Args:
-        program: str. Name shown before the sentence.
+        program: str. Printed before the sentence.
         command: callable that takes the list of arguments.
-        argv: list of str. Default: the process's.
+        argv: list of str. Default: those of the process.
 
     Returns:
-        int, the exit code: 0; 2 for bad input or a file that cannot be read or written; 130 when interrupted.
+        int, the exit code: 0; 2 for invalid input or a file that cannot be read or written; 130 if interrupted.
     """
-    if hasattr(sys.stdout, "reconfigure"):  # a terminal that lacks a character shows its number
+    if hasattr(sys.stdout, "reconfigure"):  # a character that the terminal lacks is printed as its number
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         command(sys.argv[1:] if argv is None else argv)
-        # Here, for a full disk that shows only at exit ends in a traceback.
+        # A full disk that is noticed only at exit would end in a traceback.
         sys.stdout.flush()
     except InputError as error:
         return _refuse(program, error)
-    except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
+    except BrokenPipeError:  # the reader of the output, for example `head`, has stopped
         _drop_output()
         return 0
     except OSError as error:
-        if error.filename is None:  # standard output has no name, and would fail again at exit
+        if error.filename is None:  # standard output, which would fail again at exit
             _drop_output()
-        return _refuse(program, f"A file must be readable and writable. Received: {error}")
+        return _refuse(program, f"Cannot read or write a file: {error}")
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -65,17 +62,17 @@ def _drop_output() -> None:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"The command must be one that --help shows. Received: {message}")
+        raise InputError(f"Invalid command: {message}. See {self.prog} --help.")
 
 
 def parser(program: str, description: str, example: str, usage: str = "[options]") -> argparse.ArgumentParser:
-    """An `ArgumentParser` with `-v` and an example below its options.
+    """Create an `ArgumentParser` with `-v` and an example below its options.
 
     Args:
-        program: str.
+        program: str, e.g. `"cman fit"`.
         description: str. What the program does.
-        example: str. A whole command.
-        usage: str. What follows the program's name. Default: `"[options]"`.
+        example: str. A complete command.
+        usage: str. Arguments shown after the program's name. Default: `"[options]"`.
     """
     result = _Parser(
         prog=program,
@@ -85,13 +82,13 @@ def parser(program: str, description: str, example: str, usage: str = "[options]
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    result.add_argument("-v", "--verbose", action="store_true", help="show TensorFlow's own messages too")
+    result.add_argument("-v", "--verbose", action="store_true", help="show the messages of TensorFlow too")
     return result
 
 
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
-    """Parse, with the nearest option named where one does not exist; set how much TensorFlow says."""
-    # Intermixed: sentences may follow options.
+    """Parse the arguments, suggest the nearest option for an unknown one, and apply `-v`."""
+    # Intermixed: sentences may come after options.
     args, unknown = parser.parse_known_intermixed_args(argv)
     if unknown:
         raise InputError(_unknown_option(parser, unknown[0]))
@@ -101,48 +98,12 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Name
     return args
 
 
-def add_config_options(parser: argparse.ArgumentParser, sections: Sequence[str] | None = None) -> None:
-    """Add an option for each config field, named as in the file: `--model.hidden_size 64`.
-
-    Args:
-        parser: `ArgumentParser`.
-        sections: names of sections to offer, for a command whose defaults are a run's. Default: all.
-    """
-    source = "the run's" if sections else "for what the file does not say"
-    group = parser.add_argument_group("config fields", f"named as in a configuration file; the defaults are {source}")
-    for name, kind, *_ in configs.all_fields():
-        section = name.split(".")[0]
-        if (sections is None or section in sections) and "." in name:
-            text = field_texts.option_help(name, with_default=not sections)
-            group.add_argument(f"--{name}", metavar=field_texts.metavar(kind), dest=name, help=text.replace("%", "%%"))
-
-
-def overrides(args: argparse.Namespace) -> dict[str, Any]:
-    """The config fields given on the command line, a dict of dotted names to values."""
-    given = {name: (getattr(args, name, None), kind) for name, kind, *_ in configs.all_fields()}
-    return {name: _value(text, kind) for name, (text, kind) in given.items() if text is not None}
-
-
-def _value(text: str, kind: Any) -> Any:
-    if "tuple" in str(kind):
-        return [part.strip() for part in text.split(",") if part.strip()]
-    # Only a number or a switch is YAML: a folder may be named 2024 or no.
-    if kind not in (int, float, bool):
-        return text
-    try:
-        return configs.parse_yaml(text)
-    except yaml.YAMLError:
-        return text
-
-
 def _unknown_option(parser: argparse.ArgumentParser, option: str) -> str:
-    import difflib
-
     known = [text for action in parser._actions for text in action.option_strings]
     near = difflib.get_close_matches(option.split("=")[0], known, 1) or [
         text for text in known if text.split(".")[-1] == option.split("=")[0].lstrip("-").split(".")[-1]
     ]
-    return f"An option must exist; --help lists them. Received: {option}" + (f"; nearest: {near[0]}" if near else "")
+    return f"Unknown option: {option}" + (f"; nearest: {near[0]}" if near else "") + f". See {parser.prog} --help."
 
 
 def check_count(option: str, value: int) -> None:
@@ -152,10 +113,10 @@ def check_count(option: str, value: int) -> None:
 
 
 def numbers(text: str, what: str) -> list[int]:
-    """Whole numbers written as `1-3,7`: a sorted list.
+    """Parse whole numbers written as `1-3,7` into a sorted list.
 
     Raises:
-        InputError: something else is written.
+        InputError: if `text` has another form.
     """
     found: set[int] = set()
     for part in text.split(","):
@@ -169,7 +130,7 @@ def numbers(text: str, what: str) -> list[int]:
 
 @contextlib.contextmanager
 def progress(total: int, what: str) -> Iterator[Callable[[int], object]]:
-    """A bar on standard error, on a terminal only, for work that takes a while; yields `advance(count)`."""
+    """Show a progress bar on standard error if that is a terminal; yields `advance(count)`."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""`cman convert IN OUT`: annotated sentences from one format into another."""
+"""`cman convert IN OUT`: convert annotated sentences between formats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cman_tf.errors import InputError
 def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman convert",
-        f"Convert annotated sentences between {', '.join(formats.FORMATS)}; plain text can be read too.",
+        f"Convert annotated sentences between {', '.join(formats.FORMATS)}. Plain text is also read.",
         "cman convert my_brat_folder my_corpus/train.json",
         usage="IN OUT [options]",
     )
@@ -20,12 +20,12 @@ def command(argv: list[str]) -> None:
     parser.add_argument(
         "--format",
         choices=tuple(formats.FORMATS),
-        help="format of OUT (default: by suffix, .json spert, .txt multihead, .jsonl, .spacy docbin)",
+        help="format of OUT (default: by the suffix: .json spert, .txt multihead, .jsonl, .spacy docbin)",
     )
     parser.add_argument(
         "--sentences",
         choices=brat.SENTENCES,
-        help="what is a sentence of a brat text: each of its lines, or the whole text (default: lines)",
+        help="sentences of a brat text: each line, or the whole text (default: lines)",
     )
     args = cli.parse(parser, argv)
     format = args.format or formats.format_of(args.target)
@@ -35,7 +35,7 @@ def command(argv: list[str]) -> None:
 
     if args.sentences:
         if not brat.recognises(args.source):
-            raise InputError(f"--sentences is for a folder of brat standoff. Received: {args.source}")
+            raise InputError(f"--sentences requires a folder in brat standoff. Received: {args.source}")
         documents = brat.read(args.source, sentences=args.sentences)
     else:
         documents = read_sentences([], args.source, raw_text.documents)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf import config as configs
-from cman_tf.commands import cli, field_texts
+from cman_tf.commands import cli, options
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
@@ -16,36 +16,25 @@ from cman_tf.files import atomic_write
 def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman crossval",
-        "Train and score a network on each fold of a corpus; what is done already is not done again.",
+        "Train and score a network on each fold of a corpus. Finished folds are skipped.",
         "cman crossval --corpus ade --folds 0-9 --run-dir runs/ade",
     )
-    parser.add_argument(
-        "--corpus", metavar="NAME", dest="corpus.name", help="a corpus in folds: ade (default: the configuration's)"
-    )
     parser.add_argument("--config", metavar="NAME|FILE", default="ade", help="configuration (default: ade)")
-    parser.add_argument("--folds", metavar="LIST", default="0-9", help="folds, such as 0-4,7 (default: 0-9)")
+    parser.add_argument("--folds", metavar="LIST", default="0-9", help="folds to train, e.g. 0-4,7 (default: 0-9)")
     parser.add_argument(
         "--run-dir",
         metavar="FOLDER",
         default="runs/crossval",
         help="folder for the runs, one for each fold, and crossval.json (default: runs/crossval)",
     )
-    parser.add_argument(
-        "--data-dir",
-        metavar="FOLDER",
-        dest="corpus.data_dir",
-        help="copies of the public corpora (default: CMAN_TF_DATA, or a download)",
-    )
-    parser.add_argument("--seed", metavar="N", help=field_texts.option_help("seed"))
-    parser.add_argument("--protocol", metavar="train|train+dev", help=field_texts.option_help("protocol"))
-    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="folds at a time (default: 1)")
-    cli.add_config_options(parser)
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="folds to train at a time (default: 1)")
+    options.add_training(parser)
     args = cli.parse(parser, argv)
 
     from cman_tf.evaluation.folds import summary
     from cman_tf.training.jobs import Job, Runner
 
-    changes = cli.overrides(args)
+    changes = options.overrides(args)
     config = configs.load(args.config, changes)
     if config.corpus.name != "ade":
         raise InputError(f"A corpus for cross-validation must come in folds: ade. Received: {config.corpus.name}")
@@ -64,11 +53,11 @@ def command(argv: list[str]) -> None:
         print(f"Figures: {folder / 'crossval.json'}")
     failed = [name for name in outcome if outcome[name] != "done"]
     if failed:
-        raise InputError(f"Every fold must be trained; the same command goes on. Received: {outcome[failed[0]]}")
+        raise InputError(f"{failed[0]} failed: {outcome[failed[0]]}. Run the same command again to resume.")
 
 
 def _text(found: Mapping[str, Any]) -> str:
-    """Strict F1 with every average and policy, for a terminal."""
+    """Format strict F1, with every average and policy, as a table."""
     from io import StringIO
 
     from rich.box import SIMPLE
@@ -90,6 +79,6 @@ def _text(found: Mapping[str, Any]) -> str:
 
 
 def spread(value: Mapping[str, Any]) -> str:
-    """`{"mean", "sd"}` of fractions as percent."""
+    """Format `{"mean", "sd"}` of fractions as percent."""
     text = f"{100 * value['mean']:.2f}"
     return text if value["sd"] is None else f"{text} ± {100 * value['sd']:.2f}"

@@ -1,4 +1,4 @@
-"""`cman encoder convert|info|clear`: pretrained encoders, and the vectors that they left on disk."""
+"""`cman encoder convert|info|clear`: convert pretrained encoders; show or remove their stored vectors."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def command(argv: list[str]) -> None:
         return actions[argv[0]](argv[1:])
     parser = cli.parser(
         "cman encoder",
-        "Convert a published encoder; show or remove the vectors that frozen encoders left on disk.",
+        "Convert a pretrained encoder; show or remove the stored vectors of frozen encoders.",
         "cman encoder convert bert all-MiniLM-L6-v2 encoders/minilm",
         usage="convert|info|clear ...",
     )
-    parser.add_argument("action", metavar="convert|info|clear", help="each has a --help of its own")
+    parser.add_argument("action", metavar="convert|info|clear", help="each has its own --help (default: none)")
     action = cli.parse(parser, argv).action
     raise InputError(f"The action must be convert, info or clear. Received: {action}")
 
@@ -27,7 +27,7 @@ def command(argv: list[str]) -> None:
 def _convert(argv: list[str]) -> None:
     parser = cli.parser(
         "cman encoder convert",
-        "Convert a published encoder to a TensorFlow Hub module: a SavedModel that takes tokens, word pieces inside.",
+        "Convert a pretrained encoder to a TensorFlow Hub module: a SavedModel that takes tokens.",
         "cman encoder convert bert all-MiniLM-L6-v2 encoders/minilm --licence Apache-2.0",
         usage="KIND FOLDER OUT [options]",
     )
@@ -35,7 +35,7 @@ def _convert(argv: list[str]) -> None:
     parser.add_argument(
         "folder",
         metavar="FOLDER",
-        help="bert, mpnet: config.json, vocab.txt, *.safetensors and, if there is one, tokenizer_config.json (default: "
+        help="bert, mpnet: config.json, vocab.txt, *.safetensors and optionally tokenizer_config.json (default: "
         "uncased); flair: lm.npz, char2id.json",
     )
     parser.add_argument("out", metavar="OUT", help="new folder for the module")
@@ -44,7 +44,7 @@ def _convert(argv: list[str]) -> None:
     parser.add_argument(
         "--with-whitespace",
         action="store_true",
-        help="flair: take the states after the blank at the end of a word, as Flair's library does, not at its last "
+        help="flair: read the states after the blank that follows a word, as Flair's library does, not at its last "
         "character",
     )
     args = cli.parse(parser, argv)
@@ -59,11 +59,11 @@ def _convert(argv: list[str]) -> None:
 
 
 def _info(argv: list[str]) -> None:
-    _stores("info", "Show the vectors that frozen encoders left on disk.", argv)
+    _stores("info", "Show the stored vectors of frozen encoders.", argv)
 
 
 def _clear(argv: list[str]) -> None:
-    _stores("clear", "Remove the vectors that frozen encoders left on disk.", argv)
+    _stores("clear", "Remove the stored vectors of frozen encoders.", argv)
 
 
 def _stores(action: str, about: str, argv: list[str]) -> None:

@@ -1,49 +1,41 @@
-"""`cman evaluate RUN`: measure a trained network."""
+"""`cman evaluate RUN`: score a trained network."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from cman_tf.commands import cli
+from cman_tf.commands import cli, options
 from cman_tf.files import atomic_write, check_new_file
 
 
 def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman evaluate",
-        "Measure a trained network: strict and boundaries, micro and macro, per type, by length and distance.",
+        "Score a trained network: strict and boundaries, micro and macro, per type, by length and distance.",
         "cman evaluate runs/conll04 --split test --exclude-type Other --against runs/conll04-2",
         usage="RUN [options]",
     )
-    parser.add_argument("run", metavar="RUN", help="run folder, written by cman fit")
+    options.add_run(parser)
+    options.add_corpus(parser, "the run's")
     parser.add_argument(
-        "--corpus",
-        metavar="NAME|FOLDER",
-        dest="corpus.name",
-        help="another corpus: sample, conll04, ade, or a folder (default: the run's)",
-    )
-    parser.add_argument(
-        "--data-dir", metavar="FOLDER", dest="corpus.data_dir", help="copies of the public corpora (default: the run's)"
-    )
-    parser.add_argument(
-        "--split", choices=("train", "dev", "test"), default="test", help="what is scored (default: test)"
+        "--split", choices=("train", "dev", "test"), default="test", help="split to score (default: test)"
     )
     parser.add_argument(
         "--exclude-type",
         action="append",
         default=[],
         metavar="TYPE",
-        help="score without this entity type too; may be repeated (default: none)",
+        help="also score without this entity type; may be repeated (default: none)",
     )
     parser.add_argument(
-        "--against", metavar="RUN", help="a second run, for a paired bootstrap of the difference (default: none)"
+        "--against", metavar="RUN", help="a second run to compare with, by a paired bootstrap (default: none)"
     )
-    parser.add_argument("--json", metavar="FILE", help="write all figures there too (default: no file)")
+    parser.add_argument("--json", metavar="FILE", help="also write all scores to this file (default: no file)")
     parser.add_argument(
-        "--report", metavar="FILE", help="write an HTML page of every sentence there (default: no file)"
+        "--report", metavar="FILE", help="write an HTML page of every sentence to this file (default: no file)"
     )
-    cli.add_config_options(parser, sections=("corpus", "decoding"))
+    options.add_config_options(parser, sections=("corpus", "decoding"))
     args = cli.parse(parser, argv)
 
     from cman_tf.evaluation.report import write_report
@@ -52,7 +44,7 @@ def command(argv: list[str]) -> None:
 
     for path in filter(None, (args.json, args.report)):
         check_new_file(path)
-    found = evaluate_run(args.run, args.split, cli.overrides(args), args.exclude_type, args.against)
+    found = evaluate_run(args.run, args.split, options.overrides(args), args.exclude_type, args.against)
     try:
         if args.json:
             with atomic_write(args.json) as file:

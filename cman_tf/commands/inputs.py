@@ -1,4 +1,4 @@
-"""Sentences to be answered: arguments, a file, or standard input."""
+"""Reads the sentences to predict from arguments, a file or standard input."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from cman_tf.data import formats
-from cman_tf.data.formats.reading import read_text, reason
-from cman_tf.errors import InputError
+from cman_tf.data.formats.reading import read_text
+from cman_tf.errors import InputError, failed
 
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
@@ -23,39 +23,39 @@ TEXT = "text"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What a command needs for `read_sentences`: `text`, `input`, `input_format`."""
+    """Add the options for `read_sentences`: `text`, `input`, `input_format`."""
     parser.add_argument("text", metavar="TEXT", nargs="*", default=[], help="a sentence (default: those of --input)")
     parser.add_argument(
         "--input",
         metavar="FILE",
-        help="a sentence a line, or a file or folder of any known format, whose tokens are kept; - is standard input "
-        "(default: -)",
+        help="text with one sentence per line, or a file or folder in any known format, whose tokens are kept; - is "
+        "standard input (default: -)",
     )
     parser.add_argument(
         "--input-format",
         choices=(TEXT, *formats.FORMATS),
-        help="how the input is written (default: recognised; what begins like none of the others is text)",
+        help="input format (default: detected from the content)",
     )
 
 
 def read_sentences(
     texts: list[str], path: str | None, tokenize: Callable[[list[str]], list[Document]], format: str | None = None
 ) -> list[Document]:
-    """Documents of raw sentences or of a file in a known format.
+    """Read documents from raw sentences or from a file in a known format.
 
     Args:
-        texts: list of str, sentences; with none and no `path`, standard input is read.
-        path: str or None. A text file (a sentence a line, blank lines too), or a file or folder in any format of
-            `cman_tf.data.formats`; `-` is standard input.
+        texts: list of str, sentences. If it is empty and `path` is None, standard input is read.
+        path: str or None. A text file (one sentence per line, blank lines included), or a file or folder in any
+            format of `cman_tf.data.formats`; `-` is standard input.
         tokenize: callable, list of str -> list of `Document`.
-        format: str or None. `"text"`, or a key of `cman_tf.data.formats.FORMATS`. Default: recognised from the content,
-            text if it is none of them.
+        format: str or None. `"text"`, or a key of `cman_tf.data.formats.FORMATS`. Default: detected from the content;
+            text if no format matches.
 
     Returns:
         list of `Document`, one for each sentence or line, in order.
 
     Raises:
-        InputError: both `texts` and `path` are given, or the file cannot be read, is empty, or is no UTF-8.
+        InputError: if both `texts` and `path` are given, or the file cannot be read, is empty, or is not UTF-8.
     """
     if texts and path:
         raise InputError(f"Sentences must come as arguments or from --input, not both. Received: both, --input {path}")
@@ -67,26 +67,26 @@ def read_sentences(
 
 
 def _lines(path: str) -> list[str]:
-    """The lines of a text file. Blank ones are sentences too, so a file of them is no empty file."""
+    """Lines of a text file. Blank lines are sentences too, so a file of blank lines is not empty."""
     text = read_text(path, blank=True)
-    # Not splitlines: a sentence may hold U+2028 and its like.
+    # Not splitlines: a sentence may contain U+2028 and similar characters.
     lines = text.split("\n")
     return [line[:-1] if line.endswith("\r") else line for line in (lines[:-1] if lines[-1] == "" else lines)]
 
 
 @contextlib.contextmanager
 def _file(path: str | None) -> Iterator[str]:
-    """Yield the name of a regular file with the input's content, for it is read twice; or that of a folder."""
+    """Yield the path of a folder, or of a regular file with the content of the input, which is read twice."""
     if path not in (None, "-") and (os.path.isfile(path) or os.path.isdir(path) and formats.recognise(path)):
         yield path
         return
     with tempfile.NamedTemporaryFile() as file:
         if path not in (None, "-"):
-            try:  # a pipe, such as <(command) of a shell
+            try:  # a pipe, for example <(command) in a shell
                 with open(path, "rb") as source:
                     shutil.copyfileobj(source, file)
             except (OSError, ValueError) as error:
-                raise InputError(f"An input file must be readable. Received: {path} ({reason(error)})") from None
+                raise failed("read", path, error) from None
         elif sys.stdin is not None:
             shutil.copyfileobj(sys.stdin.buffer, file)
         file.flush()
@@ -95,7 +95,7 @@ def _file(path: str | None) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _named(name: str, path: str | None) -> Iterator[None]:
-    """Let errors name what the person gave, not the copy of it."""
+    """Replace the path of the temporary copy in error messages by what the user gave."""
     try:
         yield
     except InputError as error:

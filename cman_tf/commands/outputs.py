@@ -1,4 +1,4 @@
-"""What was found, written as a table, JSON lines, a page, a graph, or in a format of annotation."""
+"""Writes predictions as a table, JSON lines, HTML, a graph, or in an annotation format."""
 
 from __future__ import annotations
 
@@ -16,36 +16,35 @@ from cman_tf.files import atomic_write, check_new_file, check_new_folder
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
 
-# The last three have no place for scores.
+# The last three cannot store scores.
 FORMATS = ("table", "jsonl", "html", "csv", "graphml", "docbin", "brat", "spert", "multihead")
 
 
 def check_output(format: str, path: str | Path | None = None) -> None:
-    """Refuse what could not be written, before the long work.
+    """Check that the output can be written, before the long work.
 
     Args:
         format, path: those of `write_predictions`.
 
     Raises:
-        InputError: a format of several files without a folder, a folder that has content, or a file that cannot be
+        InputError: if a format of several files has no folder, the folder is not empty, or the file cannot be
             written.
     """
     if format in formats.FOLDERS:
         if path is None:
-            raise InputError(f"Format {format} needs --output FOLDER, for it is several files. Received: no --output")
+            raise InputError(f"Format {format} consists of several files. It requires --output FOLDER.")
         check_new_folder(path)
     elif path is not None:
         check_new_file(path)
 
 
 def write_predictions(documents: Sequence[Document], format: str, path: str | Path | None = None) -> None:
-    """Write documents with what was found.
+    """Write documents with their entities and relations.
 
     Args:
         documents: list of `Document`.
         format: str, one of `FORMATS`.
-        path: str or None. A file, or a folder for `csv` and `brat`, written whole or not at all; None is standard
-            output.
+        path: str or None. A file, or a folder for `csv` and `brat`, written atomically. Default: standard output.
     """
     check_output(format, path)
     if format == "table":
@@ -56,7 +55,7 @@ def write_predictions(documents: Sequence[Document], format: str, path: str | Pa
         with tempfile.TemporaryDirectory() as folder:
             name = Path(folder) / "predictions"
             _write(documents, format, name)
-            # UTF-8 whatever the terminal's encoding is.
+            # Always UTF-8, whatever the encoding of the terminal.
             sys.stdout.flush()
             sys.stdout.buffer.write(name.read_bytes())
 

@@ -1,8 +1,8 @@
-"""`cman predict RUN`: entities and relations of new sentences."""
+"""`cman predict RUN`: find entities and relations in sentences."""
 
 from __future__ import annotations
 
-from cman_tf.commands import cli
+from cman_tf.commands import cli, options
 from cman_tf.commands.inputs import add_options, read_sentences
 from cman_tf.commands.outputs import FORMATS
 
@@ -10,15 +10,17 @@ from cman_tf.commands.outputs import FORMATS
 def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman predict",
-        "Find entities and relations in sentences: given as arguments, in a file, or on standard input.",
+        "Find entities and relations in sentences from the arguments, a file or standard input.",
         'cman predict runs/sample "Ana Lima lives in Oslo ." --format jsonl',
         usage="RUN [TEXT ...] [options]",
     )
-    parser.add_argument("run", metavar="RUN", help="run folder, written by cman fit")
+    options.add_run(parser)
     add_options(parser)
-    parser.add_argument("--output", metavar="FILE", help="a new folder for csv and brat (default: standard output)")
-    parser.add_argument("--format", choices=FORMATS, default="table", help="how the answer is written (default: table)")
-    cli.add_config_options(parser, sections=("decoding",))
+    parser.add_argument(
+        "--output", metavar="FILE", help="a file; for csv and brat a new folder (default: standard output)"
+    )
+    parser.add_argument("--format", choices=FORMATS, default="table", help="output format (default: table)")
+    options.add_config_options(parser, sections=("decoding",))
     args = cli.parse(parser, argv)
 
     from cman_tf.commands.outputs import check_output, write_predictions
@@ -26,7 +28,7 @@ def command(argv: list[str]) -> None:
 
     check_output(args.format, args.output)
     run = Run.open(args.run)
-    predictor = run.predictor(cli.overrides(args))
+    predictor = run.predictor(options.overrides(args))
     documents = read_sentences(args.text, args.input, predictor.tokenize, args.input_format)
     with cli.progress(len(documents), "sentences") as advance:
         found = predictor.extract(documents, progress=advance)

@@ -1,4 +1,4 @@
-"""Extracted sentences on a terminal."""
+"""Prints predictions on a terminal."""
 
 from __future__ import annotations
 

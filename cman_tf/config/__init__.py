@@ -1,4 +1,4 @@
-"""Configurations: the fields (`fields.py`), sets of them (`presets/*.yaml`), and how they are read and changed."""
+"""Configuration: fields (`fields.py`), presets (`presets/*.yaml`) and reading (`reading.py`)."""
 
 from cman_tf.config.fields import PLACES, WITHOUT_EFFECT, Config
 from cman_tf.config.reading import (

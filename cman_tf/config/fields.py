@@ -1,6 +1,6 @@
-"""Every hyper-parameter once: its type, range, default, unit and where the default comes from.
+"""All hyper-parameters with type, range, default, unit and the source of the default.
 
-'not in the paper' marks what Zhao et al. (2020) leave open and this project had to choose.
+'not in the paper' marks values that Zhao et al. (2020) do not state.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 def _field(default: Any, help: str, **limits: Any) -> Any:
-    # Strict for numbers and switches: else true would count as 1, and the text "3" as a number.
+    # Strict for numbers and switches: otherwise true would be accepted as 1, and the text "3" as a number.
     return Field(default, description=help, strict=isinstance(default, (int, float)) or None, **limits)
 
 
 @dataclass(frozen=True, config=_STRICT)
 class CorpusConfig:
-    """Which sentences are read."""
+    """The corpus and its splits."""
 
     name: str = _field("sample", "sample, conll04, ade, or a folder with train, dev and test files")
-    variant: Literal["spert", "multihead"] = _field("spert", "which public split of CoNLL04; not in the paper")
+    variant: Literal["spert", "multihead"] = _field("spert", "public split of CoNLL04; not in the paper")
     fold: int = _field(0, "fold of ADE", ge=0, le=9)
     overlap: Literal["error", "drop_sentences", "keep_outer"] = _field(
-        "error", "what is done with overlapping entities, which BIO tags cannot hold; not in the paper"
+        "error", "policy for overlapping entities, which BIO tags cannot represent; not in the paper"
     )
     data_dir: Optional[str] = _field(None, "folder with copies of the public corpora, instead of a download")
 
@@ -35,13 +35,13 @@ class CorpusConfig:
 class WordsConfig:
     """Word embeddings (paper, 3.1)."""
 
-    size: int = _field(50, "width of the vectors; a vector file sets it; not in the paper", ge=1)
+    size: int = _field(50, "width of the vectors, unless a vector file sets it; not in the paper", ge=1)
     vectors: Optional[str] = _field(
-        None, "GloVe or word2vec text file; without one, vectors start at random; not in the paper"
+        None, "GloVe or word2vec text file; without one, initial vectors are random; not in the paper"
     )
     trainable: bool = _field(True, "whether the vectors of training words are trained; not in the paper")
     lowercase: bool = _field(True, "whether words are looked up in lower case; not in the paper")
-    min_count: int = _field(2, "a word seen less often and without a vector is unknown; not in the paper", ge=1)
+    min_count: int = _field(2, "rarer words without a vector are unknown; not in the paper", ge=1)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -50,7 +50,7 @@ class CharactersConfig:
 
     size: int = _field(128, "width of the character embeddings (paper, 4.1)", ge=1)
     hidden_size: int = _field(64, "width of the character LSTM per direction; not in the paper", ge=1)
-    max_length: int = _field(32, "characters of a word that are read, from its start; not in the paper", ge=1)
+    max_length: int = _field(32, "number of characters read from the start of a word; not in the paper", ge=1)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -59,21 +59,21 @@ class EncoderConfig:
 
     modules: tuple[str, ...] = _field(
         (),
-        "addresses, folders or names of encoder modules, with commas between; their vectors stand side by side; the "
+        "addresses, folders or names of encoder modules, separated by commas; their vectors are concatenated; the "
         "paper's is ELMo, the default none; not in the paper",
     )
     projection: int = _field(
-        0, "width that the contextual vectors are projected to, 0 = as they are, the paper's form", ge=0
+        0, "width that the contextual vectors are projected to; 0 = no projection, the paper's form", ge=0
     )
     trainable: bool = _field(False, "whether the encoders' own weights are trained (paper: frozen)")
     learning_rate: float = _field(
-        3e-5, "learning rate of the encoders' own weights, where they are trained; not in the paper", gt=0
+        3e-5, "learning rate of the encoders' own weights, if they are trained; not in the paper", gt=0
     )
     layer_decay: float = _field(0.9, "factor on that rate for each layer below the last; not in the paper", gt=0, le=1)
     store: Optional[str] = _field(
-        None, "folder for the vectors of frozen encoders; without one, CMAN_TF_STORE or the user's cache folder"
+        None, "folder for the vectors of frozen encoders; without one, $CMAN_TF_STORE or the user's cache folder"
     )
-    store_gb: float = _field(32.0, "largest size of the stored vectors of an encoder, in gigabytes", gt=0)
+    store_gb: float = _field(32.0, "maximum size of the stored vectors of an encoder, in gigabytes", gt=0)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -90,25 +90,22 @@ class ModelConfig:
     )
     relation_prior: float = _field(
         0.5,
-        "probability of a relation that training starts from, by a bias that eq. 9 lacks; 0.5 = eq. 9, no bias; not in "
-        "the paper",
+        "initial probability of a relation, set by a bias that eq. 9 lacks; 0.5 = eq. 9, no bias; not in the paper",
         gt=0,
         le=0.5,
     )
     pair_context: int = _field(
         0,
-        "width of what a pair is scored from beside its two tokens: the text between them, and their distance; 0 = "
-        "eq. 9, the tokens alone; not in the paper",
+        "width of further features of a pair: the text between its two tokens, and their distance; 0 = eq. 9, the "
+        "tokens alone; not in the paper",
         ge=0,
     )
-    encoder: Literal["bilstm", "mlp"] = _field("bilstm", "what stands before each attention; mlp: Table 4, row 5")
+    encoder: Literal["bilstm", "mlp"] = _field("bilstm", "layer before each attention; mlp: Table 4, row 5")
     bsa_attention: bool = _field(True, "self-attention in the BSA units; false: Table 4, row 2")
     bla: bool = _field(True, "label attention; false: Table 4, row 3 (with bsa_attention false: row 4)")
     embedding_dropout: float = _field(0.2, "dropout rate on token embeddings (paper, 4.1)", ge=0, lt=1)
     lstm_dropout: float = _field(0.1, "dropout rate on BiLSTM outputs (paper, 4.1: .1 CoNLL04, .3 ADE)", ge=0, lt=1)
-    relation_dropout: float = _field(
-        0.0, "dropout rate on the tokens that pairs are scored from; not in the paper", ge=0, lt=1
-    )
+    relation_dropout: float = _field(0.0, "dropout rate on the token vectors of pairs; not in the paper", ge=0, lt=1)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -116,14 +113,14 @@ class TrainingConfig:
     """Optimisation (paper, 3.5 and 4.1)."""
 
     epochs: int = _field(180, "passes over the training sentences (paper, 4.1)", ge=1)
-    batch_size: int = _field(16, "sentences in a step; not in the paper", ge=1)
+    batch_size: int = _field(16, "sentences per step; not in the paper", ge=1)
     micro_batch: int = _field(
-        0, "sentences whose gradient is computed at once, less memory for the same step; 0 = the whole batch", ge=0
+        0, "sentences per gradient computation, to save memory in the same step; 0 = the whole batch", ge=0
     )
     learning_rate: float = _field(5e-4, "learning rate of Adam (paper, 4.1)", gt=0)
     schedule: Literal["constant", "linear"] = _field("constant", "constant, or linear decay to 0; not in the paper")
-    warmup_epochs: float = _field(0.0, "epochs over which the rate rises from 0; not in the paper", ge=0)
-    clip_norm: float = _field(5.0, "largest global norm of a gradient, 0 = no limit; not in the paper", ge=0)
+    warmup_epochs: float = _field(0.0, "epochs in which the rate rises from 0; not in the paper", ge=0)
+    clip_norm: float = _field(5.0, "maximum global norm of a gradient, 0 = no limit; not in the paper", ge=0)
     adversarial_alpha: float = _field(
         0.01,
         "alpha: size of the adversarial perturbation in units of the square root of the embedding's width, 0 = off; "
@@ -132,14 +129,14 @@ class TrainingConfig:
     )
     relation_negatives: float = _field(
         1.0,
-        "chance of a token that ends no entity to have its pairs in the relation loss; 1 = all pairs, eq. 12; "
-        "not in the paper",
+        "probability that the relation loss includes the pairs of a token that does not end an entity; 1 = all pairs, "
+        "eq. 12; not in the paper",
         ge=0,
         le=1,
     )
     average_decay: float = _field(
         0.0,
-        "decay per step of the exponential average of weights that is evaluated, 0 = off; not in the paper",
+        "decay per step of the exponential moving average of weights, which is evaluated; 0 = off; not in the paper",
         ge=0,
         lt=1,
     )
@@ -147,18 +144,18 @@ class TrainingConfig:
 
 @dataclass(frozen=True, config=_STRICT)
 class DecodingConfig:
-    """From scores to entities and relations."""
+    """Decoding of scores to entities and relations."""
 
-    threshold: float = _field(0.5, "a relation counts above this probability; not in the paper", gt=0, lt=1)
+    threshold: float = _field(0.5, "probability above which a relation is predicted; not in the paper", gt=0, lt=1)
     bio_constrained: bool = _field(False, "whether an I- tag must follow its B- or I-; not in the paper")
     type_constrained: bool = _field(
-        False, "whether relations keep to the type signatures of the training data; not in the paper"
+        False, "whether relations must have a type signature of the training data; not in the paper"
     )
 
 
 @dataclass(frozen=True, config=_STRICT)
 class Config:
-    """All of it: what `--config` reads and a run folder keeps."""
+    """The whole configuration, as `--config` reads it and a run folder stores it."""
 
     corpus: CorpusConfig = Field(default_factory=CorpusConfig)
     words: WordsConfig = Field(default_factory=WordsConfig)
@@ -170,7 +167,7 @@ class Config:
     seed: int = _field(1, "seed of weights, order and dropout; not in the paper", ge=0, le=2**32 - 1)
     protocol: Literal["train", "train+dev"] = _field(
         "train",
-        "train: dev chooses the epoch; train+dev: both are trained on, the last epoch is kept; not in the paper",
+        "train: dev selects the epoch; train+dev: both are trained on, and the last epoch is kept; not in the paper",
     )
 
     def __post_init__(self) -> None:
@@ -183,7 +180,7 @@ class Config:
 
 
 PLACES = ("corpus.name", "corpus.data_dir", "words.vectors", "encoder.modules", "encoder.store")
-"""Fields that name places on disk. A resumed run may change them: what is there must be what it began with."""
+"""Fields that name places on disk. A resumed run may change them, but the content there must be the same."""
 
 WITHOUT_EFFECT = ("corpus.data_dir", "encoder.store", "encoder.store_gb", "words.size")
-"""Fields that do not change a result: places of copies, and what a file of word vectors sets."""
+"""Fields that do not change a result: places of copies, and a width that the file of word vectors sets."""

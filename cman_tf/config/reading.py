@@ -1,4 +1,4 @@
-"""Configurations read, changed and stored.
+"""Reads, changes and stores configurations.
 
 A configuration is a tree of frozen, validating dataclasses (`fields.py`). It is read from YAML (`presets/*.yaml`
 or a file of your own), changed by command-line options of the same names (`--model.hidden_size 64`), and stored in each
@@ -8,7 +8,6 @@ run folder.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -20,7 +19,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from cman_tf.config.fields import Config
-from cman_tf.errors import InputError, nearest
+from cman_tf.errors import InputError, closest, failed, nearest
 from cman_tf.files import atomic_write
 
 
@@ -38,7 +37,7 @@ def from_dict(values: dict, where: str = "the configuration") -> Config:
     """Validate a nested dict.
 
     Raises:
-        InputError: a field that does not exist (with the nearest name), of the wrong type or out of range.
+        InputError: if a field is unknown (with the nearest name), has the wrong type or is out of range.
     """
     if not isinstance(values, dict):
         raise InputError(f"A configuration must be a mapping of names to values. Received: {values!r} in {where}")
@@ -54,36 +53,33 @@ def _sentence(error: Mapping[str, Any], where: str) -> str:
         near = nearest_field(name)
         if near == name:
             section, _, leaf = name.partition(".")
-            return (
-                f"A field of a section must stand below it, `{section}: {{{leaf}: ...}}`. Received: {name} in {where}"
-            )
+            return f"A field must be below its section, `{section}: {{{leaf}: ...}}`. Received: {name} in {where}"
         hint = f"; nearest: {near}" if near else f"; sections: {', '.join(f.name for f in dataclasses.fields(Config))}"
-        return f"A config field must exist. Received: {name} in {where}{hint}"
+        return f"Unknown config field: {name} in {where}{hint}"
     if error["type"] == "value_error":
         return f"{error['ctx']['error']} in {where}"
     if error["type"] == "dataclass_type":
         return f"`{name}` must be a mapping of names to values. Received: {error['input']!r} in {where}"
     if error["type"] == "invalid_key":
-        return f"The name of a config field must be text. Received: {name} in {where}"
+        return f"The name of a config field must be a string. Received: {name} in {where}"
     rule = error["msg"].replace("Input should be", "must be", 1)
     return f"`{name}` {rule}. Received: {error['input']!r} in {where}"
 
 
 def nearest_field(name: str) -> str | None:
-    """The config field or section that a person probably meant by `name`, or None."""
+    """The config field or section that the user probably meant by `name`, or None."""
     known = [leaf for leaf, *_ in all_fields()]
-    # Somebody who forgets or mistakes the section has the last part right.
+    # If only the section is wrong or missing, the last part is right.
     same = [leaf for leaf in known if leaf.split(".")[-1] == name.split(".")[-1]]
     sections = [] if "." in name else [item.name for item in dataclasses.fields(Config)]
-    near = difflib.get_close_matches(name, same, 1, 0) or difflib.get_close_matches(name, known + sections, 1)
-    return near[0] if near else None
+    return closest(name, same, cutoff=0) or closest(name, known + sections)
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with numbers as everybody writes them, 5e-4 and 010, and no name twice.
+    """YAML with the usual numbers, such as 5e-4 and 010, that refuses repeated names.
 
-    YAML 1.1 takes 010 for 8, 1:30 for 90, 2020-01-01 for a date, and the last of two mappings of one name. Its 0x10 and
-    1_000 are no numbers here.
+    YAML 1.1 reads 010 as 8, 1:30 as 90 and 2020-01-01 as a date, and keeps the last value of a repeated name. Here, its
+    0x10 and 1_000 are not numbers.
     """
 
     yaml_implicit_resolvers = {
@@ -97,7 +93,7 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
             if name in seen:
-                raise yaml.composer.ComposerError(None, None, f"`{key.value}` is there twice", key.start_mark)
+                raise yaml.composer.ComposerError(None, None, f"`{key.value}` is repeated", key.start_mark)
             seen |= {name} if name else set()
         return node
 
@@ -116,22 +112,22 @@ _Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text that `_Loader` would take for a number in quotes."""
+    """Quotes text that `_Loader` would read as a number."""
 
     yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
 
 
 def parse_yaml(text: str) -> Any:
-    """The value that a YAML text stands for.
+    """Decode YAML.
 
     Raises:
-        yaml.YAMLError: no valid YAML.
+        yaml.YAMLError: if `text` is not valid YAML.
     """
     try:
         return yaml.load(text, _Loader)  # noqa: S506, a safe loader by its base
     except (ValueError, LookupError, AttributeError, RecursionError) as error:
-        # What PyYAML lets through of tags on values that they do not fit, and of brackets too deep.
-        raise yaml.YAMLError(f"no value can be made of it: {error}") from None
+        # PyYAML does not catch these for tags that do not fit their values and for brackets nested too deep.
+        raise yaml.YAMLError(f"cannot decode the value: {error}") from None
 
 
 def load(name: str, overrides: dict | None = None) -> Config:
@@ -142,7 +138,7 @@ def load(name: str, overrides: dict | None = None) -> Config:
         overrides: dict of dotted field names to values, e.g. `{"model.hidden_size": 64}`.
 
     Raises:
-        InputError: no such configuration, no valid YAML, or a bad field.
+        InputError: if the configuration does not exist, is not valid YAML or contains an invalid field.
     """
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or path.is_file():
@@ -157,7 +153,7 @@ def load(name: str, overrides: dict | None = None) -> Config:
     try:
         values = parse_yaml(source.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"A config file must be readable text. Received: {name} ({error})") from None
+        raise failed("read", name, error) from None
     except yaml.YAMLError as error:
         raise InputError(
             f"A config file must be valid YAML. Received: {' '.join(str(error).split())} in {name}"
@@ -166,7 +162,7 @@ def load(name: str, overrides: dict | None = None) -> Config:
 
 
 def shipped() -> dict[str, Any]:
-    """The configurations that come with the package: dict of name to file."""
+    """The presets of the package: dict of name to file."""
     folder = resources.files("cman_tf.config").joinpath("presets")
     return {Path(item.name).stem: item for item in folder.iterdir() if item.name.endswith(".yaml")}
 
@@ -191,13 +187,13 @@ def get(config: Config, name: str) -> Any:
 
 
 def different(one: Config, other: Config) -> list[str]:
-    """Dotted names of the fields in which two configurations differ, a list."""
+    """List of the dotted names of the fields in which two configurations differ."""
     return [name for name, *_ in all_fields() if get(one, name) != get(other, name)]
 
 
 def to_dict(config: Config) -> dict:
     """The configuration as nested plain dicts."""
-    # Lists, for what is read from YAML and JSON has no tuples.
+    # Through JSON, to turn tuples into lists: YAML and JSON have no tuples.
     return json.loads(json.dumps(dataclasses.asdict(config)))
 
 

@@ -1,1 +1,1 @@
-"""Corpora on disk and over the network, read into documents and batches."""
+"""Reads corpora from disk or the network into documents and batches."""

@@ -1,4 +1,4 @@
-"""From the arrays of an answer to entities and relations: the one place that knows how."""
+"""Converts the arrays of an answer to entities and relations."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def annotated(document: Document, found: Mapping[str, Any], row: int = 0, schema
     """A document with the entities and relations of one row of an answer.
 
     Args:
-        document: `Document`, the question. One without tokens gets those of the answer, and their offsets.
-        found: dict of names to arrays or nested lists, batch first: what `cman_tf.model.extraction.Extractor` or a
-            signature of an export returns, see `export.signatures`.
+        document: `Document`, the input. If it has no tokens, it gets those of the answer and their offsets.
+        found: dict of names to arrays or nested lists, batch first: the output of
+            `cman_tf.model.extraction.Extractor` or of a signature of an export, see `export.signatures`.
         row: int. Row of the batch. Default 0.
-        schema: `Schema`. Names the types of an answer that has them as indices. Default: types are bytes or text.
+        schema: `Schema`, if the answer contains types as indices. Default: types are bytes or text.
 
     Returns:
         `Document` with scores on every entity and relation.
 
     Raises:
-        KeyError, IndexError: if an output is missing or too short: the model is not an export of this project.
+        KeyError, IndexError: if an output is missing or too short, because the model is not an export of this project.
     """
     if not document.tokens and "tokens" in found:
         tokens = [_text(token) for token in _plain(found["tokens"][row]) if token]
@@ -47,7 +47,7 @@ def annotated(document: Document, found: Mapping[str, Any], row: int = 0, schema
 
 
 def left_out(found: Mapping[str, Any], row: int = 0) -> int:
-    """Number of tokens, entities and relations for which an export's answer had no room in a row."""
+    """Number of tokens, entities and relations that exceeded the limits of an export, in one row of its answer."""
     return sum(int(found[f"{kind}_overflow"][row]) for kind in KINDS_LEFT_OUT)
 
 

@@ -1,4 +1,4 @@
-"""Documents to padded batches of similar length, in an order that seed and epoch alone decide."""
+"""Padded batches of documents of similar length, in an order that depends only on seed and epoch."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 def plan(lengths: Sequence[int] | np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
     """Divide sentences into batches of similar length, in random order.
 
-    Lengths are blurred by up to a tenth before they are sorted, so that batches differ from epoch to epoch.
+    Up to a tenth of noise is added to the lengths before sorting, so that batches differ between epochs.
 
     Args:
         lengths: sequence of int, tokens of each sentence.
         batch_size: int.
         seed: int.
-        epoch: int. With `seed`, decides the order: a resumed training sees the batches it would have seen.
+        epoch: int. The order depends on it and on `seed`: a resumed training sees the same batches.
 
     Returns:
         list of int arrays, indices of sentences; always `ceil(len(lengths) / batch_size)` of them.
@@ -44,8 +44,8 @@ def divide(rows: np.ndarray, parts: int) -> list[tuple[np.ndarray, float]]:
         parts: int.
 
     Returns:
-        list of `(rows, share)`: int array, never empty, and float, its part of the batch's sentences. Where there are
-        fewer sentences than parts, some have the first sentence with a share of 0.
+        list of `(rows, share)`: int array, never empty, and float, its share of the batch's sentences. If there are
+        fewer sentences than parts, the others contain the first sentence with a share of 0.
     """
     size = -(-len(rows) // parts)
     cut = [rows[start : start + size] for start in range(0, size * parts, size)]
@@ -64,7 +64,7 @@ def training_batches(
     parts: int | None = None,
     own: slice = slice(None),
 ) -> tuple[tf.data.Dataset, int]:
-    """Endless training data from `first_epoch` on.
+    """Endless training data, from `first_epoch`.
 
     Args:
         documents: sequence of `Document`.
@@ -72,19 +72,19 @@ def training_batches(
         featurizer: `Featurizer`.
         batch_size: int.
         seed: int. See `plan`.
-        first_epoch: int. The epoch that comes first. Default 0.
+        first_epoch: int. Default 0.
         contextual: dict of names to sequences of float arrays `(tokens, layers, width)`, one for each document, as
-            `contextual_1`. They are read when their batch is made. Default: none.
-        keep_tokens: bool. Whether features hold `tokens`, string `(batch, tokens)`, too. Default False.
-        parts: int. Of each batch, for training on several devices; `targets` then hold `share` too, float32 scalar, see
-            `divide`. Default: batches are whole.
-        own: slice. Which of the parts are yielded, one after the other. Default: all.
+            `contextual_1`. They are read when their batch is created. Default: none.
+        keep_tokens: bool. Whether features also contain `tokens`, string `(batch, tokens)`. Default False.
+        parts: int. Parts of each batch, for training on several devices; `targets` then also contain `share`, float32
+            scalar, see `divide`. Default: batches are not divided.
+        own: slice. The parts to yield, one after the other. Default: all.
 
     Returns:
-        `(dataset, steps)`: `tf.data.Dataset` of `(features, targets)`, and the batches in an epoch. `features`: what
-        `Featurizer` gives, and those of `contextual` `(batch, tokens, layers, width)`. `targets`: `tags` int32
-        `(batch, tokens)`; `relations` int32 `(batch, relations, 3)`, rows of (head token, tail token, relation
-        type), -1 for padding.
+        `(dataset, steps)`: `tf.data.Dataset` of `(features, targets)`, and the number of batches in an epoch.
+        `features`: the output of `Featurizer`, and those of `contextual` `(batch, tokens, layers, width)`.
+        `targets`: `tags` int32 `(batch, tokens)`; `relations` int32 `(batch, relations, 3)`, rows of (head token, tail
+        token, relation type), -1 for padding.
     """
     contextual = contextual or {}
     tokens = [np.array([token.encode() for token in document.tokens], object) for document in documents]
@@ -126,7 +126,7 @@ def training_batches(
 
 
 def pad(rows: Sequence[np.ndarray], value: object) -> np.ndarray:
-    """Stack arrays of different length, filled up with `value`: `(rows, longest, ...)`."""
+    """Stack arrays of different length, padded with `value`: `(rows, longest, ...)`."""
     result = np.full([len(rows), max(map(len, rows), default=0), *rows[0].shape[1:]], value, rows[0].dtype)
     for position, row in enumerate(rows):
         result[position, : len(row)] = row

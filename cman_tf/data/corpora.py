@@ -1,4 +1,4 @@
-"""Corpora by name or from a person's own folder, as train, dev and test documents."""
+"""Loads the train, dev and test documents of a corpus, by name or from the user's folder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from cman_tf.data import formats
 from cman_tf.data.document import Document
 from cman_tf.data.download import fetch
-from cman_tf.data.formats.reading import located, reason
+from cman_tf.data.formats.reading import check_unicode, located, named
 from cman_tf.data.overlap import POLICIES, Counts, resolve
-from cman_tf.errors import InputError, check_choice
+from cman_tf.errors import InputError, check_choice, failed
 
 SPLITS = ("train", "dev", "test")
 
@@ -28,13 +28,13 @@ _ADE_DEV_SHARE = 0.15
 
 @dataclass(frozen=True)
 class Corpus:
-    """What `load` returns.
+    """A corpus, as `load` returns it.
 
     Args:
         name: str, as given to `load`.
-        splits: dict of str to tuple of `Document`: those of train, dev and test that there are.
+        splits: dict of str to tuple of `Document`: the existing ones of train, dev and test.
         dropped: dict of the same keys to `Counts`: what the overlap policy dropped.
-        source: str. Where the sentences come from and how they were chosen, in words.
+        source: str. Description of the source of the sentences and of their selection.
         annotated: dict of the same keys to tuple of `Document`: the splits before the overlap policy.
     """
 
@@ -63,20 +63,20 @@ def load(
             suffix, each in any of `formats.FORMATS`.
         variant: str. Split of CoNLL04: `"spert"` (922/231/288 sentences) or `"multihead"` (910/243/288).
         fold: int. Fold of ADE, 0 to 9.
-        overlap: str or None. What is done with overlapping entities, see `overlap.resolve`; None leaves them in, for
-            scoring.
+        overlap: str or None. Policy for overlapping entities, see `overlap.resolve`; None keeps them, for scoring.
         data_dir: str, path or None. Folder with copies of the public corpora, see `download.fetch`.
-        splits: sequence of str. The splits that must be there; others are read too if they are.
+        splits: sequence of str. Required splits; others are read too if they exist.
         unread: sequence of str. Splits whose files are not opened: a search must not see the test split.
-        seed: int. Chooses the 15 % of ADE's training sentences that become dev. It is not the seed of a run, so that
-            runs of several seeds are measured on the same sentences.
+        seed: int. Selects the 15 % of ADE's training sentences that become dev. It is not the seed of a run, so that
+            runs with several seeds are measured on the same sentences.
 
     Returns:
         `Corpus`.
 
     Raises:
-        InputError: an unknown name, variant, fold, policy or split; a split that is missing or has no sentence; a
-            sentence without tokens or with text that is no Unicode; or what `formats.read` and `download.fetch` raise.
+        InputError: if the name, variant, fold, policy or a split is unknown, a split is missing or contains no
+            sentences, a sentence has no tokens or has a lone surrogate, or `formats.read` or `download.fetch` raises
+            it.
     """
     # Before anything is downloaded.
     for split in splits:
@@ -87,9 +87,7 @@ def load(
     files, source = _files(name, variant, fold, data_dir, [split for split in SPLITS if split not in unread])
     for split in splits:
         if split not in files and not (split == "dev" and name == "ade"):
-            raise InputError(
-                f"The corpus must have a file named {split}, such as {split}.json. Received: none in {name}"
-            )
+            raise InputError(f"{name} has no {split} split: it contains no file such as {split}.json.")
     documents = {split: formats.read(path) for split, path in files.items()}
     if name == "ade":
         documents["train"], documents["dev"] = _hold_out(documents["train"], seed)
@@ -105,16 +103,9 @@ def load(
 
 
 def repeated_in(train: Iterable[Document], test: Sequence[Document]) -> set[int]:
-    """Sentences of `test` that also stand in `train`.
+    """Indices of the sentences of `test` that are also in `train`.
 
-    Blanks are not looked at: the public corpora hold the same sentence split in two ways, `Tate .` and `Tate.`
-
-    Args:
-        train: iterable of `Document`.
-        test: sequence of `Document`.
-
-    Returns:
-        set of int, indices into `test`.
+    Blanks are ignored: the public corpora contain the same sentence split in two ways, `Tate .` and `Tate.`
     """
     known = {"".join(document.tokens) for document in train}
     return {index for index, document in enumerate(test) if "".join(document.tokens) in known}
@@ -139,7 +130,7 @@ def _files(
         )
     path = Path(os.path.expanduser(name))
     if not path.is_dir():
-        check_choice("A corpus, if it is no folder,", name, NAMES)
+        check_choice("A corpus that is not a folder", name, NAMES)
     return {split: file for split, file in _folder(path).items() if split in wanted}, f"folder {name}"
 
 
@@ -148,10 +139,10 @@ def _folder(path: Path) -> dict[str, Path]:
     try:
         listing = sorted(path.iterdir())
     except OSError as error:
-        raise InputError(f"A corpus folder must be readable. Received: {path} ({reason(error)})") from None
+        raise failed("read", path, error) from None
     for file in listing:
         split = file.name.split(".")[0]
-        # A folder of a format that is one, such as brat's, or else of something that is not ours.
+        # A folder may be in a format such as brat's, or contain something else.
         if split in SPLITS and (file.is_file() or formats.recognise(file)):
             if split in files:
                 raise InputError(
@@ -160,12 +151,12 @@ def _folder(path: Path) -> dict[str, Path]:
                 )
             files[split] = file
     if not files:
-        raise InputError(f"A corpus folder must have files named {', '.join(SPLITS)}. Received: none in {path}")
+        raise InputError(f"{path} is not a corpus: it contains no files named {', '.join(SPLITS)}.")
     return files
 
 
 def _hold_out(documents: Sequence[Document], seed: int) -> tuple[list[Document], list[Document]]:
-    """`(train, dev)`, each in the order of `documents`; before any policy, so that all policies share one dev."""
+    """`(train, dev)`, each in the order of `documents`. Precedes any policy, so that all policies share one dev."""
     chosen = set(random.Random(seed).sample(range(len(documents)), round(_ADE_DEV_SHARE * len(documents))))
     train = [document for index, document in enumerate(documents) if index not in chosen]
     return train, [documents[index] for index in sorted(chosen)]
@@ -173,17 +164,11 @@ def _hold_out(documents: Sequence[Document], seed: int) -> tuple[list[Document],
 
 def _checked(documents: list[Document], policy: str | None) -> tuple[list[Document], Counts]:
     for number, document in enumerate(documents, 1):
-        # Prediction answers such sentences; nothing can be learnt from or measured on them.
-        if not document.tokens:
-            raise InputError(
-                f"A sentence of a corpus must have at least one token. Received: none in sentence {number},"
-            )
-        try:
-            document.text.encode("utf-8")
-        except UnicodeEncodeError:
-            raise InputError(
-                f"A corpus must be valid Unicode. Received: a lone surrogate in sentence {number},"
-            ) from None
+        with located(named(document, number)):
+            # Prediction accepts empty sentences; training and evaluation cannot use them.
+            if not document.tokens:
+                raise InputError("A sentence of a corpus must have at least one token. Received: none")
+            check_unicode(document.text)
     documents, dropped = (documents, Counts()) if policy is None else resolve(documents, policy)
     if not documents:
         raise InputError(f"A split must have at least one sentence. Received: none after overlap policy {policy},")

@@ -1,4 +1,4 @@
-"""A sentence with its tokens, entities and relations, checked when it is made."""
+"""A sentence with its tokens, entities and relations, checked on construction."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class Document:
-    """One sentence: tokens, where they lie in the text, and what is annotated or found in it.
+    """One sentence: its tokens, their offsets in the text, and its annotated or predicted entities and relations.
 
     Args:
         tokens: sequence of str, each non-empty.
@@ -54,17 +54,17 @@ class Document:
         text: str or None. The original text. Default: the tokens joined by single spaces.
         offsets: sequence of `(start, end)` or None. For each token its Unicode code points in `text`, end
             exclusive, so that `text[start:end] == token`, in ascending order. Default: those of the joined text.
-        id: str. Identifier, free of meaning; "" if the source has none.
+        id: str. Identifier, without further meaning; "" if the source has none.
 
     Raises:
-        InputError: a token is empty, an entity is empty, reversed or outside the sentence, a relation refers to
-            an entity that is not there or to itself, or offsets do not give the tokens.
+        InputError: if a token is empty, an entity is empty, reversed or outside the sentence, a relation links a
+            missing entity or an entity to itself, or offsets do not match the tokens.
     """
 
     tokens: Sequence[str]
     entities: Sequence[Entity] = ()
     relations: Sequence[Relation] = ()
-    # None when it is made, and never afterwards.
+    # None only as an argument.
     text: str = None  # type: ignore[assignment]
     offsets: Sequence[tuple[int, int]] = None  # type: ignore[assignment]
     id: str = ""
@@ -96,11 +96,11 @@ class Document:
         for token, (start, end) in zip(self.tokens, self.offsets):
             if start < position:
                 raise InputError(
-                    f"`offsets` must ascend without overlap. Received: {start}:{end} for token {token!r} "
+                    f"`offsets` must be ascending and not overlap. Received: {start}:{end} for token {token!r} "
                     f"after {position}"
                 )
             position = end
-            # Slices forgive an end beyond the text.
+            # Slices accept an end beyond the text.
             if end - start != len(token) or self.text[start:end] != token:
                 raise InputError(
                     f"`text[start:end]` must be the token. Received: {self.text[start:end]!r} at {start}:{end} for "
@@ -135,7 +135,7 @@ class Document:
         return self.offsets[entity.start][0], self.offsets[entity.end - 1][1]
 
     def entity_text(self, entity: Entity) -> str:
-        """The entity as it stands in the text."""
+        """The text of `entity`."""
         start, end = self.char_span(entity)
         return self.text[start:end]
 
@@ -144,7 +144,7 @@ class Document:
         return replace(self, entities=tuple(entities), relations=tuple(relations))
 
     def overlapping(self) -> list[tuple[int, int]]:
-        """Pairs of indices of entities that share a token: what BIO tags cannot hold."""
+        """Pairs of indices of entities that share a token, which BIO tags cannot represent."""
         order = sorted(range(len(self.entities)), key=lambda i: (self.entities[i].start, -self.entities[i].end))
         pairs = []
         for position, i in enumerate(order):

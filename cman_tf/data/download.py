@@ -1,4 +1,4 @@
-"""The pinned files of public corpora: from a folder with copies, or downloaded once into the user's cache."""
+"""Finds the pinned files of public corpora: in a folder with copies, or downloaded once into the user's cache."""
 
 from __future__ import annotations
 
@@ -9,31 +9,29 @@ import platformdirs
 import pooch
 import requests
 
-from cman_tf.data.formats.reading import reason
 from cman_tf.data.pinned import PINNED
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, failed
 
 DATA_VARIABLE = "CMAN_TF_DATA"
 MIRROR_VARIABLE = "CMAN_TF_MIRROR"
 
 _BASE = "https://raw.githubusercontent.com"
-_OTHERWISE = f"with copies on disk, name their folder by --data-dir or {DATA_VARIABLE}"
+_OTHERWISE = f"If you have copies, give their folder by --data-dir or {DATA_VARIABLE}."
 
 
 def fetch(name: str, data_dir: str | Path | None = None) -> Path:
-    """The path of a pinned file whose content is what it must be.
+    """The path of a pinned file, after its content is checked.
 
     Args:
         name: str, a key of `PINNED`, e.g. `"conll04/spert/conll04_train.json"`.
-        data_dir: str, path or None. Folder that holds `name`. Default: the environment variable `CMAN_TF_DATA`, and
-            without it a download into the user's cache folder. `CMAN_TF_MIRROR` may hold an address to use instead
-            of `https://raw.githubusercontent.com`.
+        data_dir: str, path or None. Folder that contains `name`. Default: `$CMAN_TF_DATA`, or a download into the
+            user's cache folder. `$CMAN_TF_MIRROR` replaces the address `https://raw.githubusercontent.com`.
 
     Returns:
         path.
 
     Raises:
-        InputError: the file is not in `data_dir`, cannot be downloaded or kept, or its SHA-256 is not the pinned one.
+        InputError: if the file is not in `data_dir`, cannot be downloaded or stored, or has another SHA-256.
     """
     data_dir = data_dir or os.environ.get(DATA_VARIABLE)
     return _copy(name, Path(os.path.expanduser(data_dir))) if data_dir else _download(name)
@@ -44,11 +42,8 @@ def _copy(name: str, data_dir: Path) -> Path:
     try:
         received = pooch.file_hash(str(path))
     except (OSError, ValueError) as error:
-        # ValueError: a name with a null character in it.
-        raise InputError(
-            f"The data folder must hold {name}, for {DATA_VARIABLE} or --data-dir names it. Received: {path} "
-            f"({reason(error)})"
-        ) from None
+        # ValueError: the name contains a null character.
+        raise InputError(f"{failed('read', path, error)} --data-dir or {DATA_VARIABLE} names its folder.") from None
     expected = PINNED[name][1]
     if received != expected:
         raise InputError(f"A public corpus must have SHA-256 {expected}. Received: {received} for {path}")
@@ -59,20 +54,18 @@ def _download(name: str) -> Path:
     address, expected = PINNED[name]
     url = f"{os.environ.get(MIRROR_VARIABLE) or _BASE}/{address}"
     path = platformdirs.user_cache_path("cman-tf") / name
-    # Progress is a bar; pooch's own sentences would say the same again.
+    # The progress bar is enough; pooch's log lines would repeat it.
     pooch.get_logger().setLevel("WARNING")
     try:
-        # Checks what lies in the cache too, and puts a download there only when it is whole.
+        # Also checks a file in the cache, and stores a download only when it is complete.
         pooch.retrieve(url, f"sha256:{expected}", path.name, path.parent, progressbar=True)
     except requests.RequestException as error:
-        raise InputError(
-            f"A public corpus must be downloaded once; {_OTHERWISE}. Received: {_cause(error)} from {url}"
-        ) from None
+        raise InputError(f"Cannot download {url}: {_cause(error)}. {_OTHERWISE}") from None
     except OSError as error:
-        raise InputError(f"The cache must be writable; {_OTHERWISE}. Received: {path} ({reason(error)})") from None
+        raise InputError(f"{failed('write', path, error)} {_OTHERWISE}") from None
     except ValueError as error:
         raise InputError(
-            f"A public corpus must have SHA-256 {expected}; {_OTHERWISE}. Received: {url} ({error})"
+            f"A public corpus must have SHA-256 {expected}. Received: {url} ({error}). {_OTHERWISE}"
         ) from None
     return path
 

@@ -1,4 +1,4 @@
-"""Tokens to the ids that the network reads: one featuriser for training, prediction and export."""
+"""Converts tokens to the ids that the network reads, for training, prediction and export."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ class Featurizer(tf.Module):
 
     Args:
         vocabulary: `Vocabulary`.
-        max_characters: int. Characters of a word that are read, from its start.
+        max_characters: int. Number of characters read from the start of a word.
 
     Call arguments:
         tokens: string `(batch, tokens)`, padded with `""` at the end.
 
     Returns:
         dict: `words` int32 `(batch, tokens)`; `spellings` int32 `(distinct words, characters)`; `spelling_index`
-        int32 `(batch, tokens)`, which spelling each token has; `lengths` int32 `(batch,)`. Id 0 is padding, 1 unknown.
+        int32 `(batch, tokens)`, the spelling of each token; `lengths` int32 `(batch,)`. Id 0 is padding, 1 unknown.
     """
 
     def __init__(self, vocabulary: Vocabulary, max_characters: int) -> None:
         super().__init__(name="featurizer")
         self.lowercase = vocabulary.lowercase
         self.max_characters = max_characters
-        # A table must have a key: one that is never looked up, if all words are too rare.
+        # A table must have a key: if all words are too rare, one that is never looked up.
         self.words = _table(vocabulary.words or [""], tf.string)
         self.characters = _table(vocabulary.characters or [-1], tf.int64)
 
     @property
     def num_characters(self) -> int:
-        """Ids in use, padding and unknown included."""
+        """Number of ids, including padding and unknown."""
         return int(self.characters.size()) + 2
 
     def __call__(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -46,7 +46,7 @@ class Featurizer(tf.Module):
         points = tf.strings.unicode_decode(distinct, "UTF-8", errors="replace")[:, : self.max_characters]
         spellings = tf.cast(self.characters.lookup(tf.cast(points.flat_values, tf.int64)), tf.int32)
         spellings = points.with_flat_values(spellings).to_tensor(0)
-        # A word of no characters, which padding is, still needs a column to read.
+        # Padding has no characters, but still needs a column.
         spellings = tf.pad(spellings, [[0, 0], [0, tf.cast(tf.shape(spellings)[1] == 0, tf.int32)]])
         return {
             "words": tf.cast(self.words.lookup(words), tf.int32) * tf.cast(present, tf.int32),

@@ -1,4 +1,4 @@
-"""What is done with entities that overlap, which BIO tags cannot hold."""
+"""Policies for overlapping entities, which BIO tags cannot represent."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from cman_tf.data.document import Document
+from cman_tf.data.formats.reading import named
 from cman_tf.errors import InputError, check_choice
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How much a policy dropped.
+    """Number of sentences, entities and relations that a policy dropped.
 
     Args:
-        sentences: int. Sentences.
-        entities: int. Entities, those of dropped sentences included.
-        relations: int. Relations, likewise.
+        sentences: int.
+        entities: int. Includes those of dropped sentences.
+        relations: int. Includes those of dropped sentences.
     """
 
     sentences: int = 0
@@ -31,7 +32,7 @@ class Counts:
 
 
 def resolve(documents: Iterable[Document], policy: str = "error") -> tuple[list[Document], Counts]:
-    """Make documents whose entities do not overlap.
+    """Apply a policy for overlapping entities.
 
     Args:
         documents: iterable of `Document`.
@@ -40,10 +41,10 @@ def resolve(documents: Iterable[Document], policy: str = "error") -> tuple[list[
             relations. Not in the paper. Default: `"error"`.
 
     Returns:
-        `(documents, counts)`: list of `Document`, and `Counts` of what was dropped.
+        `(documents, counts)`: list of `Document` without overlapping entities, and `Counts` of what was dropped.
 
     Raises:
-        InputError: an unknown policy, or, under `"error"`, the first sentence with overlapping entities.
+        InputError: if the policy is unknown or, under `"error"`, a sentence has overlapping entities.
     """
     check_choice("An overlap policy", policy, POLICIES)
     return _apply(documents, POLICIES[policy])
@@ -52,14 +53,11 @@ def resolve(documents: Iterable[Document], policy: str = "error") -> tuple[list[
 def no_overlapping(documents: Iterable[Document]) -> tuple[list[Document], Counts]:
     """Drop every entity that overlaps another, outer ones too, and their relations.
 
-    For evaluation only, where gold and predictions are stripped alike to be compared with
-    published figures that leave overlapping entities out.
-
-    Args:
-        documents: iterable of `Document`.
+    For evaluation only: for comparison with published figures without overlapping entities, both gold and predictions
+    are stripped.
 
     Returns:
-        `(documents, counts)` as of `resolve`.
+        `(documents, counts)`, as `resolve` returns them.
     """
     return _apply(documents, _without_overlapping)
 
@@ -79,13 +77,18 @@ def _apply(documents: Iterable[Document], policy: Callable) -> tuple[list[Docume
     )
 
 
-def _refuse(document: Document, pairs: Sequence[tuple[int, int]], number: int) -> None:
+def refuse(document: Document, pairs: Sequence[tuple[int, int]], place: str) -> None:
+    """Raise the `InputError` about the overlapping entities `pairs` of a document."""
     first, second = (document.entity_text(document.entities[index]) for index in pairs[0])
     raise InputError(
-        "Entities must not overlap, for BIO tags cannot hold them; choose a policy, --corpus.overlap "
-        f"{'|'.join(name for name in POLICIES if name != 'error')}. Received: {first!r} and {second!r} in sentence "
-        f"{number}" + (f" (id {document.id!r})" if document.id else "")
+        "Entities must not overlap, because BIO tags cannot represent them; choose a policy, --corpus.overlap "
+        f"{'|'.join(name for name in POLICIES if name != 'error')}. Received: {first!r} and {second!r} in "
+        f"{place}"
     )
+
+
+def _refuse(document: Document, pairs: Sequence[tuple[int, int]], number: int) -> None:
+    refuse(document, pairs, named(document, number))
 
 
 def _drop_sentence(document: Document, pairs: Sequence[tuple[int, int]], number: int) -> None:
@@ -108,7 +111,7 @@ def _without_overlapping(document: Document, pairs: Sequence[tuple[int, int]], n
 
 
 def _keep(document: Document, indices: Collection[int]) -> Document:
-    """The document with those of its entities alone and the relations between them."""
+    """The document with only some of its entities and the relations between them."""
     renumbered = {old: new for new, old in enumerate(sorted(indices))}
     return document.with_annotation(
         [document.entities[index] for index in sorted(indices)],

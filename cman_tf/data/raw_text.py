@@ -1,4 +1,4 @@
-"""Raw text to documents without annotation: what prediction, brat and tables start from."""
+"""Converts raw text to documents without annotation, for prediction, brat and tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.errors import InputError
 
-# Sentences that are split at once.
+# Number of sentences that are split at once.
 _CHUNK = 256
 
 
@@ -28,7 +28,7 @@ def documents(texts: Sequence[str]) -> list[Document]:
     result = []
     for first in range(0, len(texts), _CHUNK):
         chunk = texts[first : first + _CHUNK]
-        # A lone surrogate, which Python's strings may hold, is no UTF-8; it is one code point, and so is "?".
+        # A lone surrogate, which Python's strings allow, is not UTF-8; it is one code point, as is "?".
         starts, ends = _split()(tf.constant([text.encode("utf-8", "replace") for text in chunk]))
         for text, row in zip(chunk, zip(starts.to_list(), ends.to_list())):
             offsets = list(zip(*row))
@@ -46,17 +46,17 @@ def _split() -> Callable:
     return tf.function(lambda text: tokenize(text)[1:], input_signature=[text], autograph=False)
 
 
-# A graph that outlives TensorFlow's modules, at the end of the process, ends with a traceback.
+# At the end of the process, a graph that outlives TensorFlow's modules causes a traceback.
 atexit.register(_split.cache_clear)
 
 
 def annotated(document: Document, spans: Sequence[tuple], relations: Sequence[Relation] = (), id: str = "") -> Document:
-    """A document with entities given by characters; tokens are cut where an entity begins or ends inside them.
+    """A document with entities given by characters; tokens are split where an entity begins or ends inside them.
 
     Args:
         document: `Document` without annotation.
         spans: sequence of `(start, end, type, score)`, code points of its text, end exclusive. Blanks at their ends
-            do not count.
+            are ignored.
         relations: sequence of `Relation` between them.
         id: str. Default: "".
 
@@ -64,8 +64,7 @@ def annotated(document: Document, spans: Sequence[tuple], relations: Sequence[Re
         `Document`; its entities are in the order of `spans`.
 
     Raises:
-        InputError: a span that is empty, lies outside the text or holds no visible character, or what `Document`
-            raises.
+        InputError: if a span is empty, outside the text or without visible characters, or `Document` raises it.
     """
     spans = [_trimmed(document.text, *span) for span in spans]
     borders = sorted({border for start, end, *_ in spans for border in (start, end)})
@@ -79,20 +78,25 @@ def annotated(document: Document, spans: Sequence[tuple], relations: Sequence[Re
     for start, end, type, score in spans:
         first, last = bisect.bisect_left(starts, start), bisect.bisect_right(ends, end)
         if first >= last:
-            raise InputError(f"An entity must hold a visible character. Received: {document.text[start:end]!r}")
+            raise InputError(f"An entity must contain a visible character. Received: {document.text[start:end]!r}")
         entities.append(Entity(first, last, type, score))
     tokens = [document.text[start:end] for start, end in offsets]
     return Document(tokens, entities, relations, document.text, offsets, id)
 
 
-def _trimmed(
-    text: str, start: int, end: int, type: str, score: float | None = None
-) -> tuple[int, int, str, float | None]:
+def check_span(text: str, start: int, end: int) -> None:
+    """Raise `InputError` unless `text[start:end]` is a non-empty part of `text`."""
     if not 0 <= start < end <= len(text):
         raise InputError(
             "An entity must satisfy 0 <= start < end <= length of the text. Received: "
             f"start={start}, end={end} in a text of {len(text)} characters"
         )
+
+
+def _trimmed(
+    text: str, start: int, end: int, type: str, score: float | None = None
+) -> tuple[int, int, str, float | None]:
+    check_span(text, start, end)
     found = text[start:end]
     if found.strip():
         start, end = end - len(found.lstrip()), start + len(found.rstrip())

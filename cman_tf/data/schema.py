@@ -7,21 +7,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cman_tf.data.document import Document
+from cman_tf.data.overlap import refuse
 from cman_tf.errors import InputError
 
 
 @dataclass(frozen=True)
 class Schema:
-    """Entity types, relation types and what links what.
+    """Entity types, relation types and the types that each relation links.
 
     Args:
         entity_types: sequence of str, without repeats. Tag ids follow this order: O, B-first, I-first, B-second, ...
         relation_types: sequence of str, without repeats.
-        signatures: set of `(relation type, head entity type, tail entity type)` seen in the training data; what
-            type-constrained decoding allows.
+        signatures: set of `(relation type, head entity type, tail entity type)` in the training data; type-constrained
+            decoding allows only these.
 
     Raises:
-        InputError: no entity type, a repeated, empty or blank-carrying name, or a signature with an unknown type.
+        InputError: if there is no entity type, a name is repeated, empty or contains blanks, or a signature contains an
+            unknown type.
     """
 
     entity_types: Sequence[str]
@@ -68,16 +70,12 @@ class Schema:
         """BIO tag id of each token of `document`: list of int, `[tokens]`.
 
         Raises:
-            InputError: entities overlap, or a type is not in the schema.
+            InputError: if entities overlap or a type is not in the schema.
         """
         self.check(document)
         pairs = document.overlapping()
         if pairs:
-            first, second = (document.entity_text(document.entities[i]) for i in pairs[0])
-            raise InputError(
-                "Entities must not overlap, for BIO tags cannot hold them; choose a policy with "
-                f"--corpus.overlap drop_sentences|keep_outer. Received: {first!r} and {second!r} in {document.text!r}"
-            )
+            refuse(document, pairs, repr(document.text))
         ids = [0] * len(document)
         for entity in document.entities:
             begin = 1 + 2 * self.entity_types.index(entity.type)
@@ -100,7 +98,7 @@ class Schema:
         )
 
     def check(self, document: Document) -> None:
-        """Raise `InputError` if `document` uses a type that the schema does not have."""
+        """Raise `InputError` if `document` uses a type that is not in the schema."""
         for kind, known, used in (
             ("entity", self.entity_types, [entity.type for entity in document.entities]),
             ("relation", self.relation_types, [relation.type for relation in document.relations]),
@@ -129,7 +127,7 @@ class Schema:
         """The inverse of `to_json`.
 
         Raises:
-            InputError: `text` is not what `to_json` wrote.
+            InputError: if `text` was not written by `to_json`.
         """
         try:
             return cls(**json.loads(text))

@@ -1,4 +1,4 @@
-"""Raw text to tokens and where they lie, in TensorFlow operations, so that an exported model splits the same way."""
+"""Splits raw text into tokens with offsets, in TensorFlow operations, so that an exported model does the same."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 _BORDER = "\x01"
 _BLANK = r"[\s\p{Z}\p{C}]"
-# Letters, marks, digits, and the joiners that stand inside words of several scripts.
+# Letters, marks, digits, and the joiners inside words of several scripts.
 _WORD = r"[\p{L}\p{M}\p{N}_\x{200C}\x{200D}]"
 _ABBREVIATIONS = (
     "Mr Mrs Ms Dr Prof Gen Col Maj Capt Lt Sgt Adm Gov Sen Sens Rep Reps Rev Hon Pres Jr Sr St Mt Ft Inc Corp Co Ltd "
@@ -28,7 +28,7 @@ _TOKEN = "|".join(
 
 
 def tokenize(text: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
-    """Split sentences as CoNLL04 is split: punctuation apart, hyphenated words and abbreviations whole.
+    """Split sentences as in CoNLL04: punctuation is separate, hyphenated words and abbreviations are whole.
 
     Args:
         text: string `(batch,)`, UTF-8. Invalid bytes become U+FFFD; control characters separate tokens.
@@ -39,7 +39,7 @@ def tokenize(text: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.Ragg
     """
     text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace", replace_control_characters=False)
     text = tf.strings.regex_replace(text, _BORDER, " ")
-    # Borders are put around every token and nothing is removed, so the lengths of the pieces give the offsets.
+    # Borders are added around every token and nothing is removed, so the lengths of the pieces give the offsets.
     pieces = tf.strings.split(tf.strings.regex_replace(text, f"({_TOKEN})", rf"{_BORDER}\1{_BORDER}"), _BORDER)
     lengths = tf.ragged.map_flat_values(tf.strings.length, pieces, unit="UTF8_CHAR")
     ends = pieces.with_flat_values(tf.cumsum(lengths.flat_values))

@@ -1,4 +1,4 @@
-"""The words and characters that a model knows, and the vectors that words start from."""
+"""The words and characters of a model, and the initial vectors of words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, failed
 from cman_tf.files import atomic_write, find_pretrained
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ class Vocabulary:
     """Words and characters in the order of their ids.
 
     Ids 0 and 1 of both are padding and unknown; they are not listed. Trained words come first, then the words that
-    only the vector file has.
+    are only in the vector file.
 
     Args:
         words: list of str.
-        num_trained: int. How many of `words` stand in the training data.
+        num_trained: int. Number of `words` that are in the training data.
         characters: list of int, Unicode code points.
         lowercase: bool. Whether words are looked up in lower case.
     """
@@ -47,8 +47,8 @@ class Vocabulary:
             config: `WordsConfig`.
 
         Returns:
-            `(vocabulary, vectors)`; vectors: float32 `(len(words), size)`, rows of nan where the file has no such
-            word, or None without a file.
+            `(vocabulary, vectors)`; vectors: float32 `(len(words), size)`, with rows of nan for words that are not
+            in the file, or None without a file.
         """
         counts: Counter[str] = Counter()
         characters: Counter[int] = Counter()
@@ -60,7 +60,7 @@ class Vocabulary:
         rows: dict[str, int] = {}
         for row, word in enumerate(file_words):
             rows.setdefault(word.lower() if config.lowercase else word, row)
-        # The table file holds one word a line, so a word with a line break in it stays unknown.
+        # words.txt has one word per line, so a word with a line break stays unknown.
         usable = {word for word in counts if not set(word) & set("\r\n")}
         trained = sorted(word for word in usable if counts[word] >= config.min_count or word in rows)
         fixed = [word for word in rows if word not in counts and not set(word) & set("\r\n")]
@@ -88,7 +88,7 @@ class Vocabulary:
         """The inverse of `save`.
 
         Raises:
-            InputError: a file is missing or is not what `save` wrote.
+            InputError: if a file is missing or was not written by `save`.
         """
         folder = Path(folder)
         try:
@@ -99,21 +99,21 @@ class Vocabulary:
             if type(trained) is not int or not 0 <= trained <= len(words) or type(lowercase) is not bool:
                 raise ValueError(f"{trained} trained words of {len(words)}, lowercase {lowercase}")
             if len(set(words)) < len(words) or len(set(characters)) < len(characters):
-                raise ValueError("a word or character is there twice")
+                raise ValueError("a word or character is repeated")
             return cls(words, trained, characters, lowercase)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"A vocabulary must be as it was saved. Received: {folder} ({error})") from None
+            raise InputError(f"Cannot read the vocabulary in {folder}: {error}.") from None
 
 
 def read_vectors(path: str | Path) -> tuple[list[str], np.ndarray]:
-    """Read a GloVe or word2vec text file: a word and its numbers a line, word2vec's first line (its size) optional.
+    """Read a GloVe or word2vec text file: a word and its numbers per line, after an optional line with the size.
 
     Returns:
         `(words, vectors)`: list of str, float32 `(words, size)`.
 
     Raises:
-        InputError: no such file, no UTF-8, no vector, or a row of another width or with no finite number, with its
-            line.
+        InputError: if the file cannot be read, is not UTF-8 or contains no vectors, or, with its line, if a row has
+            another width or a number that is not finite.
     """
     words, rows, width = [], [], None
     try:
@@ -124,7 +124,7 @@ def read_vectors(path: str | Path) -> tuple[list[str], np.ndarray]:
                     continue
                 row = _row(numbers.split(" "))
                 if row is None and width and _row(numbers.split(" ")[-width:]) is not None:
-                    continue  # GloVe 840B has words with blanks in them, which no token is
+                    continue  # GloVe 840B has words with blanks; tokens have none
                 if row is None:
                     raise InputError(
                         f"A vector file must have a word and numbers on each line. Received: {line[:60]!r} in "
@@ -139,16 +139,16 @@ def read_vectors(path: str | Path) -> tuple[list[str], np.ndarray]:
                 words.append(word)
                 rows.append(row)
     except OSError as error:
-        raise InputError(f"A vector file must be readable. Received: {path} ({error.strerror})") from None
+        raise failed("read", path, error) from None
     except UnicodeDecodeError:
         raise InputError(f"A vector file must be UTF-8 text. Received: {path}") from None
     if not rows:
-        raise InputError(f"A vector file must have at least one vector. Received: none in {path}")
+        raise InputError(f"{path} contains no vectors.")
     return words, np.stack(rows)
 
 
 def _row(fields: Sequence[str]) -> np.ndarray | None:
-    """The numbers that `fields` are, or None if one of them is no finite number."""
+    """The numbers in `fields`, or None if one of them is not a finite number."""
     try:
         with np.errstate(over="ignore"):
             row = np.array(fields, dtype=np.float32)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 import tensorflow as tf
 
-from cman_tf.data.formats.reading import located, read_text, reason
+from cman_tf.data.formats.reading import located, read_text
 from cman_tf.encoders.card import Card
 from cman_tf.encoders.elmo import ElmoModule, is_elmo
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, reason
 from cman_tf.stack import load_saved_model
 
 if TYPE_CHECKING:

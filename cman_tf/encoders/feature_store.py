@@ -18,9 +18,8 @@ import filelock
 import lmdb
 import numpy as np
 
-from cman_tf.data.formats.reading import reason
 from cman_tf.encoders.store_files import STORE_VARIABLE, is_whole, store_folder
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, reason
 
 if TYPE_CHECKING:
     from cman_tf.config.fields import EncoderConfig

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cman_tf.data.formats.reading import reason
 from cman_tf.encoders.hugging_face import read_json
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, reason
 
 _TENSORS = {
     "embedding": "encoder.weight",

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from cman_tf.data.formats.reading import reason
 from cman_tf.encoders.card import FILE, Card
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, reason
 from cman_tf.files import atomic_folder
 
 # Part of every fingerprint. Change it when the same weights give other vectors.

@@ -1,4 +1,4 @@
-"""Scores of parts of a corpus: by sentence length, by distance of the related entities, for chosen sentences."""
+"""Scores of parts of a corpus: by sentence length, by entity distance, and for given sentences."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def by_sentence_length(
         Rates are fractions.
 
     Raises:
-        InputError: gold and prediction do not hold the same sentences, or `borders` do not rise from 0.
+        InputError: if gold and prediction do not contain the same sentences, or `borders` are invalid.
     """
     check_same_sentences(gold, predicted)
     names = _group_names(borders)
@@ -58,9 +58,8 @@ def by_entity_distance(
 
     Relations are grouped by their own distance, gold and predicted alike. The paper does not say how entities, which
     have no distance, are grouped. Here an entity counts in the group of each relation, gold or predicted, that an
-    entity with its boundaries takes part in. So an entity that was found does not turn into a miss where only its
-    relation was missed. One that takes part in relations of several groups counts in each; one without relations
-    counts in none.
+    entity with its boundaries takes part in. So an entity that was found does not become a miss if only its relation
+    was missed. An entity with relations in several groups counts in each; one without relations counts in none.
 
     Args:
         gold: sequence of `Document`, annotated.
@@ -74,7 +73,7 @@ def by_entity_distance(
         fractions.
 
     Raises:
-        InputError: gold and prediction do not hold the same sentences, or `borders` do not rise from 0.
+        InputError: if gold and prediction do not contain the same sentences, or `borders` are invalid.
     """
     check_same_sentences(gold, predicted)
     names = _group_names(borders)
@@ -99,7 +98,7 @@ def score_sentences(
     *,
     exclude_types: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """`score` over some sentences only, e.g. the test sentences that do not recur in the training data.
+    """`score` of some sentences only, e.g. the test sentences that are not in the training data.
 
     Args:
         gold: sequence of `Document`, annotated.
@@ -111,16 +110,16 @@ def score_sentences(
         dict, as from `score`.
 
     Raises:
-        InputError: as `score`, or an index is outside the corpus or given twice.
+        InputError: as `score`, or if an index is out of range or repeated.
     """
     indices = list(indices)
     for index in indices:
         if not 0 <= index < len(gold):
             raise InputError(
-                f"An index must be that of a sentence. Received: {index} in a corpus of {len(gold)} sentences"
+                f"An index must be at least 0 and less than the number of sentences, {len(gold)}. Received: {index}"
             )
     if len(set(indices)) != len(indices):
-        raise InputError("`indices` must not repeat a sentence. Received: a repeated index")
+        raise InputError(f"`indices` must not contain repetitions. Received: {indices}")
     check_same_sentences(gold, predicted)
     return score([gold[i] for i in indices], [predicted[i] for i in indices], exclude_types=exclude_types)
 
@@ -141,5 +140,5 @@ def _group(value: int, borders: Sequence[int]) -> int:
 
 def _group_names(borders: Sequence[int]) -> list[str]:
     if not borders or borders[0] != 0 or any(low >= high for low, high in zip(borders, borders[1:])):
-        raise InputError(f"`borders` must rise from 0. Received: {list(borders)}")
+        raise InputError(f"`borders` must start at 0 and be strictly increasing. Received: {list(borders)}")
     return [f"{low}-{high - 1}" for low, high in zip(borders, borders[1:])] + [f">={borders[-1]}"]

@@ -23,7 +23,7 @@ def training_curves(history: Sequence[Mapping[str, Any]]) -> Figure:
     Returns:
         `matplotlib.figure.Figure` with two panels.
     """
-    # Not pyplot: it would keep every figure, and look for a window system.
+    # Not pyplot, which keeps every figure and looks for a window system.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.5, 2.8), layout="constrained")
@@ -44,13 +44,13 @@ def training_curves(history: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def curves_svg(history: Sequence[Mapping[str, Any]]) -> str:
-    """The same as inline SVG for a page, "" without an epoch; text takes the page's colour."""
+    """The same curves as inline SVG for a page; "" without an epoch. Text has the colour of the page."""
     if not history:
         return ""
     import matplotlib
 
     text = io.StringIO()
-    # Text as text, and names of parts that do not change from one call to the next.
+    # Text stays text; the names of parts are the same in every call.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "cman"}):
         training_curves(history).savefig(text, format="svg", transparent=True, metadata={"Date": None})
     svg = text.getvalue()

@@ -1,4 +1,4 @@
-"""What exactly went wrong in a sentence: each entity and relation, gold and predicted, told by kind of error."""
+"""Classifies each gold and predicted entity and relation of a sentence by kind of error."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Finding:
 
 
 def compare(gold: Document, predicted: Document) -> tuple[list[Finding], list[Finding]]:
-    """Pair what is annotated with what was predicted in one sentence.
+    """Pair the annotated and the predicted entities and relations of one sentence.
 
     Entities, in this order, each used once:
 
     - right: same boundaries, same type
     - wrong type: same boundaries, another type
-    - wrong boundary: they share a token; of several, the pair of the same type, then that with most tokens shared
+    - wrong boundary: they share a token; pairs of the same type first, then those with most tokens shared
     - missed: annotated and not paired; spurious: predicted and not paired
 
     Relations, likewise:
@@ -54,7 +54,7 @@ def compare(gold: Document, predicted: Document) -> tuple[list[Finding], list[Fi
     - wrong direction: of the same type between the same two entities, strictly right, head and tail swapped
     - wrong entity: same type and direction, between entities paired above, one of which is not right
     - missed, spurious: as above, between two entities that are right
-    - missed end, spurious end: as above, but an end is itself not right, so that the relation could not be
+    - missed end, spurious end: as above, but an end is not right, so the relation cannot be right
 
     Repeated items count once, as in the scorer.
 
@@ -70,14 +70,14 @@ def compare(gold: Document, predicted: Document) -> tuple[list[Finding], list[Fi
 
 
 def count_kinds(gold: Sequence[Document], predicted: Sequence[Document]) -> dict[str, dict[str, int]]:
-    """How often each kind occurs in a corpus.
+    """Number of findings of each kind in a corpus.
 
     Args:
         gold: sequence of `Document`, annotated.
         predicted: sequence of `Document`, the same sentences in the same order.
 
     Returns:
-        dict: `{"entities": {kind: int}, "relations": {kind: int}}`, every kind present.
+        dict: `{"entities": {kind: int}, "relations": {kind: int}}`, with every kind.
     """
     entities: Counter[str] = Counter()
     relations: Counter[str] = Counter()
@@ -114,14 +114,14 @@ def _compare_entities(gold: Document, predicted: Document) -> list[Finding]:
 def _compare_relations(gold: Document, predicted: Document, entity_findings: Sequence[Finding]) -> list[Finding]:
     gold_of = {finding.predicted: finding.gold for finding in entity_findings}
     right = {finding.gold for finding in entity_findings if finding.kind == "right"}
-    # A relation may name any of several equal entities; the findings know the first of them.
+    # A relation may refer to any of several equal entities; the findings refer to the first.
     first_gold, first_predicted = _first_equal(gold.entities), _first_equal(predicted.entities)
 
     def annotated(relation: Relation) -> tuple[str, int, int]:
         return relation.type, first_gold[relation.head], first_gold[relation.tail]
 
     def in_gold_indices(relation: Relation) -> tuple[str | int | None, ...]:
-        """The predicted relation told with indices of gold entities; None for an entity without partner."""
+        """The predicted relation with indices of gold entities; None for an entity without a partner."""
         return (relation.type, *(gold_of.get(first_predicted[i]) for i in (relation.head, relation.tail)))
 
     matching = _Matching(
@@ -160,7 +160,7 @@ def _compare_relations(gold: Document, predicted: Document, entity_findings: Seq
 
 
 class _Matching:
-    """Gold and predicted items not yet paired, by index, and the findings so far."""
+    """Gold and predicted items that are not paired yet, by index, and the findings so far."""
 
     def __init__(self, gold: dict[int, Any], predicted: dict[int, Any]) -> None:
         self.gold, self.predicted = gold, predicted
@@ -168,13 +168,13 @@ class _Matching:
         self.findings: list[Finding] = []
 
     def take(self, kind: str, i: int, j: int) -> None:
-        """Pair gold item `i` with predicted item `j`, unless one of them has a partner."""
+        """Pair gold item `i` with predicted item `j`, unless one of them is paired."""
         if i in self.gold and j in self.predicted:
             del self.gold[i], self.predicted[j]
             self.findings.append(Finding(kind, i, j))
 
     def pair(self, kind: str, alike: Callable[[Any, Any], bool]) -> None:
-        """Pair what is alike, in the order of the documents."""
+        """Pair items that are alike, in the order of the documents."""
         for i, one in list(self.gold.items()):
             for j, other in list(self.predicted.items()):
                 if alike(one, other):
@@ -182,7 +182,7 @@ class _Matching:
                     break
 
     def finish(self, position: Callable[[Any], tuple[int, int]]) -> list[Finding]:
-        """All findings, what is left being missed or spurious."""
+        """All findings; the items left are missed or spurious."""
         self.findings += [Finding("missed", i, None) for i in self.gold]
         spurious = [Finding("spurious", None, j) for j in self.predicted]
         return sorted(self.findings, key=lambda finding: position(self._all_gold[finding.gold])) + spurious

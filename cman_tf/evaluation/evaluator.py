@@ -1,4 +1,4 @@
-"""Everything that is measured of a model on a split, in one dict."""
+"""All scores of a model on a split, in one dict."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def evaluate(
     Args:
         predictor: `Predictor`.
         documents: sequence of `Document`, annotated.
-        train: sequence of `Document`. With it, a second score leaves out sentences that recur in training.
-        exclude_types: entity types for a further score without them.
-        variants: bool. Whether to score two variants of the answer too: with gold tags fed to the BLA units (Table 3 of
-            the paper), and with relations held to the type signatures of the training data.
+        train: sequence of `Document`. Training sentences, for a second score without the documents that repeat them.
+        exclude_types: sequence of str. Entity types for a second score without them.
+        variants: bool. Whether to score two variants too: with gold tags fed to the BLA units (Table 3 of the paper),
+            and with relations restricted to the type signatures of the training data.
         progress: see `Predictor.extract`.
 
     Returns:
-        `(metrics, predictions)`: what `score` returns, and `by_sentence_length` (Figure 5), `by_entity_distance`
-        (Figure 4), `error_kinds` (see `compare`), `without_repeated`, `without_types`, `gold_labels`,
-        `type_constrained`, each where asked for; and the documents with what was found.
+        `(metrics, predictions)`: the dict that `score` returns, with `by_sentence_length` (Figure 5),
+        `by_entity_distance` (Figure 4), `error_kinds` (see `compare`) and, if requested, `without_repeated`,
+        `without_types`, `gold_labels` and `type_constrained`; and the predicted documents.
 
     Raises:
-        InputError: a type that the model does not know.
+        InputError: if the model does not know a type.
     """
     schema = predictor.network.schema
     for document in documents:
@@ -76,10 +76,10 @@ def evaluate(
 
 
 def contextual_vectors(predictor: Predictor, documents: Sequence[Document]) -> dict[str, StoredVectors] | None:
-    """What `stored_vectors` gives for a predictor's encoders, for `Predictor.extract`.
+    """Stored vectors of a predictor's encoders, see `stored_vectors`, for `Predictor.extract`.
 
-    Also None, and said on standard error, where the store cannot be used, for a run is scored on other machines than
-    that of its training: the encoders then compute the vectors.
+    None, with a message on standard error, if the store cannot be used, e.g. on another machine than that of the
+    training: the encoders then compute the vectors.
     """
     try:
         return stored_vectors(predictor.network.encoders, predictor.network.config.encoder, documents)

@@ -1,16 +1,15 @@
-"""What the folds of a cross-validation give together."""
+"""Summary of the folds of a cross-validation."""
 
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cman_tf.evaluation.scorer import ITEMS, MODES
+from cman_tf.evaluation.averages import mean_sd
+from cman_tf.evaluation.scorer import ITEMS, MODES, RATES
 
-_RATES = ("precision", "recall", "f1")
 _AVERAGES = ("micro", "macro")
 
 
@@ -37,12 +36,8 @@ def summary(paths: Sequence[str | Path]) -> dict[str, Any]:
 def _over(found: Sequence[dict[str, Any]], part: Callable[..., Any]) -> dict[str, Any]:
     return {
         average: {
-            item: {rate: _spread([part(metrics)[average][item][rate] for metrics in found]) for rate in _RATES}
+            item: {rate: mean_sd([part(metrics)[average][item][rate] for metrics in found]) for rate in RATES}
             for item in ITEMS
         }
         for average in _AVERAGES
     }
-
-
-def _spread(values: Sequence[float]) -> dict[str, float | None]:
-    return {"mean": statistics.mean(values), "sd": statistics.stdev(values) if len(values) > 1 else None}

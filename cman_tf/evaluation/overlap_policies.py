@@ -1,4 +1,4 @@
-"""The score of one set of predictions under each way to treat gold entities that overlap."""
+"""Scores under each policy for overlapping gold entities."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from cman_tf.evaluation.scorer import score
 
 
 def by_overlap_policy(gold: Sequence[Document], predicted: Sequence[Document]) -> dict[str, Any]:
-    """Strict and boundaries scores under every policy, for published figures differ in theirs.
+    """Strict and boundaries scores under every policy; published figures use different ones.
 
     Args:
-        gold: sequence of `Document`, annotated, overlapping entities and all.
+        gold: sequence of `Document`, annotated, with overlapping entities.
         predicted: sequence of `Document`, the same sentences in the same order, without overlapping entities.
 
     Returns:
-        dict: for `all` (every gold entity counts, also those that BIO tags cannot hold), `keep_outer`,
+        dict: for `all` (every gold entity counts, also those that BIO tags cannot represent), `keep_outer`,
         `drop_sentences` and `no_overlapping` (see `cman_tf.data.overlap`) the `strict` and `boundaries` scores and
         `counts` that `score` returns.
     """

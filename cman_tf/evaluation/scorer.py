@@ -1,4 +1,4 @@
-"""Precision, recall and F1 of entities and relations, counted as the field counts them."""
+"""Precision, recall and F1 of entities and relations."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from cman_tf.errors import InputError
 
 MODES = ("strict", "boundaries")
 ITEMS = ("entities", "relations")
+RATES = ("precision", "recall", "f1")
 
-# The type of every entity once types are ignored.
+# The type of every entity if types are ignored.
 ANY_TYPE = "(any)"
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many items are annotated, how many were predicted, how many of these are right.
+    """Numbers of annotated, predicted and correct items.
 
     Args:
         gold: int. Annotated items. Default 0.
@@ -41,7 +42,7 @@ class Counts:
 
     @property
     def precision(self) -> float:
-        """Share of the predicted items that are right; 0 if nothing was predicted."""
+        """Share of the predicted items that are correct; 0 if nothing was predicted."""
         return self.correct / self.predicted if self.predicted else 0.0
 
     @property
@@ -69,18 +70,18 @@ def score(
     *Strict*: an entity is right if its boundaries and its type are; a relation if its type, its direction and both
     its entities (boundaries and types) are. *Boundaries*: the same with entity types ignored; the relation's type
     still counts. Micro averages pool the counts of all types; macro averages are unweighted means over the types
-    present in gold or prediction. With entity types ignored there is one entity type left, so that the
-    boundaries macro of entities is their micro. These are the measures of Bekoulis et al. (2018) and of SpERT
+    present in gold or prediction. With entity types ignored there is only one entity type, so the
+    boundaries macro of entities equals their micro. These are the measures of Bekoulis et al. (2018) and of SpERT
     (Eberts and Ulges, 2020), whose script (scikit-learn, `zero_division=0`) gives the same figures.
 
-    Items are sets: what a sentence repeats counts once. A rate with nothing to divide by is 0, also where nothing is
+    Items are sets: a repeated item of a sentence counts once. A rate with denominator 0 is 0, also if nothing is
     annotated and nothing predicted.
 
     Args:
         gold: sequence of `Document`, annotated.
-        predicted: sequence of `Document`, the same sentences in the same order, with what the model found.
-        exclude_types: sequence of str. Entity types taken out of gold and prediction before counting, together with
-            the relations that touch them, e.g. `["Other"]` for CoNLL04. Default `()`.
+        predicted: sequence of `Document`, the same sentences in the same order, as predicted.
+        exclude_types: sequence of str. Entity types that are removed from gold and prediction before counting, with
+            their relations, e.g. `["Other"]` for CoNLL04. Default `()`.
 
     Returns:
         dict, ready for JSON. Rates are fractions from 0 to 1, not rounded.
@@ -92,7 +93,7 @@ def score(
         - `"exclude_types"`: list of str, as given
 
     Raises:
-        InputError: the two sequences do not hold the same sentences, or `exclude_types` is one string.
+        InputError: if the two sequences do not contain the same sentences, or `exclude_types` is a string.
     """
     if isinstance(exclude_types, str):
         raise InputError(f"`exclude_types` must be a sequence of entity types. Received: the string {exclude_types!r}")
@@ -152,7 +153,7 @@ def count_types(
 
 
 def without_types(document: Document, entity_types: Collection[str]) -> Document:
-    """`document` without the entities of these types and without the relations that touch them."""
+    """`document` without the entities of these types and their relations."""
     kept = [i for i, entity in enumerate(document.entities) if entity.type not in entity_types]
     position = {old: new for new, old in enumerate(kept)}
     relations = [
@@ -164,15 +165,15 @@ def without_types(document: Document, entity_types: Collection[str]) -> Document
 
 
 def check_same_sentences(gold: Sequence[Document], predicted: Sequence[Document]) -> None:
-    """Raise `InputError` unless both hold the same sentences, token for token, in the same order."""
+    """Raise `InputError` unless both contain the same sentences, token for token, in the same order."""
     if len(gold) != len(predicted):
         raise InputError(
-            f"Gold and prediction must hold the same sentences. Received: {len(gold)} and {len(predicted)} sentences"
+            f"Gold and prediction must contain the same sentences. Received: {len(gold)} and {len(predicted)} sentences"
         )
     for index, (one, other) in enumerate(zip(gold, predicted)):
         if one.tokens != other.tokens:
             raise InputError(
-                "Gold and prediction must hold the same sentences, token for token. Received: "
+                "Gold and prediction must contain the same sentences, token for token. Received: "
                 f"{one.text!r} and {other.text!r} at position {index}"
             )
 
@@ -182,4 +183,4 @@ def _rates(counts: Counts) -> dict[str, float]:
 
 
 def _mean(rates: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {name: sum(r[name] for r in rates) / max(len(rates), 1) for name in ("precision", "recall", "f1")}
+    return {name: sum(r[name] for r in rates) / max(len(rates), 1) for name in RATES}

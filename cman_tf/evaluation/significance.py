@@ -1,4 +1,4 @@
-"""Is one run better than another, or only luckier with these sentences?"""
+"""Significance of the difference between two runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 from cman_tf.evaluation.scorer import ITEMS, Counts, check_same_sentences, items_of
 
-# Sentence draws held in memory at once: about 50 MB with the counts that they fetch.
+# Sentence draws in memory at once: about 50 MB with their counts.
 _DRAWS_AT_ONCE = 1_000_000
 
 
@@ -26,17 +26,16 @@ def paired_bootstrap(
 ) -> dict[str, Any]:
     """Compare two runs on the same sentences by the paired bootstrap of Koehn (2004).
 
-    Draws as many sentences as there are, with replacement, again and again, and scores both runs on each draw. The
-    p-value is Koehn's: the share of the draws in which the run that is better on the whole corpus is not better.
-    It is one-sided, and ties count against the difference, so that two equal runs give 1.
+    Each draw has as many sentences as the corpus, with replacement, and scores both runs. The p-value is Koehn's: the
+    share of draws in which the run that is better on the whole corpus is not better. It is one-sided, and ties count
+    against the difference, so two equal runs give 1.
 
-    It tells about the choice of test sentences alone. How much a training depends on its seed, only several
-    seeds tell.
+    It measures the choice of test sentences alone. Only several trainings show the influence of the seed.
 
     Args:
         gold: sequence of `Document`, annotated.
-        predicted_a: sequence of `Document`, the same sentences in the same order, found by the first run.
-        predicted_b: sequence of `Document`, likewise, by the second run.
+        predicted_a: sequence of `Document`, the same sentences in the same order, predicted by the first run.
+        predicted_b: sequence of `Document`, the same, predicted by the second run.
         metric: str. `"entities"` or `"relations"`; strict micro F1 is compared. Default `"relations"`.
         samples: int. Number of draws. Default 10000.
         seed: int. Seed of the draws; the same seed gives the same answer. Default 0.
@@ -46,8 +45,8 @@ def paired_bootstrap(
         drawn differences), `p_value`, `samples`, `seed`. F1 and differences are fractions.
 
     Raises:
-        InputError: the runs and gold do not hold the same sentences, there is none, `metric` is unknown, or
-            `samples` is not positive.
+        InputError: if gold and the predictions do not contain the same sentences, there are none, `metric` is unknown,
+            or `samples` is not positive.
 
     Reference:
         Koehn, "Statistical Significance Tests for Machine Translation Evaluation", EMNLP 2004.
@@ -57,7 +56,7 @@ def paired_bootstrap(
     if samples < 1:
         raise InputError(f"`samples` must be positive. Received: {samples}")
     if not gold:
-        raise InputError("A bootstrap must have sentences to draw from. Received: none")
+        raise InputError("A bootstrap needs at least one sentence. Received: none")
     check_same_sentences(gold, predicted_a)
     check_same_sentences(gold, predicted_b)
 
@@ -99,6 +98,6 @@ def sentence_counts(
 
 
 def _f1(counts: np.ndarray) -> np.ndarray:
-    """F1 over the last axis; 0 where there is nothing, as in the scorer."""
+    """F1 over the last axis; 0 without gold and predicted items, as in the scorer."""
     gold, predicted, correct = np.moveaxis(counts, -1, 0)
     return 2 * correct / np.maximum(gold + predicted, 1)

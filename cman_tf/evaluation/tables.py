@@ -1,9 +1,8 @@
-"""The scores of a run as tables, for the terminal and for the report; percent with two decimals."""
+"""Tables of scores for the terminal and the report, in percent with two decimals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from io import StringIO
 from typing import Any
 
@@ -11,9 +10,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from cman_tf.evaluation.scorer import ITEMS, MODES
+from cman_tf.evaluation.scorer import ITEMS, MODES, RATES
 
-_RATES = ("precision", "recall", "f1")
 _COUNTS = ("gold", "predicted", "correct")
 
 
@@ -28,15 +26,14 @@ def text_table(metrics: Mapping[str, Any]) -> str:
     """
     excluded = metrics.get("exclude_types")
     note = f"Without entities of type {', '.join(excluded)}." if excluded else ""
-    return _text([_summary(metrics), *_types(metrics)], note)
+    return _text([summary_table(metrics), *type_tables(metrics)], note)
 
 
 def evaluation_text(metrics: Mapping[str, Any]) -> str:
-    """All that `evaluate` measured, for a terminal: the tables of `text_table`, what differs from them, the breakdowns.
+    """All scores of an evaluation, for a terminal: the tables of `text_table`, variants and breakdowns.
 
     Args:
-        metrics: dict, as from `evaluate`; `against` too, as from `compare_runs`, and `overlap_policies`, as from
-            `by_overlap_policy`, if they are there.
+        metrics: dict, `Evaluation.metrics`.
 
     Returns:
         str.
@@ -50,11 +47,11 @@ def evaluation_text(metrics: Mapping[str, Any]) -> str:
         *((f"gold entities: {policy}", found) for policy, found in metrics.get("overlap_policies", {}).items()),
     ]
     rows = [
-        [name, *(percent(found["strict"]["micro"][item][rate]) for item in ITEMS for rate in _RATES)]
+        [name, *(percent(found["strict"]["micro"][item][rate]) for item in ITEMS for rate in RATES)]
         for name, found in others
         if found
     ]
-    tables = [(["Strict micro", *_summary(metrics)[0][1:]], rows)] if rows else []
+    tables = [(["Strict micro", *summary_table(metrics)[0][1:]], rows)] if rows else []
     for key, heading in (
         ("by_sentence_length", "Tokens of sentence"),
         ("by_entity_distance", "Characters from end to end"),
@@ -87,7 +84,7 @@ def _text(tables: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]], note:
         for position, heading in enumerate(headings):
             table.add_column(heading, justify="right" if position else "left", no_wrap=True)
         for first, *cells in rows:
-            # A type's name is data: rich must not read "[bold]" in it as an order.
+            # A type's name is data: rich must not read "[bold]" in it as markup.
             table.add_row(first.replace("[", r"\["), *cells)
         console.print(table)
     if note:
@@ -96,72 +93,34 @@ def _text(tables: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]], note:
     return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
 
 
-def html_tables(metrics: Mapping[str, Any]) -> str:
-    """The same tables as HTML.
-
-    Args:
-        metrics: dict, as from `score`.
-    """
-    types = "".join(_html_table(headings, rows) for headings, rows in _types(metrics))
-    return f'{_html_table(*_summary(metrics))}<div class="pair">{types}</div>'
-
-
-def bars_html(breakdown: Mapping[str, Any], heading: str) -> str:
-    """Strict micro F1 of entities and relations in each group of a breakdown, as a table with bars.
-
-    Args:
-        breakdown: dict, as from `by_sentence_length` or `by_entity_distance`.
-        heading: str. What the groups are groups of.
-    """
-    rows = []
-    for name, group in breakdown.items():
-        cells = []
-        for item in ITEMS:
-            f1, count = group[item]["f1"], group[item]["gold"]
-            cells.append(
-                f'<td class="bar {item}" style="--share:{100 * f1:.2f}%"><span>{group_f1(group[item])}</span> '
-                f"<small>{count} gold</small></td>"
-            )
-        rows.append(f"<tr><th>{escape(name)}</th>{''.join(cells)}</tr>")
-    head = f"<tr><th>{escape(heading)}</th><th>Entities F1</th><th>Relations F1</th></tr>"
-    return f'<div class="scroll"><table class="bars"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
-
-
 def percent(fraction: float) -> str:
     """A fraction as percent with two decimals, without the sign."""
     return f"{100 * fraction:.2f}"
 
 
 def group_f1(scores: Mapping[str, Any]) -> str:
-    """F1 of a group of a breakdown in percent, or a dash where there was nothing to find and nothing was found."""
+    """F1 of a group of a breakdown in percent; a dash if the group has neither gold nor predicted items."""
     return percent(scores["f1"]) if scores["gold"] or scores["predicted"] else "-"
 
 
-def _summary(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def summary_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """`(headings, rows)`: strict and boundaries, micro and macro, in percent."""
     headings = ["", "Entities P", "R", "F1", "Relations P", "R", "F1"]
     rows = [
-        [f"{mode} {average}", *(percent(metrics[mode][average][item][rate]) for item in ITEMS for rate in _RATES)]
+        [f"{mode} {average}", *(percent(metrics[mode][average][item][rate]) for item in ITEMS for rate in RATES)]
         for mode in MODES
         for average in ("micro", "macro")
     ]
     return headings, rows
 
 
-def _types(metrics: Mapping[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
+def type_tables(metrics: Mapping[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
+    """`(headings, rows)` of the strict scores of each entity type, and of each relation type."""
     tables = []
     for item, heading in (("entities", "Entity type"), ("relations", "Relation type")):
         rows = [
-            [name, *(percent(row[rate]) for rate in _RATES), *(str(row[count]) for count in _COUNTS)]
+            [name, *(percent(row[rate]) for rate in RATES), *(str(row[count]) for count in _COUNTS)]
             for name, row in metrics["per_type"]["strict"][item].items()
         ]
         tables.append(([f"{heading}, strict", "P", "R", "F1", "gold", "predicted", "correct"], rows))
     return tables
-
-
-def _html_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
-    body = "".join(
-        f"<tr><th>{escape(first)}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
-        for first, *cells in rows
-    )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -1,4 +1,4 @@
-"""What another threshold would have given, from one network."""
+"""Scores of one network at several thresholds."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 def threshold_curve(
     predictor: Predictor, documents: Sequence[Document], thresholds: Sequence[float] = (0.3, 0.4, 0.5, 0.6, 0.7)
 ) -> dict[float, dict[str, float]]:
-    """Scores of the relations when they count above another probability; nothing is trained.
+    """Relation scores at several thresholds, without further training.
 
     Args:
         predictor: `Predictor`.
-        documents: sequence of `Document`, annotated. Those of dev, for a threshold that is chosen.
+        documents: sequence of `Document`, annotated; the dev split, to choose a threshold.
         thresholds: sequence of float, above 0 and below 1. Default `(0.3, 0.4, 0.5, 0.6, 0.7)`.
 
     Returns:
         dict of each threshold to `{"precision", "recall", "f1"}`, strict micro, fractions from 0 to 1.
 
     Raises:
-        InputError: a threshold is out of range.
+        InputError: if a threshold is out of range.
     """
     others = {value: predictor.with_decoding(threshold=value) for value in thresholds}
     contextual = contextual_vectors(predictor, documents)

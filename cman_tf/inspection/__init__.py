@@ -1,1 +1,1 @@
-"""What goes on inside a trained network on one sentence: numbers, and pictures of them."""
+"""Attention, probabilities and perturbations inside a trained network, as arrays and figures."""

@@ -1,4 +1,4 @@
-"""One sentence on its way through the network: attention, marginals, relation scores."""
+"""Attention, tag marginals and relation probabilities of one sentence."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inside:
-    """What `look_inside` returns; arrays are float32.
+    """Result of `look_inside`; arrays are float32.
 
     Args:
         tokens: tuple of str.
-        tags: tuple of str, the decoded ones, which the BLA units attend to.
-        attention: dict of unit names, `bsa_1`, `bsa_2`, ..., `bla_1`, `bla_2`, to `(heads, tokens, tokens)`: how much
-            each token (row) takes from each token, or for BLA from each token's label (column). Rows sum to 1. Units
-            that an ablation leaves out are not there.
+        tags: tuple of str, the decoded tags, to which the BLA units attend.
+        attention: dict of unit names, `bsa_1`, `bsa_2`, ..., `bla_1`, `bla_2`, to `(heads, tokens, tokens)`: the weight
+            that each token (row) gives to each token, or for BLA to each token's label (column). Rows sum to 1. Units
+            that an ablation removes are missing.
         marginals: `(tokens, tags)`, probability of each tag under the CRF. Rows sum to 1.
         relations: `(tokens, tokens, relation types)`, probability that a relation leads from the entity that ends at
             the row's token to the one that ends at the column's.
@@ -45,17 +45,17 @@ class Inside:
 
 
 def look_inside(predictor: Predictor, document: Document | str) -> Inside:
-    """Run one sentence through a trained network and keep what passes between its parts.
+    """Run one sentence through a trained network and return its intermediate results.
 
     Args:
         predictor: `Predictor`.
-        document: `Document`, or str to be split into tokens; its annotation is not looked at.
+        document: `Document`, or str, which is split into tokens; its annotation is ignored.
 
     Returns:
         `Inside`.
 
     Raises:
-        InputError: the sentence has no token.
+        InputError: if the sentence has no token.
     """
     document, features = sentence_features(predictor, document)
     model, lengths = predictor.network.model, features["lengths"]
@@ -83,15 +83,15 @@ def look_inside(predictor: Predictor, document: Document | str) -> Inside:
 
 
 def sentence_features(predictor: Predictor, document: Document | str) -> tuple[Document, dict[str, tf.Tensor]]:
-    """`(document, features)`: the sentence with its tokens, and what the network reads of a batch of it alone.
+    """`(document, features)`: the tokenized sentence, and the network's features of a batch of this sentence.
 
     Raises:
-        InputError: the sentence has no token.
+        InputError: if the sentence has no token.
     """
     if isinstance(document, str):
         [document] = predictor.tokenize([document])
     if not document.tokens:
-        raise InputError(f"A sentence to look into must have at least one token. Received: {document.text!r}")
+        raise InputError(f"A sentence must have at least one token. Received: {document.text!r}")
     tokens = tf.constant([[token.encode("utf-8", "replace") for token in document.tokens]])
     return document, predictor.extractor.features(tokens)
 
@@ -109,7 +109,7 @@ def _attention(
     units = [layer for layer in network.layers if isinstance(layer, kind) and getattr(layer, "self_attention", True)]
     if not units:
         return {}
-    # What each unit is given comes out of the network itself, however it was put together.
+    # The inputs of the units are outputs of the network itself, so this fits every ablation.
     given = {unit.name: unit.input for unit in units}
     if kind is BLA:
         given["labels"] = network.get_layer("label_embedding").output

@@ -1,12 +1,12 @@
-"""Sentences as HTML for a notebook: what was found, or what is wrong with it."""
+"""Sentences as HTML for a notebook, as predicted or with their errors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cman_tf.evaluation.error_kinds import compare
-from cman_tf.evaluation.markup import comparison_html, extraction_html, page_file, type_hues
+from cman_tf.evaluation.markup import comparison_view, extraction_view, fragment_html
 from cman_tf.evaluation.scorer import check_same_sentences
 
 if TYPE_CHECKING:
@@ -22,34 +22,27 @@ def found_html(documents: Sequence[Document]) -> str:
     Returns:
         str: HTML for any page; it needs no other file.
     """
-    hues = type_hues(documents)
-    return _page([extraction_html(document, hues) for document in documents])
+    return fragment_html([extraction_view(document) for document in documents], documents)
 
 
 def errors_html(gold: Sequence[Document], predicted: Sequence[Document], limit: int = 10) -> str:
-    """Sentences in which something is wrong, as annotated and as predicted.
+    """Sentences with errors, as annotated and as predicted.
 
     Args:
         gold: sequence of `Document`, annotated.
         predicted: sequence of `Document`, the same sentences in the same order.
-        limit: int. How many at most, those with most errors first. Default 10.
+        limit: int. Maximum number, those with most errors first. Default 10.
 
     Returns:
         str: HTML for any page; it needs no other file.
 
     Raises:
-        InputError: gold and prediction do not hold the same sentences.
+        InputError: if gold and prediction do not contain the same sentences.
     """
     check_same_sentences(gold, predicted)
-    hues = type_hues([*gold, *predicted])
     wrong = [
         (sum(finding.kind != "right" for findings in compare(*pair) for finding in findings), pair)
         for pair in zip(gold, predicted)
     ]
     worst = sorted((item for item in wrong if item[0]), key=lambda item: -item[0])[:limit]
-    return _page([comparison_html(*pair, hues) for _, pair in worst])
-
-
-def _page(parts: Iterable[str]) -> str:
-    body = "".join(f'<div style="margin: 0 0 1.2em">{part}</div>' for part in parts)
-    return f'<div class="cman"><style>{page_file("marks.css")}</style>{body}</div>'
+    return fragment_html([comparison_view(*pair) for _, pair in worst], [*gold, *predicted])

@@ -1,4 +1,4 @@
-"""What the adversarial perturbation (paper, eq. 14) does to one annotated sentence."""
+"""Effect of the adversarial perturbation (paper, eq. 14) on one annotated sentence."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ ALPHAS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 @dataclass(frozen=True)
 class Perturbing:
-    """What `perturb` returns; arrays are float32.
+    """Result of `perturb`; arrays are float32.
 
     Args:
         tokens: tuple of str.
-        shares: `(tokens,)`, share of the squared perturbation that falls on each token; they sum to 1.
+        shares: `(tokens,)`, each token's share of the squared perturbation; they sum to 1.
         alphas: tuple of float, sizes of the perturbation as in eq. 14.
         worst: `(alphas, 2)`, loss of tags and of relations (eq. 11 and 12) after the worst-case perturbation.
         random: `(directions, alphas, 2)`, the same after perturbations of the same size in random directions.
@@ -44,27 +44,27 @@ class Perturbing:
 def perturb(
     predictor: Predictor, document: Document, alphas: Sequence[float] = ALPHAS, directions: int = 5, seed: int = 1
 ) -> Perturbing:
-    """Move the embeddings of an annotated sentence in the worst direction and in random ones, without dropout.
+    """Losses after moving a sentence's embeddings in the worst and in random directions, without dropout.
 
     Args:
         predictor: `Predictor`.
-        document: `Document`, annotated: the loss is that of its annotation.
-        alphas: sequence of float. Sizes to try.
-        directions: int. How many random directions.
-        seed: int. Of the random directions.
+        document: `Document`, annotated; the loss is that of its annotation.
+        alphas: sequence of float. Sizes of the perturbation.
+        directions: int. Number of random directions.
+        seed: int. Seed of the random directions.
 
     Returns:
         `Perturbing`.
 
     Raises:
-        InputError: the sentence has no token, its entities overlap, or a type is not one of the network's.
+        InputError: if the sentence has no token, its entities overlap, or the network does not know a type.
     """
     tags = tf.constant([predictor.network.schema.tag_ids(document)], tf.int32)
     cells = predictor.network.schema.relation_cells(document)
     relations = tf.reshape(tf.constant(cells, tf.int32), [1, -1, 3])
     document, features = sentence_features(predictor, document)
     embeddings, lengths = token_embeddings(predictor.network.model, features), features["lengths"]
-    # The network of training, for that of prediction has no gradient.
+    # The network in training mode: in prediction mode it has no gradient.
     loss = tf.function(lambda moved: predictor.network.model.joint_loss(moved, tags, relations, lengths, training=True))
 
     def losses(direction: tf.Tensor) -> list[np.ndarray]:

@@ -21,15 +21,15 @@ _COLOURS = "Blues"
 
 
 def attention_picture(inside: Inside, unit: str, heads: bool = False) -> Figure:
-    """A heat map of one unit's attention over tokens, or for BLA over labels; the darkest is its largest value.
+    """A heat map of one unit's attention over tokens, or for BLA over labels; the largest value is the darkest.
 
     Args:
         inside: `Inside`.
         unit: str. A key of `inside.attention`.
-        heads: bool. A map for each head instead of one of their mean. Default False.
+        heads: bool. Whether to draw a map for each head instead of their mean. Default False.
 
     Raises:
-        InputError: no such unit.
+        InputError: if the unit does not exist.
     """
     check_choice("A unit", unit, inside.attention)
     attention = inside.attention[unit]
@@ -37,7 +37,7 @@ def attention_picture(inside: Inside, unit: str, heads: bool = False) -> Figure:
     columns = [*inside.tokens] if unit.startswith("bsa") else [*map(" ".join, zip(inside.tokens, inside.tags))]
     side = 1.3 + 0.24 * len(inside.tokens)
     figure, panels = _figure(len(maps), side + 1.2, side + 0.6 * (not unit.startswith("bsa")))
-    # Up to the largest value: attention that is nearly even would be one pale square on a scale up to 1.
+    # Up to the largest value: on a scale up to 1, nearly even attention would be one pale square.
     largest = max(values.max() for values in maps.values())
     for number, ((name, values), axes) in enumerate(zip(maps.items(), panels)):
         rows = inside.tokens if number % _columns(len(maps)) == 0 else ()
@@ -50,7 +50,7 @@ def attention_picture(inside: Inside, unit: str, heads: bool = False) -> Figure:
 
 
 def marginals_picture(inside: Inside) -> Figure:
-    """A heat map of the CRF's probability of each tag at each token; dots are the tags that were decoded.
+    """A heat map of the CRF's probability of each tag at each token; dots mark the decoded tags.
 
     Args:
         inside: `Inside`.
@@ -64,7 +64,7 @@ def marginals_picture(inside: Inside) -> Figure:
 
 
 def relations_picture(inside: Inside, threshold: float = 0.5) -> Figure:
-    """For each relation type a heat map of the probability that it leads from the row's to the column's token.
+    """A heat map for each relation type of the probability that it leads from the row's to the column's token.
 
     Cells above the threshold have a frame. Relations link the last tokens of entities.
 
@@ -88,7 +88,7 @@ def relations_picture(inside: Inside, threshold: float = 0.5) -> Figure:
 
 
 def perturbing_picture(perturbing: Perturbing) -> Figure:
-    """Which tokens the perturbation moves, and how the losses grow with its size beside random ones of that size.
+    """Each token's share of the perturbation, and the losses by its size, beside random perturbations of that size.
 
     Args:
         perturbing: `Perturbing`.
@@ -115,7 +115,7 @@ def perturbing_picture(perturbing: Perturbing) -> Figure:
 
 def _figure(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
     """`(figure, panels)`: a grid of `count` panels of a size in inches."""
-    # Not pyplot: it would keep every figure, and look for a window system.
+    # Not pyplot, which keeps every figure and looks for a window system.
     from matplotlib.figure import Figure
 
     columns = _columns(count)
@@ -134,7 +134,7 @@ def _columns(count: int) -> int:
 def _heat_map(
     axes: Axes, values: np.ndarray, rows: Sequence[str], columns: Sequence[str], largest: float = 1
 ) -> AxesImage:
-    """Draw probabilities; the names of rows and columns beside them."""
+    """Draw probabilities with the names of rows and columns."""
     image = axes.imshow(values, cmap=_COLOURS, vmin=0, vmax=largest, aspect="auto", interpolation="nearest")
     axes.set_yticks(range(len(rows)), [_shown(name) for name in rows], fontsize=8)
     axes.set_xticks(range(len(columns)), [_shown(name) for name in columns], rotation=90, fontsize=8)
@@ -142,6 +142,6 @@ def _heat_map(
 
 
 def _shown(text: str) -> str:
-    """A token as a label: not read as mathematics, and not longer than there is room for."""
+    """A token as a label: shortened, and with `$` escaped, which matplotlib reads as mathematics."""
     text = text if len(text) <= 16 else text[:15] + "…"
     return text.replace("$", r"\$")

@@ -1,1 +1,1 @@
-"""The interfaces that people already use: spaCy, pandas, networkx."""
+"""Interfaces to other tools: spaCy, displaCy, networkx, SavedModels."""

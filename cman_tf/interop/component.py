@@ -7,7 +7,7 @@
     for relation in doc._.relations:
         print(doc.ents[relation["head"]], relation["type"], doc.ents[relation["tail"]])
 
-spaCy finds the component by its entry point; this module needs no import by hand.
+spaCy finds the component by its entry point, without an import of this module.
 """
 
 # Without postponed annotations: spaCy evaluates those of a factory to check its settings.
@@ -24,14 +24,14 @@ from cman_tf.data.formats import spacy_docs
 class CmanComponent:
     """Extracts from the tokens and sentences of a `Doc`; without sentence borders the whole `Doc` is one sentence.
 
-    What other components put into `doc.ents` is replaced.
+    Entities of other components in `doc.ents` are replaced.
 
     Args:
-        model: str. A run folder, or an export (a version or the folder of versions).
-        batch_size: int. Docs whose sentences are extracted together in `pipe`, unless `nlp.pipe` says otherwise.
+        model: str. A run folder, or an exported model (a version or the folder of versions).
+        batch_size: int. Docs whose sentences `pipe` extracts together, unless `nlp.pipe` sets it.
 
     Raises:
-        InputError: the model is not there or cannot be loaded.
+        InputError: if the model does not exist or cannot be loaded.
     """
 
     def __init__(self, model: str, batch_size: int = 64) -> None:
@@ -45,7 +45,7 @@ class CmanComponent:
         return self._annotated([doc])[0]
 
     def pipe(self, stream: Iterable[Doc], batch_size: Optional[int] = None) -> Iterator[Doc]:
-        """Yield the docs of a stream, annotated, in their order: what `nlp.pipe` calls."""
+        """Yield the docs of a stream, annotated, in their order; `nlp.pipe` calls this."""
         for docs in minibatch(stream, batch_size or self.batch_size):
             yield from self._annotated(list(docs))
 
@@ -60,8 +60,8 @@ class CmanComponent:
         return docs
 
 
-# The model has no sensible default: a run folder is a person's own.
+# The model has no sensible default: a run folder is the user's own.
 @Language.factory("cman", assigns=["doc.ents", "doc._.relations"])
 def make_component(nlp: Language, name: str, model: str, batch_size: int = 64) -> CmanComponent:
-    """What `nlp.add_pipe("cman", config=...)` calls."""
+    """Create the component; `nlp.add_pipe("cman", config=...)` calls this."""
     return CmanComponent(model, batch_size)

@@ -1,6 +1,7 @@
 """Documents in the form that spaCy's displaCy draws: `displacy.render(data, manual=True)`.
 
-The package's own `cman_tf.evaluation.markup.sentence_html` needs no spaCy and shows entities and relations together.
+The package's own `cman_tf.evaluation.markup.sentence_html` works without spaCy and shows entities and relations
+together.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ def relations(document: Document) -> dict[str, Any]:
         dict with `words` and `arcs`.
 
     Raises:
-        InputError: entities overlap, for a word cannot stand in two.
+        InputError: if entities overlap: displaCy cannot show a word twice.
     """
     if document.overlapping():
-        raise InputError("displaCy's arcs cannot show entities that overlap. Received: two that do")
+        raise InputError("displaCy's arcs cannot show overlapping entities. Received: " + document.text)
     inside = {entity.start: index for index, entity in enumerate(document.entities)}
     words: list[dict[str, str]] = []
     place: dict[int, int] = {}
@@ -76,15 +77,15 @@ def render(document: Document, style: str = "ent", **options: Any) -> str:
     Args:
         document: `Document`.
         style: `"ent"` or `"dep"`, see `entities` and `relations`.
-        **options: of displaCy's style, e.g. `distance=120`.
+        **options: options of displaCy, e.g. `distance=120`.
 
     Returns:
         str: HTML, or SVG for `"dep"`.
 
     Raises:
-        InputError: spaCy is not installed, or what `relations` raises.
+        InputError: if spaCy is not installed, or as `relations`.
     """
     data = entities(document) if style == "ent" else relations(document)
     displacy = optional("spacy.displacy", "spacy")
-    # jupyter: a notebook would otherwise show it and return nothing.
+    # Without jupyter=False, a notebook would show it and return None.
     return displacy.render(data, style=style, manual=True, jupyter=False, options=options)

@@ -1,4 +1,4 @@
-"""What was found as one graph: entities are nodes, relations are edges; networkx, and GraphML for other programs."""
+"""Predicted entities as nodes and relations as edges of one graph, in networkx or as a GraphML file."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def relation_graph(documents: Iterable[Document]) -> networkx.MultiDiGraph:
         documents: iterable of `Document`. One without an id is called `#1` if it is the first, and so on.
 
     Returns:
-        `networkx.MultiDiGraph`. Nodes are named `type:mention` and have `mention`, `type` and `count`, how often the
-        entity was found. Edges go from head to tail and have `type`, `sentence_id`, `text` and, if known, `score`.
+        `networkx.MultiDiGraph`. Nodes are named `type:mention` and have `mention`, `type` and `count`, the number of
+        its entities. Edges go from head to tail and have `type`, `sentence_id`, `text` and, if known, `score`.
 
     Raises:
-        InputError: networkx is not installed.
+        InputError: if networkx is not installed.
     """
     graph = optional("networkx", "frames").MultiDiGraph()
     for number, document in enumerate(documents, 1):
@@ -50,14 +50,14 @@ def relation_graph(documents: Iterable[Document]) -> networkx.MultiDiGraph:
 
 
 def write_graphml(documents: Iterable[Document], path: str | Path) -> None:
-    """Write the graph of all sentences as GraphML, whole or not at all.
+    """Write the graph of all sentences as GraphML, atomically.
 
     Args:
         documents: iterable of `Document`.
         path: str or path.
 
     Raises:
-        InputError: the file cannot be written, or networkx is not installed.
+        InputError: if the file cannot be written, or networkx is not installed.
     """
     data = io.BytesIO()
     optional("networkx", "frames").write_graphml(relation_graph(documents), data)
@@ -75,14 +75,14 @@ def graph_picture(graph: networkx.MultiDiGraph) -> Figure:
         `matplotlib.figure.Figure`.
 
     Raises:
-        InputError: networkx is not installed.
+        InputError: if networkx is not installed.
     """
     networkx = optional("networkx", "frames")
     graph = graph.subgraph([node for node, degree in graph.degree if degree])
-    # Each connected part in a cell of a grid, the largest first: laid out together, small parts would lie in heaps.
+    # Each connected part has a cell of a grid, the largest first: in one layout, small parts would overlap.
     parts = sorted(networkx.weakly_connected_components(graph), key=len, reverse=True)
     columns = max(round((0.6 * len(parts)) ** 0.5), 1)
-    # Not pyplot: it would keep every figure, and look for a window system.
+    # Not pyplot, which keeps every figure and looks for a window system.
     from matplotlib.figure import Figure
 
     figure = Figure((2 + 3.2 * columns, 1 + 1.9 * -(-len(parts) // columns)), layout="constrained")
@@ -106,7 +106,7 @@ def graph_picture(graph: networkx.MultiDiGraph) -> Figure:
     for head, tail, kind in graph.edges(data="type"):
         kinds.setdefault((head, tail), []).append(kind)
     labels = {ends: ", ".join(dict.fromkeys(found)) for ends, found in kinds.items()}
-    # Without parallel edges, whose labels networkx wants one by one.
+    # Without parallel edges, for which networkx requires a label each.
     networkx.draw_networkx_edge_labels(
         networkx.DiGraph(graph), places, labels, ax=axes, font_size=7, font_color="#555555"
     )

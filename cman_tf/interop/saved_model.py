@@ -1,8 +1,11 @@
-"""An exported model in Python's hands: documents in, documents out, with TensorFlow alone."""
+"""Prediction with an exported model."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,19 +20,19 @@ if TYPE_CHECKING:
 
 
 def load_model(path: str | Path) -> Predictor | SavedModel:
-    """A run folder or an export, ready to extract.
+    """Load a run folder or an exported model.
 
     Args:
-        path: str or path. A folder written by `python -m cman_tf.fit`, or one written by `python -m export.savedmodel`:
-            a version, or the folder of versions, of which the newest is taken.
+        path: str or path. A folder written by `cman fit`, or one written by `cman export`: a version, or the folder of
+            versions, of which the newest is loaded.
 
     Returns:
         object with `extract(documents)`: `Predictor` or `SavedModel`.
 
     Raises:
-        InputError: neither of them is there, or it cannot be loaded.
+        InputError: if `path` is neither, or cannot be loaded.
     """
-    version = _version(Path(path))
+    version = newest_version(path)
     if version:
         return SavedModel(version)
     from cman_tf.training.run import Run
@@ -37,11 +40,22 @@ def load_model(path: str | Path) -> Predictor | SavedModel:
     return Run.open(path).predictor()
 
 
-def _version(path: Path) -> Path | None:
-    """The folder of a SavedModel at or below `path`, or None."""
-    numbers = sorted((item for item in path.glob("*") if item.name.isdecimal()), key=lambda item: int(item.name))
-    found = [folder for folder in (path, *reversed(numbers)) if (folder / "saved_model.pb").is_file()]
-    return found[0] if found else None
+def versions(model_dir: str | Path) -> list[int]:
+    """Numbers of the versions in a model folder, ascending; empty if the folder does not exist.
+
+    A version is an entry whose name is a decimal number without leading zeros, from 0 to 2^63 - 1.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        numbers = [int(name) for name in os.listdir(model_dir) if re.fullmatch(r"0|[1-9][0-9]{0,18}", name)]
+        return sorted(number for number in numbers if number < 2**63)
+    return []
+
+
+def newest_version(path: str | Path) -> Path | None:
+    """Folder of the newest SavedModel: `path` itself, or its newest version with a graph; None if there is none."""
+    path = Path(path)
+    folders = [path, *(path / str(number) for number in reversed(versions(path)))]
+    return next((folder for folder in folders if (folder / "saved_model.pb").is_file()), None)
 
 
 class SavedModel:
@@ -49,10 +63,10 @@ class SavedModel:
 
     Args:
         path: path. The folder with `saved_model.pb`.
-        batch_size: int. Sentences in a batch at most. Default 32.
+        batch_size: int. Maximum number of sentences in a batch. Default 32.
 
     Raises:
-        InputError: it is no export of this package, or cannot be loaded.
+        InputError: if it is not an export of this package, or cannot be loaded.
     """
 
     def __init__(self, path: Path, batch_size: int = 32) -> None:
@@ -64,13 +78,13 @@ class SavedModel:
             raise InputError(f"A SavedModel must be an export of cman_tf. Received: {path} without signature 'tokens'")
 
     def extract(self, documents: Sequence[Document]) -> list[Document]:
-        """Find entities and relations; what the export has no place for is left out, with a warning that counts it.
+        """Find entities and relations; those beyond the limits of the export are left out, with a warning.
 
         Args:
-            documents: sequence of `Document`; their annotation is not looked at.
+            documents: sequence of `Document`; their annotation is ignored.
 
         Returns:
-            list of `Document` with what was found, each item with its score, in the order of the input.
+            list of `Document` as predicted, each item with its score, in the order of the input.
         """
         import tensorflow as tf
 
@@ -98,7 +112,7 @@ class SavedModel:
 def _load(path: Path) -> Any:
     import tensorflow as tf
 
-    # For each function it warns that there is no gradient, which nobody asks for.
+    # TensorFlow warns of a missing gradient for each function; gradients are not needed.
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -106,6 +120,6 @@ def _load(path: Path) -> Any:
         return load_saved_model(str(path))
     except (OSError, ValueError, ImportError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"A SavedModel must be whole. Received: {path} ({reason})") from None
+        raise InputError(f"Cannot load the SavedModel in {path}: {reason}") from None
     finally:
         logger.setLevel(level)

@@ -8,12 +8,12 @@ import tensorflow as tf
 
 
 class WeightAverage(tf.Module):
-    """Keeps `average = decay * average + (1 - decay) * weights`, and puts it in the place of the weights for a while.
+    """Maintains `average = decay * average + (1 - decay) * weights`, and exchanges it with the weights on request.
 
     Args:
         weights: list of `tf.Variable`.
-        decay: float. Per update, `0 < decay < 1`. Early on it is lowered to `(1 + n) / (10 + n)` at update n, so that
-            the average does not remember the start.
+        decay: float. Per update, `0 < decay < 1`. At update n it is at most `(1 + n) / (10 + n)`, so that the average
+            soon forgets the start values.
     """
 
     def __init__(self, weights: Iterable[tf.Variable], decay: float) -> None:
@@ -25,7 +25,7 @@ class WeightAverage(tf.Module):
 
     @tf.function(autograph=False)
     def update(self) -> None:
-        """Move the average towards the weights, once for each step of the training."""
+        """Move the average towards the weights; called once per training step."""
         self.updates.assign_add(1.0)
         rate = 1 - tf.minimum(self.decay, (1 + self.updates) / (10 + self.updates))
         for average, weight in zip(self.average, self.weights):
@@ -33,7 +33,7 @@ class WeightAverage(tf.Module):
 
     @tf.function(autograph=False)
     def swap(self) -> None:
-        """Exchange weights and average; a second call puts them back."""
+        """Exchange weights and average; a second call restores them."""
         for average, weight in zip(self.average, self.weights):
             kept = tf.identity(weight)
             weight.assign(average)

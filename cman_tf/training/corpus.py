@@ -1,4 +1,4 @@
-"""The corpus of a configuration, and which of its sentences are trained on."""
+"""The corpus of a configuration, its training data and their schema."""
 
 from __future__ import annotations
 

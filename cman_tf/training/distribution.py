@@ -1,7 +1,7 @@
-"""Training on several devices or hosts: who does which part of a batch, and who writes the run folder.
+"""Training on several devices or hosts: each replica computes a part of each batch, the chief writes the run folder.
 
-Every batch is the one that a single device would train on. It is divided among the replicas; their losses and gradients
-are added up, each with its share of the sentences. It is the same step, and so the same training.
+The batches are those of a single device. Each is divided among the replicas; their losses and gradients are added,
+weighted by their share of the sentences. So each step, and the whole training, is that of a single device.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ STRATEGIES = ("none", "mirrored", "multi_worker")
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy | None:
-    """The strategy of a name. To be made before anything else of TensorFlow is used.
+    """The strategy of a name. Call this before any other use of TensorFlow.
 
     Args:
-        name: str. `none`; `mirrored`, all devices of this machine (its GPUs, or the logical CPU devices that a program
-            has configured); `multi_worker`, a process on each host that the `TF_CONFIG` variable lists.
+        name: str. `none`; `mirrored`, all devices of this machine (its GPUs, or the program's logical CPU devices);
+            `multi_worker`, one process on each host that the `TF_CONFIG` variable lists.
 
     Returns:
         `tf.distribute.Strategy`, or None.
 
     Raises:
-        InputError: another name; a `TF_CONFIG` that is missing, malformed or has other roles than workers.
+        InputError: if the name is unknown, or `TF_CONFIG` is missing, malformed or has other roles than workers.
     """
     check_choice("A strategy", name, STRATEGIES)
     if name == "none":
@@ -54,7 +54,7 @@ def _check_cluster(text: str | None) -> None:
     try:
         values = json.loads(text or "")
         workers, task = values["cluster"]["worker"], values["task"]
-        # With a role that no process takes, all would wait for it for ever.
+        # All processes would wait forever for a role that none of them has.
         good = set(values["cluster"]) == {"worker"} and task["type"] == "worker"
         good = good and isinstance(workers, list) and 0 <= int(task["index"]) < len(workers)
     except (ValueError, KeyError, TypeError):
@@ -70,18 +70,18 @@ def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
 
 
 def scope(strategy: tf.distribute.Strategy | None) -> contextlib.AbstractContextManager[Any]:
-    """The context in which the variables of a training are made."""
+    """The context in which to create the variables of a training."""
     return strategy.scope() if strategy else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
 def own_folder(strategy: tf.distribute.Strategy | None, path: str | Path, resuming: bool) -> Iterator[Path]:
-    """The run folder for the chief; for another worker one that nobody reads, gone afterwards.
+    """The run folder for the chief; a temporary folder for another worker.
 
     Args:
         strategy: `tf.distribute.Strategy` or None.
-        path: str or path. The run folder; to resume, workers must be able to read it.
-        resuming: bool. Whether the worker's folder begins as a copy.
+        path: str or path. The run folder; when resuming, all workers must be able to read it.
+        resuming: bool. Whether the temporary folder starts as a copy of the run folder.
     """
     if is_chief(strategy):
         yield Path(path)
@@ -89,7 +89,7 @@ def own_folder(strategy: tf.distribute.Strategy | None, path: str | Path, resumi
     with tempfile.TemporaryDirectory(prefix="cman-worker-") as parent:
         own = Path(parent) / "run"
         if resuming and Path(path).is_dir():
-            # The chief changes nothing there before all workers have done an epoch.
+            # The chief writes nothing there before all workers have finished an epoch.
             shutil.copytree(path, own, ignore=shutil.ignore_patterns("logs", "predictions"))
         yield own
 
@@ -97,12 +97,12 @@ def own_folder(strategy: tf.distribute.Strategy | None, path: str | Path, resumi
 def distributed(
     strategy: tf.distribute.Strategy | None, make_dataset: Callable[..., tf.data.Dataset]
 ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-    """A data set whose elements go to the replicas in turn.
+    """A data set with one element for each replica in turn.
 
     Args:
         strategy: `tf.distribute.Strategy` or None.
-        make_dataset: callable of `parts`, int, and `own`, slice: yields those of the parts of each batch; without
-            arguments, whole batches.
+        make_dataset: callable that takes `parts`, int, and `own`, slice, and returns a data set of those parts of each
+            batch; without arguments, of whole batches.
     """
     if strategy is None:
         return make_dataset()

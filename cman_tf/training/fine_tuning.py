@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 class FineTuning:
     """The encoders as part of a training step, each layer with its own learning rate.
 
-    The rate of the last layer is `encoder.learning_rate`; each layer below has `encoder.layer_decay` times that of the
-    one above it, for what lower layers know is the more general. Rates rise and fall with the network's schedule.
+    The rate of the last layer is `encoder.learning_rate`; each layer below has `encoder.layer_decay` times the rate of
+    the layer above it, because lower layers are more general. Rates follow the network's schedule.
 
     Args:
         encoders: `Encoders`.
         config: `Config`.
-        steps: int. Steps in an epoch.
+        steps: int. Steps per epoch.
 
     Attributes:
-        variables: list of `tf.Variable`, what is trained.
+        variables: list of `tf.Variable`, the trained weights.
         optimizers: list of Adam optimizers, one for each depth, for checkpoints.
-        random_state: list of `tf.Variable`, what the encoders' dropout draws from, started by `seed`; for checkpoints.
+        random_state: list of `tf.Variable`, the state of the encoders' dropout, seeded by `seed`; for checkpoints.
 
     Reference:
         Howard and Ruder (2018), section 3.2, discriminative fine-tuning.
@@ -43,20 +43,10 @@ class FineTuning:
         for number, variable in enumerate(self.random_state):
             variable.assign(tf.random.Generator.from_seed(config.seed + number).state)
         below = [levels for item in encoders.encoders for levels in _levels_below(item)]
-        training = config.training
         self.groups = {level: [n for n, other in enumerate(below) if other == level] for level in sorted(set(below))}
-        self.optimizers = [
-            tf.keras.optimizers.legacy.Adam(
-                Schedule(
-                    config.encoder.learning_rate * config.encoder.layer_decay**level,
-                    warmup_steps=round(training.warmup_epochs * steps),
-                    total_steps=training.epochs * steps,
-                    decay=training.schedule == "linear",
-                )
-            )
-            for level in self.groups
-        ]
-        # Variables that are made while a step is traced make TensorFlow trace it twice.
+        rates = [config.encoder.learning_rate * config.encoder.layer_decay**level for level in self.groups]
+        self.optimizers = [tf.keras.optimizers.legacy.Adam(Schedule.of(config.training, steps, rate)) for rate in rates]
+        # TensorFlow traces a step twice if it creates variables.
         for optimizer, rows in zip(self.optimizers, self.groups.values()):
             optimizer._create_all_weights([self.variables[row] for row in rows])
 
@@ -65,13 +55,13 @@ class FineTuning:
         return self.encoders(tokens, training=True)
 
     def apply_gradients(self, gradients: Sequence[tf.Tensor]) -> None:
-        """Move the weights by gradients in the order of `variables`."""
+        """Update the weights with gradients in the order of `variables`."""
         for optimizer, rows in zip(self.optimizers, self.groups.values()):
             optimizer.apply_gradients([(gradients[row], self.variables[row]) for row in rows])
 
 
 def _levels_below(encoder: ContextualEncoder) -> list[int]:
-    """How many layers each trainable variable lies below the last: by the number in its name, else below them all."""
+    """Distance of each trainable variable from the last layer, by the number in its name; without one, below all."""
     numbers = [re.search(r"layer[^0-9]{0,2}(\d+)", variable.name) for variable in encoder.trainable_variables]
     depths = [int(found.group(1)) if found else -1 for found in numbers]
     return [max(depths, default=0) - depth for depth in depths]

@@ -1,4 +1,4 @@
-"""Jobs as processes of `cman_tf.fit`: resumed where they stopped, skipped where they are done."""
+"""Runs trainings as processes of `cman fit`; resumes unfinished ones and skips finished ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from cman_tf import config as configs
 from cman_tf.errors import InputError
 
-# What is kept of a run beside its weights, small enough to be committed.
+# The files of a run without its weights, small enough to be committed.
 SUMMARY = ("config.yaml", "encoders.json", "environment.json", "history.csv", "metrics.json")
 
 
@@ -26,9 +26,9 @@ class Job:
     """One training.
 
     Args:
-        name: str. `EXPERIMENT/seedN`, or `EXPERIMENT/seedN-foldK`: the run folder below that of all runs.
+        name: str. `EXPERIMENT/seedN` or `EXPERIMENT/seedN-foldK`: the run folder, relative to that of all runs.
         config: `Config`.
-        minutes: float. Expected.
+        minutes: float. Expected duration.
     """
 
     name: str
@@ -37,17 +37,17 @@ class Job:
 
 
 class Runner:
-    """Runs jobs, some at a time.
+    """Runs jobs, several at a time.
 
-    Every job is a process of its own, which gives its memory back and can be killed: the next call goes on from its
-    last epoch. A job that fails is told and does not keep the others from running.
+    Every job is a process of its own, which frees its memory at its end and can be killed: the next call resumes it
+    after its last epoch. A failed job is reported and does not stop the others.
 
     Args:
-        folder: path. Run folders lie below it.
-        results: path or None. Where the small files of finished runs are copied, `RESULTS/JOB/`.
+        folder: path. Parent of the run folders.
+        results: path or None. The small files of finished runs are copied to `RESULTS/JOB/`.
         processes: int. Jobs at a time. Default 1.
         max_hours: float or None. After that, running jobs are stopped; they are resumed by the next call.
-        tell: callable, str -> None, shows a line. Default: print.
+        tell: callable, str -> None, prints a line. Default: print.
     """
 
     def __init__(
@@ -68,21 +68,25 @@ class Runner:
         """`done`, `begun` or `new`.
 
         Raises:
-            InputError: the run folder holds a run of another configuration.
+            InputError: if the run in the job's folder has another configuration.
         """
         path = self.folder / job.name
         if not (path / "environment.json").is_file():
             return "new"
-        different = _differences(configs.load(str(path / "config.yaml")), job.config)
+        kept = configs.load(str(path / "config.yaml"))
+        different = _differences(kept, job.config)
         if different:
             raise InputError(
-                "A run folder of a job must hold a run of that job; move it away to train anew. Received: "
-                f"{path} with other {', '.join(different)}"
+                f"The run in {path} has another configuration than the job; move it away to train again. Different: "
+                + "; ".join(
+                    f"{name}, {configs.get(kept, name)!r} in the run, {configs.get(job.config, name)!r} in the job"
+                    for name in different
+                )
             )
         return "done" if (path / "metrics.json").is_file() else "begun"
 
     def minutes_left(self, job: Job) -> float:
-        """What a job may still take: of one that was begun, the share of epochs that it lacks."""
+        """Expected minutes until a job is done; for a begun job, in proportion to the epochs left."""
         state = self.state(job)
         if state == "begun":
             history = self.folder / job.name / "history.csv"
@@ -91,18 +95,18 @@ class Runner:
         return job.minutes * (state == "new")
 
     def run(self, jobs: Sequence[Job], rescore: bool = False) -> dict[str, str]:
-        """Run those that are not done.
+        """Run the jobs that are not done.
 
         Args:
             jobs: sequence of `Job`.
-            rescore: bool. Whether those that are done are scored again, by today's scorer, with the weights they have.
+            rescore: bool. Whether to score finished jobs again, with the present scorer and the weights they have.
 
         Returns:
             dict of names to `"done"`, `"stopped"` (by the time limit) or the reason of a failure.
         """
         states = {job.name: self.state(job) for job in jobs}
         if rescore:
-            # A run that is resumed after its last epoch is scored, which is all that is left.
+            # A run that is resumed after its last epoch is only scored.
             states = {name: "begun" if state == "done" else state for name, state in states.items()}
         outcome = {}
         waiting: list[Job] = []
@@ -128,7 +132,7 @@ class Runner:
                         outcome[job.name] = self._ended(job, process)
                 time.sleep(0.2)
         finally:
-            # Also when a person interrupts; a checkpoint is left of every finished epoch.
+            # Also after an interrupt; every finished epoch has a checkpoint.
             for process in running.values():
                 process.send_signal(signal.SIGINT)
             for process in running.values():
@@ -143,7 +147,7 @@ class Runner:
         if resume:
             arguments = ["--resume"]
         else:
-            # What a killed start has left is no run.
+            # A start that was killed leaves an incomplete run.
             shutil.rmtree(path, ignore_errors=True)
             settings = path.with_suffix(".yaml")
             configs.save(job.config, settings)
@@ -183,7 +187,7 @@ class Runner:
 def _differences(kept: configs.Config, asked: configs.Config) -> list[str]:
     """Names of config fields in which two configurations differ."""
     different = [name for name in configs.different(kept, asked) if name not in configs.WITHOUT_EFFECT]
-    # A run keeps the whole path of a folder.
+    # A run stores the absolute path of a folder.
     if "corpus.name" in different and kept.corpus.name == os.path.abspath(asked.corpus.name):
         different.remove("corpus.name")
     return different

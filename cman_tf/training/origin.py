@@ -1,4 +1,4 @@
-"""Where a run comes from: its data, its code, its machine."""
+"""Origin of a run: its data, code and machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def fingerprint(*splits: Iterable[Document]) -> str:
-    """SHA-256 of documents' tokens, entities and relations: whether a resumed run reads what it began with."""
+    """SHA-256 of documents' tokens, entities and relations; a resumed run must find the same."""
     digest = hashlib.sha256()
     for documents in splits:
         for document in documents:
@@ -51,7 +51,7 @@ def _version(package: str) -> str | None:
 
 
 def _git_commit() -> str | None:
-    """Commit of the checkout that this file lies in, or None for an installed package."""
+    """Git commit of the checkout, or None if the package is installed."""
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,4 +1,4 @@
-"""What a person sees while a network trains."""
+"""Progress output during training."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-# A network has hardly moved after fewer steps.
+# A network hardly learns in fewer steps.
 FEW_STEPS = 300
 
 
 class TrainingProgress:
-    """One line for each epoch, and on a terminal a bar for the running one.
+    """Prints one line per epoch, and on a terminal a bar for the current epoch.
 
     Args:
         epochs: int.
@@ -40,7 +40,7 @@ class TrainingProgress:
         self.bar.stop()
 
     def step(self, steps: int) -> None:
-        """One batch of `steps` in the epoch is done."""
+        """Count one of the `steps` batches of the epoch."""
         if self.task is None:
             self.task = self.bar.add_task("training", total=steps)
             self._warn_of_few(steps * self.epochs)
@@ -49,14 +49,14 @@ class TrainingProgress:
     def _warn_of_few(self, steps: int) -> None:
         if steps < FEW_STEPS and not self.warned:
             self.console.print(
-                f"Only {steps} steps in {self.epochs} epochs, for there are few sentences: likely too few to learn "
-                "anything. Try --training.epochs 200 --training.batch_size 2.",
+                f"Only {steps} steps in {self.epochs} epochs because there are few sentences; probably too few to "
+                "learn anything. Try --training.epochs 200 --training.batch_size 2.",
                 soft_wrap=True,
             )
         self.warned = True
 
     def epoch(self, row: Mapping[str, Any], best: bool, seconds_left: float) -> None:
-        """An epoch is done: its row of the history, whether it is the best so far, and the time the rest takes."""
+        """Print a finished epoch: its row of the history, whether it is the best so far, and the time left."""
         if self.task is not None:
             self.bar.remove_task(self.task)
             self.task = None

@@ -1,4 +1,4 @@
-"""Scoring a run: metrics, predictions and report of a training, and of a later evaluation."""
+"""Scoring a run: metrics, predictions and report after a training, and a later evaluation."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 
 
 def score_run(
-    run: Run, corpus: Corpus, train: Sequence[Document], dev: Sequence[Document]
+    run: Run, corpus: Corpus, train: Sequence[Document], dev: Sequence[Document], predictor: Predictor
 ) -> tuple[dict[str, Any] | None, list[Document]]:
     """Score dev and test with the kept weights; write `metrics.json`, `predictions/` and `report.html`.
 
     Args:
         run: `Run`, trained.
         corpus: `Corpus`.
-        train, dev: sequences of `Document`, what the run was trained on, and what chose its epoch.
+        train, dev: sequences of `Document`, those that the run was trained on and those that chose its epoch.
+        predictor: `Predictor` of the run's network, with the kept weights.
 
     Returns:
-        `(metrics, predictions)`: of the test split, or of dev if there is none; `(None, [])` if there is neither.
+        `(metrics, predictions)` of the test split, or of dev if there is no test split; `(None, [])` without both.
     """
     config = run.config()
     test = corpus.splits.get("test", ())
     if not test and not dev:
         return None, []
-    predictor = run.predictor()
     results = {}
     if dev:
         results["dev"] = evaluate(predictor, dev)
@@ -63,7 +63,7 @@ def score_run(
     documents = test or dev
     title = f"{run.path.name}: {split}"
     write_report(run.report, documents, predictions, metrics, title=title, history=run.history() or None)
-    # Last: a run folder that has it is finished.
+    # Last: a run folder with this file is finished.
     with atomic_write(run.metrics) as file:
         json.dump(metrics, file, indent=2)
     return metrics, predictions
@@ -74,7 +74,7 @@ class Evaluation:
     """What `evaluate_run` returns.
 
     Args:
-        metrics: dict, see `cman_tf.evaluation.evaluator.evaluate`; with `split`, `corpus` and, where they apply,
+        metrics: dict, see `cman_tf.evaluation.evaluator.evaluate`; with `split`, `corpus` and, if they apply,
             `overlap_policies` and `against`.
         documents: tuple of `Document`, the split that was scored.
         predictions: list of `Document`.
@@ -97,8 +97,8 @@ def evaluate_run(
     Args:
         path: str or path. The run folder.
         split: str. `"train"`, `"dev"` or `"test"`.
-        changes: dict of dotted config fields: another corpus, other decoding.
-        exclude_types: entity types for a further score without them.
+        changes: dict of dotted config fields, for another corpus or other decoding.
+        exclude_types: sequence of str. Entity types for a second score without them.
         against: str, path or None. A second run, for a paired bootstrap of the difference.
 
     Returns:
@@ -137,7 +137,7 @@ def _overlap_policies(predictor: Predictor, corpus: Corpus, split: str) -> dict[
 def _compare(
     documents: Sequence[Document], predictions: Sequence[Document], rival: Run, decoding: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """`run`, and for `entities` and `relations` the paired bootstrap of predictions against those of a second run."""
+    """Paired bootstrap against a second run: a dict with its path, `run`, and the result for each kind of item."""
     predictor = rival.predictor(dict(decoding))
     others = predictor.extract(documents, contextual=contextual_vectors(predictor, documents))
     return {
@@ -147,9 +147,9 @@ def _compare(
 
 
 def _sentences_trained_on(run: Run, scored: Corpus, changes: Mapping[str, Any]) -> list[Document]:
-    """The training sentences of a run, for the score without test sentences that recur in them.
+    """The training sentences of a run, for the score without repeated sentences.
 
-    Empty, with a message on standard error, if another corpus is scored and the run's cannot be read.
+    Empty, with a message on standard error, if another corpus is scored and the run's own cannot be read.
 
     Raises:
         InputError: if the run's own corpus is scored and its training sentences cannot be read.

@@ -1,4 +1,4 @@
-"""The run folder: all that a training leaves, and all that a later command needs."""
+"""The run folder: everything that a training writes and that later commands read."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from cman_tf.version import __version__
 if TYPE_CHECKING:
     from cman_tf.encoders.combined import Encoders
 
-# Raised when a folder of an earlier version can no longer be read.
+# Increased when folders of earlier versions can no longer be read.
 FORMAT = 2
 
 
 class Run:
     """A folder with `config.yaml`, `labels.json`, `vocabulary/`, `environment.json`, `weights.h5`, `history.csv`,
     `metrics.json`, `logs/` (TensorBoard), `predictions/` and `report.html`; with contextual encoders also
-    `encoders.json`, which ones. Where their weights were trained, `weights.h5` holds those too. It works wherever it is
-    moved.
+    `encoders.json`, which describes them. If the encoders were trained, `weights.h5` includes their weights. The folder
+    can be moved.
 
     Args:
         path: str or path.
@@ -55,11 +55,11 @@ class Run:
 
     @staticmethod
     def check_new(path: str | Path) -> None:
-        """Raise `InputError` unless `path` is free for a new run: before long work, and when it is begun."""
+        """Raise `InputError` unless `path` is a new or empty folder."""
         path = Path(path)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise InputError(
-                f"A new run needs a new or empty folder; continue the one that is there with --resume. Received: {path}"
+                f"A new run needs a new or empty folder; resume the run in it with --resume. Received: {path}"
             )
 
     @classmethod
@@ -69,10 +69,10 @@ class Run:
         Args:
             path: str or path.
             network: `Network`. Everything but its weights is written.
-            fingerprint: str. Of the training data, see `cman_tf.training.origin.fingerprint`.
+            fingerprint: str. That of the training data, see `cman_tf.training.origin.fingerprint`.
 
         Raises:
-            InputError: the folder has content, or cannot be written.
+            InputError: if the folder is not empty, or cannot be written.
         """
         cls.check_new(path)
         run = cls(path)
@@ -80,12 +80,12 @@ class Run:
         try:
             run._begin(network, fingerprint)
         except BaseException as error:
-            # Half a run could neither be resumed nor begun again.
+            # An incomplete run could be neither resumed nor begun again.
             shutil.rmtree(run.path, ignore_errors=True)
             if existed:
                 run.path.mkdir(exist_ok=True)
             if isinstance(error, OSError):
-                raise InputError(f"A run folder must be writable. Received: {path} ({error.strerror})") from None
+                raise InputError(f"Cannot write the run folder {path}: {error.strerror}") from None
             raise
         return run
 
@@ -107,43 +107,43 @@ class Run:
 
     @classmethod
     def open(cls, path: str | Path, trained: bool = True) -> Run:
-        """Check that a folder holds a run that this version can read, and say on standard error if it is unfinished.
+        """Check that a folder is a run that this version can read; print on standard error if it is unfinished.
 
         Args:
             path: str or path.
-            trained: bool. Whether it must have weights already. Default True.
+            trained: bool. Whether it must have weights. Default True.
 
         Raises:
-            InputError: the folder is missing, incomplete or from an incompatible version.
+            InputError: if the folder is missing, incomplete or from an incompatible version.
         """
         run = cls(path)
         if not run.path.is_dir():
-            raise InputError(f"A run must be a folder written by cman_tf.fit. Received: {path}, which is no folder")
+            raise InputError(f"A run must be a folder written by `cman fit`. Received: {path}, which is not a folder")
         needed = ["environment.json", "config.yaml", "labels.json"]
         needed += [f"vocabulary/{name}" for name in ("vocabulary.json", "words.txt", "characters.txt")]
         needed += ["weights.h5"] if trained else []
         missing = [name for name in needed if not (run.path / name).is_file()]
         if missing:
-            raise InputError(f"A run folder must be complete. Received: {path} without {', '.join(missing)}")
+            raise InputError(f"{path} is not a complete run folder: it lacks {', '.join(missing)}")
         found = run.environment().get("format")
         if found != FORMAT:
             raise InputError(
-                f"A run folder must be of format {FORMAT}, that of cman_tf {__version__}. Received: {path} of "
-                f"format {found}"
+                f"cman_tf {__version__} reads run folders of format {FORMAT}. Received: {path} of format {found}; use "
+                "the version of cman_tf that wrote it, or train again"
             )
         config = run.config()
-        # A person's own file need not say all; of a run's, the rest was cut off.
+        # A user's file may leave out fields; if a run's file does, it was cut off.
         missing = sorted(configs.to_dict(config).keys() - run._values().keys())
         if missing:
-            raise InputError(f"A run's config.yaml must say all. Received: {path} without {', '.join(missing)} there")
+            raise InputError(f"{run.path / 'config.yaml'} lacks the fields {', '.join(missing)}")
         if config.encoder.modules and not (run.path / "encoders.json").is_file():
             raise InputError(
-                f"A run folder must be complete. Received: {path} without encoders.json, which config.yaml asks for"
+                f"{path} is not a complete run folder: it lacks encoders.json, which its config.yaml requires"
             )
         if trained and run.checkpoints.is_dir():
             print(
-                f"The training of {path} is unfinished, and its best epoch so far is used. It goes on with: "
-                f"python -m cman_tf.fit --resume --run-dir {shlex.quote(str(path))}",
+                f"The training of {path} is unfinished; its best epoch so far is used. Resume it with: "
+                f"cman fit --resume --run-dir {shlex.quote(str(path))}",
                 file=sys.stderr,
             )
         return run
@@ -153,7 +153,7 @@ class Run:
         return dict(self._json("environment.json", dict))
 
     def about_encoders(self) -> list[dict[str, Any]]:
-        """Name, layers, width, casing, licence and fingerprint of each contextual encoder, a list of dicts."""
+        """Name, layers, width, casing, licence and fingerprint of each contextual encoder: list of dicts."""
         return self._json("encoders.json", list) if (self.path / "encoders.json").exists() else []
 
     def _json(self, name: str, kind: type[dict] | type[list]) -> Any:
@@ -161,9 +161,11 @@ class Run:
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise InputError(f"A run's file must be readable JSON. Received: {path} ({error})") from None
+            raise InputError(f"A run's file must be valid JSON. Received: {path} ({error})") from None
         if not isinstance(value, kind):
-            raise InputError(f"A run's file must hold a JSON {'object' if kind is dict else 'array'}. Received: {path}")
+            raise InputError(
+                f"A run's file must contain a JSON {'object' if kind is dict else 'array'}. Received: {path}"
+            )
         return value
 
     def config(self, overrides: dict[str, Any] | None = None) -> configs.Config:
@@ -189,9 +191,9 @@ class Run:
 
         Args:
             overrides: dict of dotted config fields, for other decoding, e.g. `{"decoding.threshold": 0.4}`, or for
-                places that changed.
-            trained: bool. Whether with the weights of the run, else with those that a training starts from. Default
-                True.
+                files that were moved.
+            trained: bool. Whether to load the weights of the run; if not, the network has those that a training starts
+                from. Default True.
 
         Raises:
             InputError: if an encoder cannot be loaded or is not the one that the run was trained with, or the weights
@@ -232,13 +234,12 @@ class Run:
             yield
         except (OSError, ValueError, KeyError) as error:
             raise InputError(
-                f"The weights of a run must be those of its configuration. Received: {path} "
-                f"({' '.join(str(error).split())})"
+                f"The weights of a run must fit its configuration. Received: {path} ({' '.join(str(error).split())})"
             ) from None
 
     def save_weights(self, network: Network) -> None:
         """Replace `weights.h5` atomically; includes the weights of encoders that are trained."""
-        # In memory first, for HDF5 does not survive a disk that fills while it writes.
+        # In memory first: HDF5 crashes if the disk fills while it writes.
         data = io.BytesIO()
         with h5py.File(data, "w") as file:
             save_weights_to_hdf5_group(file, network.model)
@@ -249,16 +250,16 @@ class Run:
             file.write(data.getbuffer())
 
     def checkpoint(self) -> str | None:
-        """The latest checkpoint, or None. What a kill cut short is none."""
+        """Path of the latest complete checkpoint, or None."""
         import tensorflow as tf
 
-        # Not `latest_checkpoint`, which takes a [ in the name of a folder for a pattern.
+        # Not `latest_checkpoint`, which reads a [ in the name of a folder as a pattern.
         state = tf.train.get_checkpoint_state(str(self.checkpoints))
         path = state.model_checkpoint_path if state else None
         return path if path and Path(f"{path}.index").is_file() else None
 
     def finished(self) -> bool:
-        """Whether the last epoch is done: its row and weights are there, and checkpoints are gone."""
+        """Whether the last epoch is done: its row and weights are written, and the checkpoints are removed."""
         return (
             len(self.history()) == self.config().training.epochs
             and self.weights.is_file()
@@ -266,7 +267,7 @@ class Run:
         )
 
     def remove_checkpoints(self) -> None:
-        """Remove them in one move: of half of them a resumed training could make nothing."""
+        """Remove the checkpoints at once: a resumed training cannot use some of their files."""
         gone = self.path / ".checkpoints"
         shutil.rmtree(gone, ignore_errors=True)
         with contextlib.suppress(FileNotFoundError):
@@ -274,7 +275,7 @@ class Run:
         shutil.rmtree(gone, ignore_errors=True)
 
     def history(self) -> list[dict[str, Any]]:
-        """Rows of `history.csv`, a list of dicts of numbers; what was not measured is None."""
+        """Rows of `history.csv`, a list of dicts of numbers; None for a score that was not measured."""
         path = self.path / "history.csv"
         if not path.exists():
             return []
@@ -288,7 +289,7 @@ class Run:
             raise InputError(f"A run's history must be a table of numbers. Received: {path} ({error})") from None
 
     def save_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write `history.csv`, one row an epoch."""
+        """Write `history.csv`, one row per epoch."""
         with atomic_write(self.path / "history.csv") as file:
             writer = csv.DictWriter(file, rows[0], lineterminator="\n")
             writer.writeheader()

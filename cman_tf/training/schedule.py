@@ -1,20 +1,23 @@
-"""The learning rate over the steps of a training."""
+"""Learning rate schedule."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
+
+if TYPE_CHECKING:
+    from cman_tf.config.fields import TrainingConfig
 
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
 class Schedule(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """Linear rise over the warm-up, then a constant rate or a linear decay to 0 at the last step.
+    """Linear warm-up, then a constant rate or a linear decay to 0 at the last step.
 
     Args:
         peak: float. The highest rate.
-        warmup_steps: int. Steps of the rise, 0 for none.
-        total_steps: int. Steps of the training.
+        warmup_steps: int. Steps of the warm-up, 0 for none.
+        total_steps: int. All steps of the training.
         decay: bool. Whether the rate falls linearly to 0.
     """
 
@@ -23,6 +26,16 @@ class Schedule(tf.keras.optimizers.schedules.LearningRateSchedule):
         self.warmup_steps = warmup_steps
         self.total_steps = total_steps
         self.decay = decay
+
+    @classmethod
+    def of(cls, training: TrainingConfig, steps: int, peak: float) -> Schedule:
+        """The schedule of a configuration with `steps` steps per epoch and the highest rate `peak`."""
+        return cls(
+            peak,
+            warmup_steps=round(training.warmup_epochs * steps),
+            total_steps=training.epochs * steps,
+            decay=training.schedule == "linear",
+        )
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         step = tf.cast(step, tf.float32)

@@ -27,11 +27,9 @@ if TYPE_CHECKING:
     from cman_tf.training.progress import TrainingProgress
     from cman_tf.training.run import Run
 
-COLUMNS = ("epoch", "loss", "ner_loss", "re_loss", "dev_ner_f1", "dev_re_f1", "sentences_per_second")
-
 
 class Trainer:
-    """Trains the network of a run folder, from its start or from its last checkpoint.
+    """Trains the network of a run folder, from the start or from its last checkpoint.
 
     After each epoch the dev split is scored and, if the mean of its entity and relation F1 (strict micro) is the
     highest so far, `weights.h5` is replaced. Without dev sentences (protocol train+dev) the last epoch is kept. The
@@ -45,10 +43,10 @@ class Trainer:
         train: sequence of `Document`.
         dev: sequence of `Document`, empty for none.
         progress: object with `step(steps)` and `epoch(row, best, seconds_left)`, called during training, or None.
-        strategy: `tf.distribute.Strategy` or None. The network was made, and this is called, in its scope.
+        strategy: `tf.distribute.Strategy` or None. The network and the trainer must be created in its scope.
 
     Raises:
-        InputError: encoders are to be trained on several devices.
+        InputError: if encoders are to be trained on several devices.
     """
 
     def __init__(
@@ -70,18 +68,12 @@ class Trainer:
         encoders = network.encoders
         self.strategy = strategy
         if strategy and encoders and config.encoder.trainable:
-            raise InputError("Encoders are trained on one device: encoder.trainable needs --strategy none")
+            raise InputError("`encoder.trainable` requires `--strategy none`: encoders are trained on one device")
         training = config.training
         self.steps = -(-len(train) // training.batch_size)
         # The legacy optimizer updates a weight in one fused kernel; the newer one takes a dozen operations for each.
-        self.optimizer = tf.keras.optimizers.legacy.Adam(
-            Schedule(
-                training.learning_rate,
-                warmup_steps=round(training.warmup_epochs * self.steps),
-                total_steps=training.epochs * self.steps,
-                decay=training.schedule == "linear",
-            )
-        )
+        schedule = Schedule.of(training, self.steps, training.learning_rate)
+        self.optimizer = tf.keras.optimizers.legacy.Adam(schedule)
         state: dict[str, Any] = {}
         self.fine_tuning = FineTuning(encoders, config, self.steps) if encoders and config.encoder.trainable else None
         encoder_variables = self.fine_tuning.variables if self.fine_tuning else []
@@ -115,7 +107,7 @@ class Trainer:
         )
 
     def fit(self, callbacks: Sequence[tf.keras.callbacks.Callback] = ()) -> list[dict[str, Any]]:
-        """Train to the last epoch; what an earlier, interrupted call finished is not done again.
+        """Train to the last epoch; epochs that an interrupted call finished are not repeated.
 
         Args:
             callbacks: Keras callbacks, called with `loss`, `ner_loss`, `re_loss`, `val_ner_f1`, `val_re_f1`, `val_f1`.
@@ -124,7 +116,7 @@ class Trainer:
             list of dicts, the rows of `history.csv`.
 
         Raises:
-            InputError: the loss is no longer a number, or the run folder cannot be written or read.
+            InputError: if the loss is not a finite number, or the run folder cannot be written or read.
         """
         self._restore()
         first, last = int(self.epoch.numpy()), self.config.training.epochs
@@ -159,7 +151,7 @@ class Trainer:
         return self.history
 
     def _stored(self, documents: Sequence[Document]) -> dict[str, StoredVectors] | None:
-        """Stored vectors of frozen encoders by the name of their input, None without such encoders."""
+        """Stored vectors of frozen encoders, by the name of their input; None without such encoders."""
         return stored_vectors(self.network.encoders, self.config.encoder, documents)
 
     def _restore(self) -> None:
@@ -167,7 +159,7 @@ class Trainer:
         if self.checkpoints.latest_checkpoint:
             with self._files():
                 self.checkpoints.restore_or_initialize()
-            # The history may be one epoch ahead of the checkpoint that a kill prevented; that epoch is done again.
+            # After a kill the history may be one epoch ahead of the checkpoint; that epoch is repeated.
             self.history = history[: int(self.epoch.numpy())]
         elif self.run.finished():
             self.epoch.assign(len(history))
@@ -175,15 +167,13 @@ class Trainer:
 
     @contextlib.contextmanager
     def _files(self) -> Iterator[None]:
-        """Let TensorFlow's errors of files say which rule they break."""
+        """Turn TensorFlow's file errors into `InputError`."""
         try:
             yield
-        except (tf.errors.OpError, IndexError) as error:  # IndexError: a checkpoint that ends too early
-            # Without the name of the operation around the reason.
+        except (tf.errors.OpError, IndexError) as error:  # IndexError: a truncated checkpoint
+            # Without the name of the operation.
             reason = re.sub(r"^\{\{.*?\}\} | \[Op:.*", "", getattr(error, "message", str(error)))
-            raise InputError(
-                f"A run folder must be writable, and its checkpoints whole. Received: {self.run.path} ({reason})"
-            ) from None
+            raise InputError(f"Cannot read or write the checkpoints of {self.run.path}: {reason}") from None
 
     def end_epoch(self, epoch: int, logs: dict[str, float], seconds: float) -> tuple[dict[str, Any], bool]:
         """Score, record and save one finished epoch; adds dev scores to `logs`."""
@@ -223,7 +213,7 @@ class Trainer:
 
 
 class _EpochEnd(tf.keras.callbacks.Callback):
-    """Made for one call of `fit` and given to nobody else, so it may hold the trainer."""
+    """Calls the trainer from one call of Keras's `fit`."""
 
     def __init__(self, trainer: Trainer) -> None:
         super().__init__()
@@ -244,7 +234,7 @@ class _EpochEnd(tf.keras.callbacks.Callback):
         row, is_best = trainer.end_epoch(epoch, logs, time.perf_counter() - self.start)
         self.durations.append(time.perf_counter() - self.start)
         if trainer.progress:
-            # The first epoch holds the tracing and would mislead.
+            # The first epoch includes the tracing and is too long an estimate.
             typical = min(self.durations[-3:])
             trainer.progress.epoch(row, is_best, typical * (trainer.config.training.epochs - epoch - 1))
 
@@ -254,5 +244,5 @@ def _finite(value: float) -> bool:
 
 
 def best_epoch(history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The row of a history whose weights are kept: the first with the highest mean of both dev scores."""
+    """The row of a history whose weights are kept: the first with the highest sum of both dev scores."""
     return max(history, key=lambda row: row["dev_ner_f1"] + row["dev_re_f1"])

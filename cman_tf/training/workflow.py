@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ def train(
         resuming: bool. Whether to resume the run in `path`.
         progress: callable that takes the number of epochs and returns a `TrainingProgress`, or None.
         strategy: `tf.distribute.Strategy` or None, see `cman_tf.training.distribution`.
-        moved: dict or None. When resuming, places that changed, see `resume`.
+        moved: dict or None. When resuming, files that were moved, see `resume`.
 
     Returns:
         `(run, metrics, predictions)`: `Run`; the content of `metrics.json` and the predicted test documents, or None
@@ -56,10 +57,18 @@ def train(
         config = network.config
         train, dev = training_data(config, corpus)
         with progress(config.training.epochs) if progress else contextlib.nullcontext() as shown:
-            Trainer(run, network, train, dev, shown, strategy).fit()
+            trainer = Trainer(run, network, train, dev, shown, strategy)
+            trainer.fit()
     if not distribution.is_chief(strategy):
         return None
-    return (run, *score_run(run, corpus, train, dev))
+    if strategy:
+        # The trained variables are distributed over the devices of the strategy; scoring uses one device.
+        predictor = run.predictor()
+    else:
+        # The trainer's network and its traced graph, with the weights of the best epoch.
+        run.load_weights(network)
+        predictor = trainer.predictor
+    return (run, *score_run(run, corpus, train, dev, predictor))
 
 
 def begin(config: Config, path: str | Path) -> tuple[Run, Network, corpora.Corpus]:
@@ -95,37 +104,52 @@ def begin(config: Config, path: str | Path) -> tuple[Run, Network, corpora.Corpu
 
 
 def resume(path: str | Path, moved: Mapping[str, Any] | None = None) -> tuple[Run, Network, corpora.Corpus]:
-    """Open the folder of a run that was begun, to continue its training: the same as `begin` returns.
+    """Open the folder of an unfinished run, to continue its training.
 
     Args:
         path: str or path. The run folder.
-        moved: dict of dotted config fields that name places, for what is elsewhere now, or None. The run keeps them.
+        moved: dict of dotted config fields that name places (`PLACES`), for files that were moved, or None. The run
+            keeps them. Other fields must have the values of the run.
+
+    Returns:
+        `(run, network, corpus)`, as from `begin`.
 
     Raises:
-        InputError: if the corpus, or the file of word vectors, differs from the one that the run began with.
+        InputError: if another field has a new value, or the corpus, the word vectors or an encoder is not the one that
+            the run began with.
     """
     run = Run.open(path, trained=False)
-    config = _with_absolute_places(run.config(dict(moved or {})))
+    kept, config = run.config(), run.config(dict(moved or {}))
+    for name in moved or {}:
+        if name not in PLACES and get(config, name) != get(kept, name):
+            raise InputError(
+                f"A resumed run keeps its configuration: `{name}` is {get(kept, name)} in {path}. Received: "
+                f"{get(config, name)}"
+            )
+    config = _with_absolute_places(config)
     corpus = load_corpus(config, splits=("train",))
     train, dev = training_data(config, corpus)
-    if fingerprint(train, dev) != run.environment().get("corpus_sha256"):
+    began, now = run.environment().get("corpus_sha256"), fingerprint(train, dev)
+    if now != began:
         raise InputError(
-            f"A run must be resumed with the corpus that it began with. Received: {path}, whose train or dev sentences "
-            "changed"
+            f"Cannot resume {path}: the train or dev sentences of {config.corpus.name} changed. `corpus_sha256` was "
+            f"{began}, is now {now}"
         )
-    # With the weights that the encoders came with: those that training gave them are in the checkpoint.
+    # Not the weights that training gave the encoders: those are in the checkpoint.
     network = run.network({name: get(config, name) for name in PLACES}, trained=False)
-    if config != run.config():
-        save(config, run.path / "config.yaml")
     if config.words.vectors and run.checkpoint() is None and not run.finished():
         # A run that was killed in its first epoch has nothing else to start from.
         vocabulary, vectors = Vocabulary.of(train, config.words)
-        if vocabulary.words != run.vocabulary().words:
-            raise InputError(
-                f"A run must be resumed with the word vectors that it began with. Received: {path}, whose words differ "
-                f"from those of {config.words.vectors}"
-            )
+        for number, (old, new) in enumerate(zip_longest(network.vocabulary.words, vocabulary.words), 1):
+            if old != new:
+                raise InputError(
+                    f"Cannot resume {path}: the words of `words.vectors`, {config.words.vectors}, changed. Word "
+                    f"{number} was {old!r}, is now {new!r}"
+                )
         network.start_vectors(vectors)  # type: ignore[arg-type]
+    # Last: a refused run keeps its configuration.
+    if config != kept:
+        save(config, run.path / "config.yaml")
     return run, network, corpus
 
 

@@ -1,1 +1,1 @@
-"""Answers without a server: many sentences in files, computed by whatever runs Apache Beam."""
+"""Runs an export on files of sentences with Apache Beam, without a server."""

@@ -1,4 +1,4 @@
-"""A line of an input file to a document; each is good or bad by itself, for others must not wait for a correction."""
+"""Reads the lines of an input file as documents. A bad line is reported and does not stop the others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cman_tf.errors import InputError
 
 
 def read_lines(file: IO[bytes], path: str) -> Iterator[tuple[int, bytes, Document | InputError]]:
-    """The sentences of a file: raw text, or JSON lines if its first line that is not blank begins with a brace.
+    """Read the sentences of a file: JSON lines if its first non-blank line starts with a brace, otherwise raw text.
 
     Args:
         file: open binary file.
@@ -22,7 +22,7 @@ def read_lines(file: IO[bytes], path: str) -> Iterator[tuple[int, bytes, Documen
 
     Yields:
         `(number, line, document or error)`: int from 1; bytes without line end; `Document`, without tokens for raw
-        text, or the `InputError` of a line that is none. Blank lines are sentences of a text, nothing in JSON lines.
+        text, or the `InputError` of a bad line. Blank lines are sentences in raw text, and are skipped in JSON lines.
     """
     lines, first = enumerate(_lines(file), 1), []
     for item in lines:
@@ -36,8 +36,8 @@ def read_lines(file: IO[bytes], path: str) -> Iterator[tuple[int, bytes, Documen
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Lines without their ends and the first one's byte order mark."""
-    # Beam's decompressed files do not iterate.
+    """Lines without line ends and without a byte order mark."""
+    # Beam's decompressed files are not iterable.
     for number, line in enumerate(iter(file.readline, b"")):
         line = line[:-1] if line.endswith(b"\n") else line
         line = line[:-1] if line.endswith(b"\r") else line
@@ -45,7 +45,7 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def raw(text: str, id: str = "") -> Document:
-    """A document of which the model is to find the tokens."""
+    """A document without tokens: the model splits its text."""
     return Document((), text=text, offsets=(), id=id)
 
 
@@ -54,7 +54,7 @@ def _read(line: bytes, json: bool, path: str, number: int) -> Document | InputEr
     try:
         with located(place):
             text = _decoded(line)
-        # It says by itself where.
+        # Its errors contain the location.
         record = parse_json(text, path, number) if json else None
         with located(place):
             return _encodable(_document_of(record) if json else raw(text))
@@ -72,7 +72,7 @@ def _decoded(line: bytes) -> str:
 def _document_of(record: Any) -> Document:
     check_object(record, "A line")
     name = identifier(record, "id")
-    # As JSON lines are read everywhere; nothing is tokenised here, so any true value stands for a tokeniser.
+    # The same rules as for other JSON lines. The model tokenizes, so `True` replaces a tokenizer.
     return _document(record, name) if "tokens" in record else raw(_raw_text(record, True), name)
 
 

@@ -195,14 +195,14 @@ def _map(value: Any, change: Callable[[Any], Any]) -> Any:
 
 def status(response: get_model_status_pb2.GetModelStatusResponse) -> str:
     """Body of a `GetModelStatusResponse`."""
-    return json_format.MessageToJson(response, including_default_value_fields=True)
+    return json_format.MessageToJson(response, **_WITH_DEFAULTS)
 
 
 def metadata(response: get_model_metadata_pb2.GetModelMetadataResponse) -> str:
     """Body of a `GetModelMetadataResponse`."""
     definitions = get_model_metadata_pb2.SignatureDefMap()
     response.metadata["signature_def"].Unpack(definitions)
-    options = {"including_default_value_fields": True, "preserving_proto_field_name": True}
+    options = {**_WITH_DEFAULTS, "preserving_proto_field_name": True}
     return json.dumps(
         {
             "model_spec": json_format.MessageToDict(response.model_spec, **options),

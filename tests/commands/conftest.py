@@ -29,18 +29,15 @@ def corpus(tmp_path_factory, documents):
 
 @pytest.fixture(scope="package")
 def trained_with_predictor(tmp_path_factory, corpus):
-    """A run folder, trained once, and the predictor that scored it: building graphs is what takes time."""
+    """A run folder, trained once, and one predictor of it: building graphs is what takes time."""
     values = {
         **TINY_WITHOUT_BILSTM,
         "corpus": {"name": str(corpus)},
         "training": {"epochs": 1, "batch_size": 4, "adversarial_alpha": 0.0},
     }
     path = tmp_path_factory.mktemp("runs") / "run"
-    made, build = [], Run.predictor
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Run, "predictor", lambda run: made.append(build(run)) or made[-1])
-        workflow.train(configs.from_dict(values), path)
-    return path, made[0]
+    workflow.train(configs.from_dict(values), path)
+    return path, Run.open(path).predictor()
 
 
 @pytest.fixture(scope="package")
@@ -71,7 +68,6 @@ def refused(capsys):
         assert err.endswith("\n")
         assert err.count("\n") == 1
         assert "Traceback" not in err
-        assert ". Received: " in err
         return err
 
     return call

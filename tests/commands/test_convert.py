@@ -6,7 +6,7 @@ from tests.data.examples import ann
 
 
 def run(capsys, *argv):
-    code = cli.run("cman-convert", convert.command, [str(argument) for argument in argv])
+    code = cli.run("cman convert", convert.command, [str(argument) for argument in argv])
     return (code, *capsys.readouterr())
 
 
@@ -34,7 +34,7 @@ def test_whole_texts_as_sentences(tmp_path, capsys):
     (tmp_path / "in" / "a.ann").write_text("T1\tPeop 0 3\tAnn\nT2\tLoc 9 13\tRome\nR1\tLeft Arg1:T1 Arg2:T2\n")
     code, _, told = run(capsys, tmp_path / "in", tmp_path / "out.json")
     assert (code, told.count("\n")) == (2, 1)
-    assert "of one line, for lines are sentences" in told
+    assert "of one line, because lines are sentences" in told
     assert run(capsys, tmp_path / "in", tmp_path / "out.json", "--sentences", "text")[0] == 0
     assert formats.read(tmp_path / "out.json")[0].tokens == ("Ann", "left", "Rome", ".")
 
@@ -42,10 +42,10 @@ def test_whole_texts_as_sentences(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
-        (["missing", "out.json"], "An input file must be readable. Received: missing"),
-        (["missing", "out.xyz"], "or its format given"),
+        (["missing", "out.json"], "Cannot read missing: no such file"),
+        (["missing", "out.xyz"], "or its format must be given"),
         (["missing", "out", "--format", "xml"], "invalid choice: 'xml'"),
-        (["missing", "out.json", "--sentences", "text"], "--sentences is for a folder of brat standoff"),
+        (["missing", "out.json", "--sentences", "text"], "--sentences requires a folder in brat standoff"),
     ],
 )
 def test_refused(tmp_path, monkeypatch, capsys, argv, told):

@@ -36,7 +36,7 @@ def test_scores_are_told_though_a_file_cannot_be_written(quick, trained, tmp_pat
     assert cli.run("cman evaluate", evaluate.command, argv) == 2
     out, err = capsys.readouterr()
     assert "strict micro" in out
-    assert err == "cman-evaluate: An output file must be writable. Received: disk full\n"
+    assert err == "cman evaluate: An output file must be writable. Received: disk full\n"
 
 
 def measured(tmp_path, capsys, *argv):
@@ -68,7 +68,9 @@ def test_another_corpus_is_scored_though_the_runs_own_is_gone(quick, copy, tmp_p
         assert "strict" in metrics
         assert "without_repeated" not in metrics
         assert "without repeated" not in out
-        assert err.startswith("No score without repeated sentences, for those of training cannot be read. The data")
+        assert err.startswith(
+            "Repeated sentences are not scored separately: the run's training sentences cannot be read. The data"
+        )
         assert f"Received: {place}/conll04/" in err
         assert err.count("\n") == 1
     # Its own corpus has to be there.
@@ -93,12 +95,12 @@ def test_what_evaluate_refuses(quick, trained, refused, tmp_path, documents):
     other = write_corpus(tmp_path / "other", test=unknown)
     assert "must be one of Loc, Peop. Received: 'Org'" in refused("cman evaluate", trained, "--corpus", other)
     assert "Received: Person" in refused("cman evaluate", trained, "--exclude-type", "Person")
-    assert "a file named dev" in refused("cman evaluate", trained, "--corpus", other, "--split", "dev")
+    assert " has no dev split" in refused("cman evaluate", trained, "--corpus", other, "--split", "dev")
     assert "nearest: conll04" in refused("cman evaluate", trained, "--corpus", "conl04")
-    assert "which is no folder" in refused("cman evaluate", trained, "--against", tmp_path / "missing")
+    assert "which is not a folder" in refused("cman evaluate", trained, "--against", tmp_path / "missing")
     (tmp_path / "file").touch()
     for option in ("--json", "--report"):
         assert "must be writable" in refused("cman evaluate", trained, option, tmp_path / "file" / "a")
         if os.path.exists("/dev/full"):
-            assert "/dev/full (No space left on device)" in refused("cman evaluate", trained, option, "/dev/full")
+            assert "/dev/full: no space left on device." in refused("cman evaluate", trained, option, "/dev/full")
     assert files(tmp_path) == ["file", "other", "other/test.json"]

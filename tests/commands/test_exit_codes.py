@@ -27,7 +27,7 @@ def test_exit_codes(capsys, monkeypatch):
     assert cli.run("x", refuse, []) == 2
     lines = capsys.readouterr().err.split("\n")
     assert len(lines) == 4
-    assert lines[1].startswith("x: A file must be readable and writable. Received: ")
+    assert lines[1].startswith("x: Cannot read or write a file: ")
     assert lines[2] == r"x: A rule must hold. Received: a\nb\x1b[2J"
 
 
@@ -45,7 +45,7 @@ def test_a_full_disk_behind_standard_output():
     with open("/dev/full", "w") as full:
         done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2
-    assert done.stderr == "x: A file must be readable and writable. Received: [Errno 28] No space left on device\n"
+    assert done.stderr == "x: Cannot read or write a file: [Errno 28] No space left on device\n"
 
 
 def test_a_terminal_without_the_characters():

@@ -70,7 +70,7 @@ def test_a_resumed_run_needs_its_corpus(refused, copy, tmp_path, documents):
     other = write_corpus(tmp_path / "other", train=documents, dev=documents)
     config = configs.change(Run.open(copy).config(), {"corpus.name": str(other)})
     configs.save(config, copy / "config.yaml")
-    assert "the corpus it began with" in refused("cman fit", "--resume", "--run-dir", copy)
+    assert "`corpus_sha256` was" in refused("cman fit", "--resume", "--run-dir", copy)
 
 
 def test_a_run_goes_on_where_its_corpus_was_moved(quick, copy, tmp_path, corpus, answered, refused, monkeypatch):
@@ -83,10 +83,11 @@ def test_a_run_goes_on_where_its_corpus_was_moved(quick, copy, tmp_path, corpus,
     other = write_corpus(
         tmp_path / "other", train=formats.read(corpus / "dev.json"), dev=formats.read(corpus / "dev.json")
     )
-    assert "the corpus it began with" in refused("cman fit", "--resume", "--run-dir", copy, "--corpus", other)
+    assert "`corpus_sha256` was" in refused("cman fit", "--resume", "--run-dir", copy, "--corpus", other)
     assert Run.open(copy).config().corpus.name == str(moved)
     told = refused("cman fit", "--resume", "--run-dir", copy, "--corpus", moved, "--training.epochs", "3")
-    assert told.endswith("Received: --training.epochs\n")
+    assert told.endswith(f"keeps its configuration: `training.epochs` is 1 in {copy}. Received: 3\n")
+    answered("cman fit", "--resume", "--run-dir", copy, "--corpus", moved, "--training.epochs", "1")
 
 
 def test_corpora_that_fit_refuses(refused, tmp_path, documents):
@@ -97,11 +98,11 @@ def test_corpora_that_fit_refuses(refused, tmp_path, documents):
 
     assert "Received: conl04; nearest: conll04" in told("--corpus", "conl04")
     (tmp_path / "none").mkdir()
-    assert "files named train, dev, test. Received: none in" in told("--corpus", tmp_path / "none")
+    assert "it contains no files named train, dev, test." in told("--corpus", tmp_path / "none")
     (tmp_path / "none" / "train.json").write_text("[]")
-    assert "at least one sentence" in told("--corpus", tmp_path / "none")
+    assert "contains no sentences" in told("--corpus", tmp_path / "none")
     (tmp_path / "none" / "train.json").write_text("")
-    assert "must not be empty" in told("--corpus", tmp_path / "none")
+    assert " is empty." in told("--corpus", tmp_path / "none")
     no_dev = write_corpus(tmp_path / "a", train=documents)
     assert f"--protocol train+dev. Received: {no_dev} without dev" in told("--corpus", no_dev)
     assert "--protocol train+dev" in told("--corpus", no_dev, "--protocol", "train")
@@ -118,6 +119,6 @@ def test_corpora_that_fit_refuses(refused, tmp_path, documents):
     assert "must be one of Loc, Peop. Received: 'Org'" in later
     assert f"in test of {tmp_path / 'd'}" in later
     missing = tmp_path / "vectors.txt"
-    assert f"A vector file must be readable. Received: {missing}" in told(
+    assert f"Cannot read {missing}: no such file or directory." in told(
         "--corpus", write_corpus(tmp_path / "e", train=documents, dev=documents), "--words.vectors", missing
     )

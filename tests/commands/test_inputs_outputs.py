@@ -93,7 +93,7 @@ def test_a_pipe_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (b"", "A file must not be empty. Received: no text in {}"),
+        (b"", "{} is empty."),
         (b"a\nb \xff\n", "A file must be UTF-8 text. Received: byte 0xff in {}, line 2"),
         (b'{"text": "a"}\n{"text": \n', "{}, line 2"),
         (b'{"text": 3}\n', "{}, line 1"),
@@ -124,7 +124,7 @@ def test_a_format_may_be_named(tmp_path):
 
 def test_files_that_cannot_be_read(tmp_path):
     for path in (tmp_path, tmp_path / "missing", "a\0b"):
-        with pytest.raises(InputError, match="must be readable"):
+        with pytest.raises(InputError, match=r"^Cannot read .*\.$"):
             read_sentences([], str(path), tokenize)
     with pytest.raises(InputError, match=r"not both\. Received: both, --input a"):
         read_sentences(["a"], "a", tokenize)
@@ -132,7 +132,7 @@ def test_files_that_cannot_be_read(tmp_path):
 
 def test_closed_standard_input(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(InputError, match="no text in standard input"):
+    with pytest.raises(InputError, match="standard input is empty"):
         read_sentences([], None, tokenize)
 
 
@@ -183,7 +183,7 @@ PLAIN = [FOUND[0], Document([], text=" ", offsets=[])]
 def test_every_format_can_be_written(tmp_path, capfdbinary, format):
     write_predictions(PLAIN, format, tmp_path / "a")
     if format in formats.FOLDERS:
-        with pytest.raises(InputError, match=f"{format} needs --output FOLDER.*Received: no --output"):
+        with pytest.raises(InputError, match=f"{format} consists of several files. It requires --output FOLDER"):
             write_predictions(PLAIN, format)
         with pytest.raises(InputError, match="new or empty"):
             check_output(format, tmp_path / "a")

@@ -53,14 +53,15 @@ def test_what_predict_refuses(quick, trained, refused, tmp_path):
     (tmp_path / "file").touch()
     told = refused("cman predict", trained, "Rain .", "--input", tmp_path / "file")
     assert "not both. Received: both" in told
-    assert "must not be empty" in refused("cman predict", trained, "--input", tmp_path / "file")
-    assert "must be readable" in refused("cman predict", trained, "--input", tmp_path / "missing")
+    assert " is empty." in refused("cman predict", trained, "--input", tmp_path / "file")
+    missing = tmp_path / "missing"
+    assert f"Cannot read {missing}: no such file" in refused("cman predict", trained, "--input", missing)
     for format in ("table", "jsonl", "html"):
         output = ["Rain .", "--format", format, "--output"]
         assert "must be writable" in refused("cman predict", trained, *output, tmp_path / "file" / "a")
         assert "must be writable" in refused("cman predict", trained, *output, tmp_path)
         if os.path.exists("/dev/full"):
-            assert "/dev/full (No space left on device)" in refused("cman predict", trained, *output, "/dev/full")
+            assert "/dev/full: no space left on device." in refused("cman predict", trained, *output, "/dev/full")
     assert files(tmp_path) == ["file"]
 
 

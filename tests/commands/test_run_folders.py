@@ -10,9 +10,11 @@ from tests.commands.conftest import COMMANDS
 
 @pytest.mark.parametrize("program", ["cman evaluate", "cman predict"])
 def test_a_run_must_be_a_folder(refused, tmp_path, program):
-    assert "which is no folder" in refused(program, tmp_path / "missing")
+    assert "which is not a folder" in refused(program, tmp_path / "missing")
     (tmp_path / "empty").mkdir()
-    assert "must be complete. Received: " in refused(program, tmp_path / "empty")
+    assert f"{tmp_path / 'empty'} is not a complete run folder: it lacks environment.json, " in refused(
+        program, tmp_path / "empty"
+    )
 
 
 @pytest.mark.parametrize(
@@ -20,41 +22,41 @@ def test_a_run_must_be_a_folder(refused, tmp_path, program):
 )
 def test_a_run_must_be_complete(refused, copy, name):
     (copy / name).unlink()
-    assert f"{copy} without {name}" in refused("cman predict", copy, "Rain .")
+    assert f"{copy} is not a complete run folder: it lacks {name}" in refused("cman predict", copy, "Rain .")
 
 
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("environment.json", "{", "A run's file must be readable JSON"),
-        ("environment.json", "[1]", "A run's file must hold a JSON object"),
+        ("environment.json", "{", "A run's file must be valid JSON"),
+        ("environment.json", "[1]", "A run's file must contain a JSON object"),
         ("environment.json", '{"format": 99}', "of format 99"),
         ("environment.json", "{}", "of format None"),
-        ("config.yaml", "model: {sizes: 3}", "A config field must exist. Received: model.sizes"),
+        ("config.yaml", "model: {sizes: 3}", "Unknown config field: model.sizes"),
         ("labels.json", "[]", "A schema must be JSON"),
         ("labels.json", '{"entity_types": []}', "A schema must be JSON"),
         ("labels.json", '{"entity_types": [1], "relation_types": []}', "non-empty string"),
-        ("vocabulary/vocabulary.json", "{}", "A vocabulary must be as it was saved"),
+        ("vocabulary/vocabulary.json", "{}", "Cannot read the vocabulary in "),
         (
             "vocabulary/vocabulary.json",
             '{"num_trained": "5", "lowercase": true}',
-            "A vocabulary must be as it was saved",
+            "Cannot read the vocabulary in ",
         ),
         (
             "vocabulary/vocabulary.json",
             '{"num_trained": -5, "lowercase": true}',
-            "A vocabulary must be as it was saved",
+            "Cannot read the vocabulary in ",
         ),
-        ("vocabulary/words.txt", "ana\n", "A vocabulary must be as it was saved"),
-        ("vocabulary/words.txt", "ana\n" * 99, "A vocabulary must be as it was saved"),
-        ("vocabulary/characters.txt", "a", "A vocabulary must be as it was saved"),
-        ("config.yaml", "", "A run's config.yaml must say all. Received: "),
+        ("vocabulary/words.txt", "ana\n", "Cannot read the vocabulary in "),
+        ("vocabulary/words.txt", "ana\n" * 99, "Cannot read the vocabulary in "),
+        ("vocabulary/characters.txt", "a", "Cannot read the vocabulary in "),
+        ("config.yaml", "", "config.yaml lacks the fields characters, "),
         (
             "config.yaml",
             "seed: 1\n",
-            "without characters, corpus, decoding, encoder, model, protocol, training, words there",
+            "config.yaml lacks the fields characters, corpus, decoding, encoder, model, protocol, training, words",
         ),
-        ("weights.h5", "abc", "The weights of a run must be those of its configuration"),
+        ("weights.h5", "abc", "The weights of a run must fit its configuration"),
     ],
 )
 def test_a_run_must_be_whole(refused, copy, name, content, told):
@@ -81,8 +83,11 @@ def test_a_history_must_be_numbers(refused, copy, content):
 def test_a_run_with_encoders_must_say_which(refused, copy):
     configs.save(configs.change(Run.open(copy).config(), {"encoder.modules": ["toy"]}), copy / "config.yaml")
     for program in ("cman evaluate", "cman predict"):
-        assert f"{copy} without encoders.json, which config.yaml asks for" in refused(program, copy)
-    assert "without encoders.json" in refused("cman fit", "--resume", "--run-dir", copy)
+        assert (
+            f"{copy} is not a complete run folder: it lacks encoders.json, which its config.yaml requires"
+            in refused(program, copy)
+        )
+    assert "it lacks encoders.json" in refused("cman fit", "--resume", "--run-dir", copy)
 
 
 @pytest.mark.parametrize(("program", "argument"), [("cman evaluate", "--split=test"), ("cman predict", "Rain .")])
@@ -92,8 +97,8 @@ def test_a_run_whose_training_is_unfinished_says_so_once(quick, copy, capsys, pr
     out, err = capsys.readouterr()
     assert out
     assert err == (
-        f"The training of {copy} is unfinished, and its best epoch so far is used. It goes on with: "
-        f"python -m cman_tf.fit --resume --run-dir {copy}\n"
+        f"The training of {copy} is unfinished; its best epoch so far is used. Resume it with: "
+        f"cman fit --resume --run-dir {copy}\n"
     )
 
 

@@ -36,9 +36,7 @@ def test_only_the_splits_that_are_asked_for_must_be_there(tmp_path):
     folder(tmp_path, train="train.json", test="test.json")
     assert sizes(corpora.load(tmp_path, splits=["train"])) == {"train": 1, "test": 1}
     assert sizes(corpora.load(tmp_path, splits=[])) == {"train": 1, "test": 1}
-    with pytest.raises(
-        InputError, match=rf"must have a file named dev, such as dev\.json\. Received: none in {tmp_path}$"
-    ):
+    with pytest.raises(InputError, match=rf"^{tmp_path} has no dev split: it contains no file such as dev\.json\.$"):
         corpora.load(tmp_path)
 
 
@@ -64,7 +62,7 @@ def test_two_files_for_one_split_are_refused(tmp_path):
 
 
 def test_a_folder_without_any_split_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"files named train, dev, test\. Received: none in "):
+    with pytest.raises(InputError, match=r"is not a corpus: it contains no files named train, dev, test\.$"):
         corpora.load(tmp_path)
 
 
@@ -104,15 +102,15 @@ def test_folds_of_ade(fold):
 def test_errors_of_a_file_name_it(tmp_path):
     folder(tmp_path, train="train.json")
     (tmp_path / "dev.json").write_text("[]")
-    with pytest.raises(InputError, match=r"at least one sentence\. .*dev\.json"):
+    with pytest.raises(InputError, match=r"dev\.json contains no sentences\.$"):
         corpora.load(tmp_path, splits=["train"])
 
 
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
-        ([], r"at least one token\. Received: none in sentence 2, in .*train\.json \(train\)$"),
-        (["a\ud800"], r"valid Unicode\. Received: a lone surrogate in sentence 2, in .*train\.json \(train\)$"),
+        ([], r"at least one token\. Received: none in sentence 2 in .*train\.json \(train\)$"),
+        (["a\ud800"], r"lone surrogate\. Received: 'a\\ud800' in sentence 2 in .*train\.json \(train\)$"),
     ],
 )
 def test_sentences_that_nothing_can_be_learnt_from_are_refused(tmp_path, tokens, message):

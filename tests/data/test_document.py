@@ -61,12 +61,15 @@ def test_a_document_keeps_no_list_of_the_caller():
         ((["a"], (), (), "a"), r"`offsets` must be given with `text`"),
         ((["a"], (), (), "a", []), r"one pair for each token\. Received: 0 pairs for 1 tokens"),
         ((["a"], (), (), "ba", [(0, 1)]), r"must be the token\. Received: 'b' at 0:1 for token 'a'"),
-        ((["a"], (), (), "ba", [(-1, 2)]), r"ascend without overlap\. Received: -1:2 for token 'a'"),
+        ((["a"], (), (), "ba", [(-1, 2)]), r"be ascending and not overlap\. Received: -1:2 for token 'a'"),
         ((["a"], (), (), "ba", [(1, 3)]), r"must be the token\. Received: 'a' at 1:3 for token 'a'"),
-        ((["b", "a"], (), (), "ab", [(1, 2), (0, 1)]), r"ascend without overlap\. Received: 0:1 for token 'a' after 2"),
+        (
+            (["b", "a"], (), (), "ab", [(1, 2), (0, 1)]),
+            r"be ascending and not overlap\. Received: 0:1 for token 'a' after 2",
+        ),
         (
             (["ab", "b"], (), (), "ab", [(0, 2), (1, 2)]),
-            r"ascend without overlap\. Received: 1:2 for token 'b' after 2",
+            r"be ascending and not overlap\. Received: 1:2 for token 'b' after 2",
         ),
     ],
 )

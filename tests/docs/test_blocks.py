@@ -1,4 +1,4 @@
-"""Code in README.md and docs/: each block is run as it stands, in a folder that has what its page takes as given."""
+"""Runs each code block of README.md and docs/ unchanged, in a folder with the files that its page assumes."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import yaml
 
 from tests.docs.blocks import PAGES, PARSED, ROOT, RUN, RUN_PAGES, TEXT, blocks, run_blocks
 
-# What a page takes as given, by names of the functions below.
+# The files that a page assumes, by the names of the methods of `Folder`.
 GIVEN = {
     "README.md": ["corpus", "sentences", "vectors"],
     "docs/encoders.md": ["encoder_sources", "vectors"],
@@ -24,38 +24,44 @@ GIVEN = {
     "docs/serving.md": ["run", "deploy"],
 }
 
-# Made from the code as the site is built.
+# Pages that docs/generate.py makes when the site is built.
 GENERATED = ("configuration.md", "commands.md", "contributing.md", "changelog.md")
 
-# `python` of the pages: the same, but that trainings take two epochs, and that a server is up when its command returns.
-# A new one takes the place of the one before, whose ports it has.
-_PYTHON = r"""#!/bin/sh
+# `python` and `cman` of the pages: the same, but trainings take two epochs, and a server runs in the background, ready
+# when its command returns. A new server replaces the one before, because it takes its ports.
+_PROGRAM = r"""#!/bin/sh
 case "$*" in
 *--resume*) ;;
-"-m cman_tf.fit "*|"-m tuning.search "*) set -- "$@" --training.epochs 2 ;;
-"-m export.server "*)
+"fit "*|"search "*|"-m cman_tf.fit "*|"-m tuning.search "*) set -- "$@" --training.epochs 2 ;;
+"serve "*|"-m export.server "*)
     if [ -f server.pid ]; then kill $(cat server.pid); tail --pid=$(cat server.pid) -f /dev/null; fi
-    {python} "$@" > server.log 2>&1 &
+    {program} "$@" > server.log 2>&1 &
     echo $! > server.pid
     until grep -q listening server.log; do kill -0 $(cat server.pid) || exit 1; sleep 0.2; done
     exit 0 ;;
 esac
-exec {python} "$@"
+exec {program} "$@"
 """
+PROGRAMS = {
+    "python": sys.executable,
+    "cman": f"{sys.executable} -c 'from cman_tf.commands.main import main; main()'",
+}
 
 
 def all_blocks():
     return [block for page in PAGES for block in blocks(page)]
 
 
-# -- what takes no time -----------------------------------------------------------------------------------------------
+# -- fast -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("block", all_blocks(), ids=str)
-def test_what_is_done_with_a_block_is_known(block):
-    assert block.language in (*RUN, *PARSED, *TEXT), "a block must say what it is in"
+def test_each_block_is_run_or_parsed_or_text(block):
+    assert block.language in (*RUN, *PARSED, *TEXT), "a block must name its language"
     if block.language in TEXT:
-        assert "python -m" not in block.code, "a command must be in a block of bash"
+        assert not re.search(r"^\s*(\$ )?(cman|python -m) ", block.code, re.MULTILINE), (
+            "a command must be in a block of bash"
+        )
     if block.reason is not None:
         assert block.language in RUN
         assert len(block.reason) > 5
@@ -66,7 +72,7 @@ def test_fences_are_paired():
         assert len(re.findall(r"^```", page.read_text(encoding="utf-8"), re.MULTILINE)) == 2 * len(blocks(page)), page
 
 
-def test_what_is_given_is_to_a_page_that_is_run():
+def test_assumed_files_are_of_pages_that_run():
     assert set(GIVEN) <= {page.relative_to(ROOT).as_posix() for page in RUN_PAGES}
 
 
@@ -86,12 +92,12 @@ def test_links_lead_to_files(page):
             assert (page.parent / link).exists(), link
 
 
-# -- what is run ------------------------------------------------------------------------------------------------------
+# -- slow -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """A run on the sample corpus, trained a little."""
+    """A run on the sample corpus, trained for six epochs."""
     from cman_tf import config
     from cman_tf.training import workflow
 
@@ -101,7 +107,7 @@ def trained(tmp_path_factory):
 
 
 class Folder:
-    """What pages take as given, made in the folder where their blocks run."""
+    """Makes the files that pages assume, in the folder where their blocks run."""
 
     def __init__(self, path, trained):
         self.path, self.trained = path, trained
@@ -143,9 +149,9 @@ class Folder:
 def folder(tmp_path, trained):
     path = tmp_path / "here"
     (path / ".bin").mkdir(parents=True)
-    python = path / ".bin" / "python"
-    python.write_text(_PYTHON.replace("{python}", sys.executable), encoding="utf-8")
-    python.chmod(0o755)
+    for name, program in PROGRAMS.items():
+        (path / ".bin" / name).write_text(_PROGRAM.replace("{program}", program), encoding="utf-8")
+        (path / ".bin" / name).chmod(0o755)
     yield Folder(path, trained)
     server = path / "server.pid"
     if server.exists():
@@ -157,7 +163,7 @@ def folder(tmp_path, trained):
 def test_blocks_run(page, folder):
     for name in GIVEN.get(page.relative_to(ROOT).as_posix(), ()):
         getattr(folder, name)()
-    # Nothing of the person who runs this is read or changed.
+    # The user's own folders are neither read nor changed.
     own = {name: str(folder.path / ".own" / name) for name in ("CMAN_TF_STORE", "XDG_CACHE_HOME")}
     path = os.pathsep.join([str(folder.path / ".bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("CMAN_TF_", "TF_"))}
@@ -180,7 +186,7 @@ def test_blocks_run(page, folder):
 
 
 @pytest.mark.slow
-def test_what_is_not_run_is_few(capsys):
+def test_few_blocks_are_not_run(capsys):
     left = [block for block in all_blocks() if block.reason is not None]
     ran = sum(len(run_blocks(page)) for page in RUN_PAGES)
     with capsys.disabled():

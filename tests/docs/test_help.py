@@ -1,4 +1,4 @@
-"""Every command's `--help`: one example, and what each option is and is by default."""
+"""Every command's `--help`: an example, and the meaning and the default of each option."""
 
 import importlib
 import re
@@ -6,16 +6,17 @@ import re
 import pytest
 
 from cman_tf.commands import cli
+from cman_tf.commands.main import COMMANDS
 from tests.docs.blocks import ROOT
 
-# Those of setup.py, which are all that a person meets: `cman-fit` and the module behind it.
-COMMANDS = dict(re.findall(r'"(cman-[\w-]+)=([\w.]+):main"', (ROOT / "setup.py").read_text(encoding="utf-8")))
-PROTOSET = "export.serving.protoset"  # makes a file for grpcurl, once
+PROGRAMS = {f"cman {name}": (module, []) for name, (module, _) in COMMANDS.items() if name != "encoder"}
+PROGRAMS |= {f"cman encoder {action}": (COMMANDS["encoder"][0], [action]) for action in ("convert", "info", "clear")}
+PROGRAMS["python -m reproduction"] = ("reproduction.command", [])
 
 
 @pytest.fixture
 def parser_of(monkeypatch):
-    def find(module):
+    def find(module, argv):
         class Found(Exception):
             pass
 
@@ -24,31 +25,30 @@ def parser_of(monkeypatch):
 
         monkeypatch.setattr(cli, "parse", leave)
         with pytest.raises(Found) as found:
-            importlib.import_module(module).command([])
+            importlib.import_module(module).command(argv)
         return found.value.args[0]
 
     return find
 
 
-def test_every_command_is_installed():
+def test_every_command_is_in_the_table():
     files = [file for package in ("cman_tf", "export", "tuning") for file in (ROOT / package).rglob("*.py")]
     commands = [file for file in files if re.search(r"^def command\(", file.read_text(encoding="utf-8"), re.MULTILINE)]
-    assert {".".join(file.relative_to(ROOT).with_suffix("").parts) for file in commands} == {
-        *COMMANDS.values(),
-        PROTOSET,
-    }
+    modules = {".".join(file.relative_to(ROOT).with_suffix("").parts) for file in commands}
+    # `protoset` makes a file for grpcurl, once.
+    assert modules - {"export.serving.protoset"} == {module for module, _ in COMMANDS.values()}
 
 
-@pytest.mark.parametrize(("program", "module"), [*COMMANDS.items(), ("cman-protoset", PROTOSET)])
-def test_help_says_what_a_person_needs(parser_of, program, module):
-    parser = parser_of(module)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_describes_every_option(parser_of, program):
+    parser = parser_of(*PROGRAMS[program])
     assert parser.prog == program
-    assert parser.epilog.startswith("example: python -m " + module)
+    assert parser.epilog.startswith(f"example: {program}")
     for action in parser._actions:
         name = "/".join(action.option_strings) or action.dest
         assert action.help, name
-        assert not action.help.startswith("(default"), f"{name} does not say what it is"
-        # A switch is off by default; a field of the configuration is the run's where its section says so.
+        assert not action.help.startswith("(default"), f"{name} has no meaning"
+        # A switch is off by default. The section of the configuration fields states their defaults.
         if action.option_strings and action.nargs != 0 and "." not in name:
             said = "(required)" if action.required else "default"
             assert said in action.help, name

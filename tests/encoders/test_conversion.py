@@ -159,7 +159,7 @@ def tensor(name, change):
 WORDS = "embeddings.word_embeddings.weight"
 BERT_FAULTS = {
     "no folder": (shutil.rmtree, "There is no folder "),
-    "no config": (remove("config.json"), "A file must be readable"),
+    "no config": (remove("config.json"), "Cannot read "),
     "broken config": (write("config.json", "{"), "valid JSON. Received: "),
     "list as config": (write("config.json", "[]"), "config.json must be a JSON object. Received: []"),
     "other model": (config(model_type="roberta"), "`model_type` must be bert; this project converts bert and mpnet"),
@@ -173,12 +173,12 @@ BERT_FAULTS = {
     "other positions": (config(max_position_embeddings=99), "Received: 99 in config.json, 16 position embeddings"),
     "hidden size": (config(hidden_size=16), "`hidden_size` must fit the weights. Received: 16 in config.json, 8"),
     "more layers": (config(num_hidden_layers=3), " lack the tensor encoder.layer.2."),
-    "tokenizer that leads nowhere": (dangle("tokenizer_config.json"), "A file must be readable"),
+    "tokenizer that leads nowhere": (dangle("tokenizer_config.json"), "Cannot read "),
     "casing": (tokenizer(do_lower_case="yes"), "`do_lower_case` must be true or false. Received: 'yes'"),
     "Chinese": (tokenizer(tokenize_chinese_chars=False), "`tokenize_chinese_chars` must be true"),
     "piece": (tokenizer(unk_token="<none>"), "must contain the tokenizer's special pieces. Missing: <none>"),
-    "no vocabulary": (remove("vocab.txt"), "A file must be readable"),
-    "empty vocabulary": (write("vocab.txt", "\n"), "A file must not be empty"),
+    "no vocabulary": (remove("vocab.txt"), "Cannot read "),
+    "empty vocabulary": (write("vocab.txt", "\n"), " is empty."),
     "short vocabulary": (write("vocab.txt", "[UNK]\n[CLS]\n[SEP]\n"), "Received: 3 word pieces in vocab.txt, 25 word"),
     "piece twice": (write("vocab.txt", "[UNK]\n[CLS]\n[SEP]\n[SEP]"), "once. Received: '[SEP]' in lines 3 and 4"),
     "no weights": (remove("model.safetensors"), "contains no *.safetensors."),
@@ -219,7 +219,7 @@ def one_array(folder):
 
 
 FLAIR_FAULTS = {
-    "no folder": (shutil.rmtree, "A file must be readable"),
+    "no folder": (shutil.rmtree, "Cannot read "),
     "no weights": (remove("lm.npz"), "must be an .npz file"),
     "text": (write("lm.npz", "something"), "must be an .npz file"),
     "truncated": (lambda folder: os.truncate(folder / "lm.npz", 900), "must be an .npz file"),
@@ -251,7 +251,7 @@ def test_folders_that_cannot_be_written(folder, tmp_path, capsys):
     assert "must be new or empty" in refused(capsys, "bert", tmp_path / "nowhere", out)  # before any work
     assert [path.name for path in out.iterdir()] == ["mine"]
     (tmp_path / "file").touch()
-    assert "Not a directory" in refused(capsys, "bert", folder, tmp_path / "file" / "out")
+    assert "not a directory" in refused(capsys, "bert", folder, tmp_path / "file" / "out")
 
 
 def test_arguments(folder, tmp_path, capsys):

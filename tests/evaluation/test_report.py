@@ -167,6 +167,9 @@ def test_summary_tables_and_bars(tmp_path):
     assert "<th>boundaries macro</th>" in html
     assert "<th>&gt;=50</th>" in html
     assert "<th>10-19</th>" in html
+    # No score for a group of nothing.
+    assert "<span>-</span> <small>0 gold</small>" in html
+    assert "<span>0.00</span> <small>0 gold</small>" not in html
 
 
 def test_curves_only_with_a_history(tmp_path):

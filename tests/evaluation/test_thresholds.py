@@ -9,8 +9,7 @@ from cman_tf.evaluation.thresholds import threshold_curve
 class Sure:
     """Finds what is annotated; the relations of a sentence with a probability of 0.45, 0.65, 0.85 in their order."""
 
-    config = Config()
-    extractor = SimpleNamespace(encoders=None)
+    network = SimpleNamespace(config=Config(), encoders=None)
 
     def __init__(self, threshold=0.5):
         self.threshold = threshold

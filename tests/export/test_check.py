@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from cman_tf.commands import cli
+from cman_tf.errors import InputError
 from export import check as checking
-from export.card import CARD, weights_fingerprint
 from export.check import check, command, text
+from export.manifest import MANIFEST, weights_fingerprint
 from export.parity import differences
 from export.savedmodel import export
 from export.warmup import RECORDS
-from tests.export.conftest import rewrite_card
+from tests.export.conftest import rewrite_manifest
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_a_good_export_is_ok(findings):
     assert text(found).splitlines()[-1].startswith("OK: ")
     assert found["compared"] == 2 * len(checking.TEXTS)
     assert set(found["milliseconds"]) == {"1", "8", "32"}
-    assert sum(len(row["entities"]) for row in answer["text"]) > 10
+    assert sum(map(sum, answer["text"]["entity_mask"])) > 10
     assert set(found["signatures"]) == {"serving_default", "tokens", "scores"}
 
 
@@ -71,7 +72,7 @@ def test_weights_of_another_training_are_noticed_though_they_load(rechecked, tmp
         other, _ = export(trained_run, tmp_path / "other", max_entities=64, max_relations=64, max_tokens=512)
     finally:
         bias.assign(before)
-    rewrite_card(other, weights_sha256=weights_fingerprint(run_predictor))
+    rewrite_manifest(other, weights_sha256=weights_fingerprint(run_predictor))
     problems = rechecked(other, again=True)
     assert problems
     assert all("must be as the run's" in problem for problem in problems)
@@ -91,19 +92,19 @@ def test_a_changed_file_is_noticed_without_a_run(monkeypatch, findings, moved):
 def test_a_half_copied_graph_is_noticed(rechecked, moved, capsys):
     graph = moved / "saved_model.pb"
     graph.write_bytes(graph.read_bytes()[:5000])
-    rewrite_card(moved)
-    assert any("cannot be loaded" in problem for problem in rechecked(moved, again=True))
+    rewrite_manifest(moved)
+    assert any("cannot load" in problem for problem in rechecked(moved, again=True))
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda path: (path / CARD).unlink(), "readable model card"),
-        (lambda path: (path / CARD).write_text("[1"), "readable model card"),
+        (lambda path: (path / MANIFEST).unlink(), "Cannot read the manifest"),
+        (lambda path: (path / MANIFEST).write_text("[1"), "Cannot read the manifest"),
         (lambda path: (path / RECORDS).unlink(), "A warm-up file must be"),
         (lambda path: (path / "extra").write_text(""), "Received: extra"),
-        (lambda path: rewrite_card(path, weights_sha256="0" * 64), "The weights must be those of the run"),
-        (lambda path: rewrite_card(path, files=None), "checksums"),
+        (lambda path: rewrite_manifest(path, weights_sha256="0" * 64), "The weights must be those of the run"),
+        (lambda path: rewrite_manifest(path, files=None), "checksums"),
     ],
 )
 def test_a_changed_folder_is_noticed(rechecked, moved, change, said):
@@ -117,28 +118,46 @@ def changed(answer, change):
     return answer
 
 
-def row_with(answer, kind, signature="text"):
-    return next(row for row in answer[signature] if len(row[kind]) > 1)
+def first(answer, kind, signature="text"):
+    """Row of the first answer with at least two of `kind`, an output that is a mask or the tokens."""
+    return next(row for row, values in enumerate(answer[signature][kind]) if sum(map(bool, values)) > 1)
+
+
+def setting(output, value, place=0, kind="entity_mask", signature="text"):
+    def change(answer):
+        answer[signature][output][first(answer, kind, signature)][place] = value
+
+    return change
+
+
+def reverse_entities(answer):
+    row = first(answer, "entity_mask")
+    for output, values in answer["text"].items():
+        if output.startswith("entity_") and output != "entity_overflow":
+            values[row][:2] = reversed(values[row][:2])
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda a: row_with(a, "tokens")["tokens"].__setitem__(0, "other"),
-        lambda a: row_with(a, "tokens")["offsets"].__setitem__(0, [0, 1]),
-        lambda a: row_with(a, "tokens")["tags"].__setitem__(0, "?"),
-        lambda a: row_with(a, "entities")["entities"].pop(),
-        lambda a: row_with(a, "entities")["entities"].reverse(),
-        lambda a: row_with(a, "entities")["entities"][0].__setitem__(4, "Other"),
-        lambda a: row_with(a, "entities")["entities"][0].__setitem__(3, 99),
-        lambda a: row_with(a, "entities")["entities"][0].__setitem__(5, 0.123),
-        lambda a: row_with(a, "entities")["entities"][0].__setitem__(5, float("nan")),
-        lambda a: row_with(a, "entities")["overflow"].__setitem__("entity", 1),
-        lambda a: row_with(a, "relations")["relations"][0].__setitem__(2, "Kill"),
-        lambda a: row_with(a, "relations")["relations"][0].__setitem__(0, 63),
-        lambda a: row_with(a, "relations")["relations"][0].__setitem__(3, -1.0),
-        lambda a: row_with(a, "relations", "tokens")["relations"].pop(0),
-        lambda a: a["text"].pop(),
+        setting("tokens", "other", kind="tokens"),
+        setting("token_end", 99, kind="tokens"),
+        setting("tags", "?", kind="tokens"),
+        setting("entity_mask", False),
+        setting("entity_mask", False, place=1),
+        reverse_entities,
+        setting("entity_type", "Other"),
+        setting("entity_char_end", 99),
+        setting("entity_start", 99),
+        setting("entity_score", 0.123),
+        setting("entity_score", float("nan")),
+        lambda a: a["text"]["entity_overflow"].__setitem__(first(a, "entity_mask"), 1),
+        setting("relation_type", "Kill", kind="relation_mask"),
+        setting("relation_head", 63, kind="relation_mask"),
+        setting("relation_score", -1.0, kind="relation_mask"),
+        setting("relation_mask", False, kind="relation_mask", signature="tokens"),
+        lambda a: [values.pop() for values in a["text"].values()],
+        lambda a: a["text"].pop("entity_mask"),
         lambda a: a["rows_wrong"].append("tokens.tags"),
         lambda a: a["signatures"].pop("scores"),
         lambda a: a["warmup"].pop(),
@@ -153,17 +172,31 @@ def test_a_changed_answer_is_noticed(rechecked, exported, findings, change):
 def test_an_overflow_is_no_difference_but_a_wrong_count_is(findings, run_predictor):
     document = run_predictor("Ana and Bo live in Lima , Peru .")
     assert len(document.entities) > 2
-    answer = {
+    kept = document.entities[1:]
+    tags = run_predictor.network.schema.tags
+    found = {
         "tokens": list(document.tokens),
-        "offsets": [list(offset) for offset in document.offsets],
-        "tags": [run_predictor.network.schema.tags[tag] for tag in run_predictor.network.schema.tag_ids(document)],
-        "entities": [[e.start, e.end, *document.char_span(e), e.type, e.score] for e in document.entities[1:]],
-        "relations": [],
-        "overflow": {"token": 0, "entity": 1, "relation": len(document.relations)},
+        "token_start": [start for start, _ in document.offsets],
+        "token_end": [end for _, end in document.offsets],
+        "tags": [tags[tag] for tag in run_predictor.network.schema.tag_ids(document)],
+        **{f"entity_{name}": [getattr(entity, name) for entity in kept] for name in ("start", "end", "type", "score")},
+        "entity_char_start": [document.char_span(entity)[0] for entity in kept],
+        "entity_char_end": [document.char_span(entity)[1] for entity in kept],
+        "entity_mask": [True] * len(kept),
+        **{f"relation_{name}": [] for name in ("head", "tail", "type", "score", "mask")},
+        **{"token_overflow": 0, "entity_overflow": 1, "relation_overflow": len(document.relations)},
     }
-    assert differences(document, answer) == []
-    answer["overflow"]["entity"] = 2
-    assert differences(document, answer) == ["entities"]
+    found = {name: [value] for name, value in found.items()}
+    assert differences(document, found) == []
+    found["entity_overflow"] = [2]
+    assert differences(document, found) == ["entities"]
+
+
+def test_a_quantized_export_of_an_earlier_version_is_checked_without_its_run_alone(rechecked, findings, moved):
+    rewrite_manifest(moved, quantize={"kind": "int8"})
+    with pytest.raises(InputError, match="no longer quantizes.*Received: quantize=int8"):
+        rechecked(moved)
+    assert check(moved)["problems"] == []
 
 
 # The command.
@@ -171,11 +204,11 @@ def test_an_overflow_is_no_difference_but_a_wrong_count_is(findings, run_predict
 
 def test_the_verdict_is_the_exit_code(monkeypatch, findings, exported, moved, capsys):
     monkeypatch.setattr(checking, "probe", lambda *args: (findings[1], None))
-    assert cli.run("cman-export-check", command, [str(exported.parent)]) == 0
+    assert cli.run("cman check", command, [str(exported.parent)]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("OK: ")
     (moved / "extra").write_text("")
     with pytest.raises(SystemExit) as left:
-        cli.run("cman-export-check", command, [str(moved)])
+        cli.run("cman check", command, [str(moved)])
     assert left.value.code == 1
     assert capsys.readouterr().out.splitlines()[-1].startswith("FAILED: ")
 
@@ -191,7 +224,7 @@ def test_a_version_is_checked_on_the_sentences_of_a_file_and_told_to_another(
     shutil.copytree(exported, tmp_path / "model" / "4")
     (tmp_path / "in.txt").write_text("Ana lives in Oslo .\nRain .\n", encoding="utf-8")
     arguments = [tmp_path / "model", "--version", 3, "--input", tmp_path / "in.txt", "--json", tmp_path / "found.json"]
-    assert cli.run("cman-export-check", command, [str(argument) for argument in arguments]) == 0
+    assert cli.run("cman check", command, [str(argument) for argument in arguments]) == 0
     ((path, question),) = asked
     assert path == tmp_path / "model" / "3"
     assert question["texts"] == ["Ana lives in Oslo .", "Rain ."]
@@ -207,11 +240,11 @@ def test_a_version_is_checked_on_the_sentences_of_a_file_and_told_to_another(
 )
 def test_bad_input_is_one_sentence(monkeypatch, tmp_path, exported, capsys, options):
     monkeypatch.chdir(tmp_path)
-    assert cli.run("cman-export-check", command, [option.format(exported=exported) for option in options]) == 2
+    assert cli.run("cman check", command, [option.format(exported=exported) for option in options]) == 2
     out, err = capsys.readouterr()
-    assert err.startswith("cman-export-check: ")
+    assert err.startswith("cman check: ")
     assert err.count("\n") == 1
-    assert ". Received: " in err
+    assert ". Received: " in err or "Cannot read nowhere" in err
 
 
 @pytest.mark.slow

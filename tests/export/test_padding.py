@@ -3,9 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
+from cman_tf.data.answers import annotated, left_out
 from cman_tf.data.document import Document
-from export.serving.answers import annotated
 from export.serving.remote import Remote
+from tests.export.tiny import rows
 
 
 def stock_batch(requests):
@@ -27,12 +28,13 @@ def test_a_client_is_answered_the_same_where_a_stock_server_pads(served, run_pre
     expected = run_predictor.extract(documents)
     assert any(document.relations for document in expected)
     for row, (document, wanted) in enumerate(zip(documents, expected)):
-        assert annotated(document, found, row) == (wanted, 0)
+        assert annotated(document, found, row) == wanted
+        assert left_out(found, row) == 0
 
 
 def test_indices_and_offsets_are_those_of_the_tokens_without_gaps(served):
     plain, led = (
-        served.answers("tokens", "tokens", [row])[0] for row in (["Ana", "of", "Oslo"], ["", "Ana", "of", "Oslo"])
+        rows(served.answers("tokens", "tokens", [row]))[0] for row in (["Ana", "of", "Oslo"], ["", "Ana", "of", "Oslo"])
     )
     assert led["tokens"] == ["Ana", "of", "Oslo"]
     assert led["offsets"] == [[0, 3], [4, 6], [7, 11]]

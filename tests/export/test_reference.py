@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from export.card import checksums, read_card
+from export.manifest import checksums, read_manifest
 from tests.docs.blocks import ROOT, table_rows
 
 PAGE = (ROOT / "docs/reference/signatures.md").read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ def shape(spec, limits, schema):
 def real(served, exported, run_predictor):
     """`(inputs, outputs)` of a signature: dicts of names to `(type, shape)`."""
     # Both are 64, so that what belongs to entities and to relations is told by the name.
-    limits = read_card(exported)["limits"]
+    limits = read_manifest(exported)["limits"]
 
     def told(specs):
         return {
@@ -51,7 +51,7 @@ def documented(text):
 def test_inputs_and_outputs_are_those_of_an_export(real, name):
     given, found = SECTIONS[name].partition("| Output")[::2]
     if name == "tokens":
-        assert "gives the same outputs" in given
+        assert "with the same outputs" in given
         found = SECTIONS["serving_default"].partition("| Output")[2]
     inputs, outputs = real(name)
     assert documented(given) == inputs

@@ -10,12 +10,13 @@ from tensorflow.core.protobuf import saved_model_pb2
 import cman_tf
 from cman_tf.commands import cli
 from cman_tf.data.document import Document
+from cman_tf.interop.saved_model import versions
 from cman_tf.training.run import Run
 from export import savedmodel, warmup
-from export.card import CARD, read_card
 from export.check import TEXTS
+from export.manifest import MANIFEST, read_manifest
 from export.parity import differences
-from export.versions import versions
+from tests.export.tiny import rows
 
 HARD = [
     *TEXTS,
@@ -34,20 +35,20 @@ def test_text_is_answered_as_the_run_answers(served, run_predictor):
     assert sum(len(document.entities) for document in documents) > 20
     assert sum(len(document.relations) for document in documents) > 10
     assert max(map(len, documents)) > 150
-    for document, answer in zip(documents, served.answers("serving_default", "text", HARD)):
-        assert differences(document, answer) == []
-        assert answer["overflow"]["token"] == 0
+    found = served.answers("serving_default", "text", HARD)
+    assert [differences(document, found, row) for row, document in enumerate(documents)] == [[]] * len(HARD)
+    assert found["token_overflow"] == [0] * len(HARD)
 
 
 def test_tokens_are_answered_as_the_run_answers(served, run_predictor):
     documents = run_predictor.extract([Document(document.tokens) for document in run_predictor.tokenize(HARD)])
-    answers = served.answers("tokens", "tokens", [list(document.tokens) for document in documents])
-    assert [differences(document, answer) for document, answer in zip(documents, answers)] == [[]] * len(HARD)
+    found = served.answers("tokens", "tokens", [list(document.tokens) for document in documents])
+    assert [differences(document, found, row) for row, document in enumerate(documents)] == [[]] * len(HARD)
 
 
 def test_one_sentence_by_itself_is_answered_as_in_a_batch(served):
-    together = served.answers("serving_default", "text", HARD)
-    alone = [served.answers("serving_default", "text", [text])[0] for text in HARD[:5]]
+    together = rows(served.answers("serving_default", "text", HARD))
+    alone = [rows(served.answers("serving_default", "text", [text]))[0] for text in HARD[:5]]
     for one, other in zip(alone, together):
         assert one["entities"] == [[*item[:-1], pytest.approx(item[-1], abs=1e-4)] for item in other["entities"]]
 
@@ -75,14 +76,14 @@ def test_an_empty_batch_has_an_empty_answer(served, name):
 
 
 def test_sentences_without_tokens_have_an_answer_without_entities(served):
-    for answer in served.answers("tokens", "tokens", [[], []]) + served.answers("serving_default", "text", ["", " "]):
+    answers = served.answers("tokens", "tokens", [[], []]), served.answers("serving_default", "text", ["", " "])
+    for answer in [row for found in answers for row in rows(found)]:
         assert answer["tokens"] == answer["entities"] == answer["relations"] == []
 
 
 def test_a_gap_between_tokens_is_passed_over(served):
-    whole, gap = served.answers(
-        "tokens", "tokens", [["Ana", "lives", "in", "Oslo"], ["Ana", "", "lives", "in", "Oslo"]]
-    )
+    tokens = [["Ana", "lives", "in", "Oslo"], ["Ana", "", "lives", "in", "Oslo"]]
+    whole, gap = rows(served.answers("tokens", "tokens", tokens))
     assert gap["tokens"] == whole["tokens"]
     assert gap["offsets"] == whole["offsets"] == [[0, 3], [4, 9], [10, 12], [13, 17]]
     assert [item[:-1] for item in gap["entities"]] == [item[:-1] for item in whole["entities"]]
@@ -110,7 +111,7 @@ def test_scores_are_those_that_the_decoder_reads(served, run_predictor):
 
 
 def test_the_card_says_what_it_is(exported, trained_run, run_predictor):
-    card = read_card(exported)
+    card = read_manifest(exported)
     assert card["entity_types"] == ["Loc", "Peop"]
     assert card["tags"] == ["O", "B-Loc", "I-Loc", "B-Peop", "I-Peop"]
     assert card["corpus"]["name"] == "corpus"
@@ -127,7 +128,7 @@ def test_the_card_says_what_it_is(exported, trained_run, run_predictor):
         "trained_with": trained_with,
     }
     assert trained_with["tensorflow"]
-    assert str(trained_run.path) not in (exported / CARD).read_text()
+    assert str(trained_run.path) not in (exported / MANIFEST).read_text()
 
 
 def test_the_signatures_share_one_set_of_weights(exported, run_predictor):
@@ -158,7 +159,6 @@ def refused(capsys):
         out, err = capsys.readouterr()
         assert err.startswith("cman-export: ")
         assert err.count("\n") == 1
-        assert ". Received: " in err
         return err
 
     return call
@@ -173,11 +173,7 @@ def refused(capsys):
         (["--max-entities", "many"], "many"),
         (["--version", "0"], "--version"),
         (["--version", "-3"], "--version"),
-        (["--max-f1-drop", "nan"], "--max-f1-drop"),
-        (["--max-f1-drop", "101"], "--max-f1-drop"),
-        (["--max-f1-drop", "much"], "--max-f1-drop"),
-        (["--quantize", "int4"], "int4"),
-        (["--quantise", "int8"], "--quantize"),
+        (["--max-token", "9"], "--max-tokens"),
     ],
 )
 def test_bad_options_are_refused_before_anything_is_written(refused, trained_run, tmp_path, options, said):
@@ -198,7 +194,7 @@ def test_a_version_must_be_new(refused, exported, trained_run):
 @pytest.mark.parametrize("place", ["file", "file/model"])
 def test_the_model_folder_must_be_writable(refused, trained_run, tmp_path, place):
     (tmp_path / "file").write_text("")
-    assert "writable" in refused(trained_run.path, tmp_path / place)
+    assert "Cannot write the model folder" in refused(trained_run.path, tmp_path / place)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

@@ -12,6 +12,7 @@ from cman_tf.commands import cli
 from cman_tf.evaluation.evaluator import evaluate
 from cman_tf.files import ENCODERS_VARIABLE
 from cman_tf.training import workflow
+from cman_tf.training.corpus import load_corpus
 from export.savedmodel import export
 from tests.export.serving import SERVERS, running
 
@@ -66,7 +67,7 @@ def test_conll04_scores_the_same_when_served(tmp_path, monkeypatch, public_data,
     config = configs.load(preset, quick)
     run, _, _ = workflow.train(config, tmp_path / "run")
     metrics = json.loads(run.metrics.read_text(encoding="utf-8"))
-    documents = workflow.load_corpus(config, splits=("test",)).splits["test"]
+    documents = load_corpus(config, splits=("test",)).splits["test"]
     assert len(documents) == 288
     version, _ = export(run, tmp_path / "model", max_relations=1024)
     with running("embedded", version.parent) as asker:

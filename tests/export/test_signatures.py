@@ -6,6 +6,7 @@ from cman_tf.data.schema import Schema
 from cman_tf.data.tokenizer import tokenize
 from export.probe import Probe
 from export.signatures import Signatures, best
+from tests.export.tiny import rows
 
 SCHEMA = Schema(("Loc", "Peop"), ("Live_In", "Kill"))
 
@@ -42,7 +43,7 @@ class Found:
 def answer(texts, **limits):
     functions = Signatures(Found(), SCHEMA, **limits).functions()
     signatures = {name: functions[name] for name in ("serving_default", "tokens")}
-    return Probe(tf, signatures).answers("serving_default", "text", texts)
+    return rows(Probe(tf, signatures).answers("serving_default", "text", texts))
 
 
 TEXT = "aa bb cc dd ee"

@@ -4,7 +4,7 @@ import pytest
 from tensorflow_serving.apis import prediction_log_pb2
 
 from cman_tf.errors import InputError
-from export.card import read_card
+from export.manifest import read_manifest
 from export.serving.batching import BatchingOptions
 from export.warmup import RECORDS, read_warmup, sizes, write_warmup
 
@@ -22,7 +22,7 @@ def asked(exported, run_predictor):
 
 @pytest.mark.parametrize("name", ["serving_default", "tokens"])
 def test_requests_cover_what_a_server_meets(exported, asked, name):
-    longest, most = read_card(exported)["limits"]["max_tokens"], BatchingOptions().max_batch_size
+    longest, most = read_manifest(exported)["limits"]["max_tokens"], BatchingOptions().max_batch_size
     lengths = sorted({length for length, _ in asked[name]})
     assert (lengths[0], lengths[-1]) == (1, longest)
     # Nobody is far from a size that was asked for.

@@ -6,6 +6,34 @@ TEXT = tf.TensorSpec([None], tf.string, name="text")
 TOKENS = tf.TensorSpec([None, None], tf.string, name="tokens")
 
 
+def rows(found):
+    """An answer, dict of outputs, as one dict for each sentence, without padding and masked places."""
+
+    def plain(values):
+        values = values.tolist() if hasattr(values, "tolist") else values
+        return [value.decode() if isinstance(value, bytes) else value for value in values]
+
+    def items(row, kind, *names):
+        columns = [plain(found[f"{kind}_{name}"][row]) for name in names]
+        return [list(item) for keep, *item in zip(plain(found[f"{kind}_mask"][row]), *columns) if keep]
+
+    result = []
+    for row, padded in enumerate(found["tokens"]):
+        tokens = [token for token in plain(padded) if token]
+        offsets = zip(*(plain(found[f"token_{end}"][row])[: len(tokens)] for end in ("start", "end")))
+        result.append(
+            {
+                "tokens": tokens,
+                "offsets": [list(offset) for offset in offsets],
+                "tags": plain(found["tags"][row])[: len(tokens)],
+                "entities": items(row, "entity", "start", "end", "char_start", "char_end", "type", "score"),
+                "relations": items(row, "relation", "head", "tail", "type", "score"),
+                "overflow": {kind: int(found[f"{kind}_overflow"][row]) for kind in ("token", "entity", "relation")},
+            }
+        )
+    return result
+
+
 class Echo(tf.Module):
     """Text in; its length, itself in upper case, the model's version and the rows of the batch it was part of."""
 

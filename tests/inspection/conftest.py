@@ -4,17 +4,14 @@ import pytest
 import tensorflow as tf
 
 from cman_tf import config as configs
-from cman_tf.data.vocabulary import Vocabulary
-from cman_tf.model.network import Network
 from cman_tf.predictor import Predictor
+from tests.conftest import untrained_network
 
 
 @pytest.fixture(scope="package")
-def make(documents, schema, config):
+def make(documents, config):
     def predictor(**changes):
-        changed = configs.change(config, changes)
-        vocabulary, _ = Vocabulary.of(documents, changed.words)
-        network = Network.build(changed, schema, vocabulary)
+        network = untrained_network(configs.change(config, changes), documents)
         model = network.model
         # Weights of which some entities and relations come.
         for number, weight in enumerate((model.crf.kernel, model.head_selection.scorer)):

@@ -45,7 +45,7 @@ def test_what_is_refused(refused, command, argv, told, tmp_path, monkeypatch):
     assert not any(tmp_path.iterdir())
 
 
-def test_the_plan_says_what_is_left_and_how_long_it_takes(capsys, tmp_path, monkeypatch):
+def test_the_plan_shows_the_jobs_and_their_time(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert call(reproduce.command, "--experiments", "conll04/minilm_frozen", "--seeds", "1-2", "--plan") == 0
     lines = capsys.readouterr().out.splitlines()

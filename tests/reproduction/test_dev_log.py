@@ -1,4 +1,4 @@
-"""The log of what was tried on dev, from committed runs."""
+"""The log of the experiments on dev."""
 
 import json
 

@@ -9,6 +9,7 @@ from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length
 from cman_tf.evaluation.error_kinds import count_kinds
 from cman_tf.evaluation.scorer import score
 from reproduction.page import write_page
+from reproduction.pictures import ablation_picture
 from reproduction.plan import Experiment
 from reproduction.runs import spread
 
@@ -106,8 +107,8 @@ def test_what_is_missing_is_named_with_its_command(page, tmp_path, documents, co
         write_run(tmp_path / "results" / "conll04" / "words" / f"seed{seed}", config, documents, documents)
     text = page()
     command = "python -m reproduction --experiments"
-    assert f"conll04/words, words alone: 1 of 2 runs lack. `{command} conll04/words --seeds 2`" in text
-    assert f"conll04/best, the best: 3 of 3 runs lack. `{command} conll04/best --seeds 1,2,3`" in text
+    assert f"conll04/words, words alone: 1 of 2 runs are missing. `{command} conll04/words --seeds 2`" in text
+    assert f"conll04/best, the best: 3 of 3 runs are missing. `{command} conll04/best --seeds 1,2,3`" in text
 
 
 def test_folds_and_policies(page, tmp_path, documents, fewer, config):
@@ -135,12 +136,14 @@ def test_ablations_stand_beside_the_paper_and_make_the_figures(page, tmp_path, d
     assert "| - BLA unit | 0 | 90.57 | 70.84 | not run | not run | not run | not run |" in text
     assert "## conll04/ablations" not in text
     for name in ("by_entity_distance", "by_sentence_length"):
-        assert f"(images/{name}.svg)" in text
-        picture = (tmp_path / "docs" / "images" / f"{name}.svg").read_text()
-        assert "without BSA attention and BLA" in picture
+        assert f"(images/{name}.png)" in text
+        picture = (tmp_path / "docs" / "images" / f"{name}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        legend = ablation_picture(tmp_path / "results" / "conll04" / "ablations", name).axes[1].get_legend()
+        assert "without BSA attention and BLA" in legend.texts[1].get_text()
         # The same runs give the same bytes: a page that is made again is no change.
         page()
-        assert (tmp_path / "docs" / "images" / f"{name}.svg").read_text() == picture
+        assert (tmp_path / "docs" / "images" / f"{name}.png").read_bytes() == picture
 
 
 def test_ablations_must_be_alike(page, tmp_path, documents, config):
@@ -153,7 +156,7 @@ def test_ablations_must_be_alike(page, tmp_path, documents, config):
             documents,
             dev=score(documents, documents),
         )
-    with pytest.raises(InputError, match="must be alike but for what is ablated. Received: .* 16 epochs, .* 8 epochs"):
+    with pytest.raises(InputError, match="must differ only in what is ablated. Received: .* 16 epochs, .* 8 epochs"):
         page()
 
 

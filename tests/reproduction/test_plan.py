@@ -1,8 +1,9 @@
 import pytest
 
 from cman_tf import config as configs
+from cman_tf.commands.cli import numbers
 from cman_tf.errors import InputError
-from reproduction.plan import Experiment, choose, experiments, jobs, numbers
+from reproduction.plan import Experiment, choose, experiments, jobs
 
 KNOWN = {
     name: Experiment(name, "", "sample", changes, seeds, folds)

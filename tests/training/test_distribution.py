@@ -21,11 +21,9 @@ from cman_tf import config as configs
 from cman_tf.commands import fit
 from cman_tf.data import formats
 from cman_tf.data.batches import divide, training_batches
-from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
-from cman_tf.model.network import Network
 from cman_tf.training import distribution
-from tests.conftest import TINY
+from tests.conftest import TINY, untrained_network
 
 EPOCHS = 40
 WORKERS = {"cluster": {"worker": ["localhost:1", "localhost:2"]}, "task": {"type": "worker", "index": 1}}
@@ -44,8 +42,7 @@ def test_parts_hold_every_sentence_once_and_their_shares_add_up(count, parts):
 @pytest.mark.usefixtures("eager")
 def test_gradients_of_parts_add_up_to_that_of_the_batch(documents, schema, config):
     config = configs.change(config, {"model.embedding_dropout": 0.0, "model.lstm_dropout": 0.0})
-    vocabulary, _ = Vocabulary.of(documents, config.words)
-    network = Network.build(config, schema, vocabulary)
+    network = untrained_network(config, documents)
     model, featurizer = network.model, network.featurizer
     model.compile(tf.keras.optimizers.SGD(0.1), adversarial_alpha=0.01)
     model._joint = model._joint_gradients()
@@ -88,7 +85,7 @@ def test_a_cluster_that_is_none_is_refused(monkeypatch, text):
 def test_strategies_and_folders_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(InputError, match="A strategy must be one of none, mirrored, multi_worker"):
         distribution.make_strategy("mirored")
-    with pytest.raises(InputError, match="Workers must be told of the same run folder"):
+    with pytest.raises(InputError, match="multi_worker.*--run-dir"):
         fit.command(["--strategy", "multi_worker"])
 
 

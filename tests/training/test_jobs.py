@@ -54,7 +54,7 @@ def test_a_job_leaves_a_run_and_its_small_files(finished, job):
 @pytest.mark.slow
 def test_a_failure_is_told_with_its_reason_and_stops_no_other_job(finished):
     _, outcome, said = finished
-    assert "failed, exit code 2: cman-fit: " in outcome["bad/seed1"]
+    assert "failed, exit code 2: cman fit: " in outcome["bad/seed1"]
     assert "missing" in outcome["bad/seed1"]
     assert f"bad/seed1: {outcome['bad/seed1']}" in said
 
@@ -75,7 +75,10 @@ def test_what_is_done_is_not_done_again(finished, job):
 @pytest.mark.slow
 def test_a_run_of_another_configuration_is_not_taken_for_the_job(finished, job):
     other = Job(job.name, configs.change(job.config, {"model.bla": False, "corpus.data_dir": "elsewhere"}))
-    with pytest.raises(InputError, match=r"Received: .*words/seed1 with other model\.bla$"):
+    with pytest.raises(
+        InputError,
+        match=r"words/seed1 has another configuration .*Different: model\.bla, True in the run, False in the job$",
+    ):
         Runner(finished[0] / "runs").run([other])
 
 

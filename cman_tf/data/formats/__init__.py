@@ -1,4 +1,8 @@
-"""File formats of annotated sentences, by name or recognised from the file or folder."""
+"""File formats of annotated sentences, by name or detected from the content.
+
+Each format is a module with `recognises(path)`, `read(path, tokenize)` and `write(documents, path)`, with the arguments
+of `read` and `write` here.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ FORMATS = {
     "csv": csv_tables,
 }
 
-# Those whose sentences lie in several files of one folder.
+# Formats of several files in one folder.
 FOLDERS = ("brat", "csv")
 
 _SUFFIXES = {".json": "spert", ".txt": "multihead", ".jsonl": "jsonl", ".spacy": "docbin"}
@@ -34,18 +38,25 @@ def read(
     """Read annotated or raw sentences.
 
     Args:
-        path: str or path. A folder for those of `FOLDERS`.
-        format: str or None, a key of `FORMATS`. Default: recognised from the content of the file or folder.
-        tokenize: callable `list[str] -> list[Document]` for the raw lines of `jsonl`. Default: they are refused.
+        path: str or path. A folder for the formats in `FOLDERS`.
+        format: str or None, a key of `FORMATS`. Default: detected from the content of the file or folder.
+        tokenize: callable `list[str] -> list[Document]` for the raw lines of `jsonl`. Default: raw lines are refused.
 
     Returns:
         list of `Document`, at least one.
 
     Raises:
-        InputError: an unknown format, or what the format's own `read` raises.
+        InputError: if the format is unknown or its own `read` raises it.
     """
-    module = _named(format) if format else _recognised(path)
-    return module.read(path, tokenize)
+    format = format or recognise(path)
+    if format:
+        return _named(format).read(path, tokenize)
+    # A file that is missing, empty or not text has its own, more helpful error.
+    text = read_text(path)
+    raise InputError(
+        "A file must be in one of the formats spert (begins with '[{'), multihead ('#doc'), jsonl ('{') or docbin "
+        f"(binary). Received: {text.strip()[:20]!r} in {path}"
+    )
 
 
 def write(documents: Iterable[Document], path: str | Path, format: str | None = None) -> None:
@@ -53,65 +64,37 @@ def write(documents: Iterable[Document], path: str | Path, format: str | None = 
 
     Args:
         documents: iterable of `Document`.
-        path: str or path. A new or empty folder for those of `FOLDERS`.
+        path: str or path. A new or empty folder for the formats in `FOLDERS`.
         format: str or None, a key of `FORMATS`. Default: by suffix, `.json` (spert), `.txt` (multihead), `.jsonl` or
             `.spacy` (docbin).
 
     Raises:
-        InputError: an unknown format or suffix, a sentence that the format cannot hold, or a file that cannot be
+        InputError: if the format or suffix is unknown, the format cannot represent a sentence, or the file cannot be
             written.
     """
     _named(format or format_of(path)).write(documents, path)
 
 
 def format_of(path: str | Path) -> str:
-    """The format that a file to write has by its suffix.
-
-    Args:
-        path: str or path.
-
-    Returns:
-        str, a key of `FORMATS`.
+    """The format of an output file, a key of `FORMATS`, by its suffix.
 
     Raises:
-        InputError: another suffix.
+        InputError: if the suffix is unknown.
     """
     suffix = Path(path).suffix
     if suffix not in _SUFFIXES:
         raise InputError(
-            f"A file to write must be named {', '.join(_SUFFIXES)} or its format given ({', '.join(FORMATS)}). "
+            f"An output file must end in {', '.join(_SUFFIXES)}, or its format must be given ({', '.join(FORMATS)}). "
             f"Received: {path}"
         )
     return _SUFFIXES[suffix]
 
 
 def recognise(path: str | Path) -> str | None:
-    """The format of a file or folder as its content shows it.
-
-    Args:
-        path: str or path.
-
-    Returns:
-        str, a key of `FORMATS`, or None for anything else, such as plain text or no file.
-    """
-    for name, module in FORMATS.items():
-        if module.recognises(path):
-            return name
-    return None
+    """The format of a file or folder, a key of `FORMATS`, by its content; None for plain text or a missing file."""
+    return next((name for name, module in FORMATS.items() if module.recognises(path)), None)
 
 
 def _named(name: str) -> ModuleType:
     check_choice("A format", name, FORMATS)
     return FORMATS[name]
-
-
-def _recognised(path: str | Path) -> ModuleType:
-    name = recognise(path)
-    if name:
-        return FORMATS[name]
-    # A file that is missing, empty or no text has its own error, which helps more.
-    text = read_text(path)
-    raise InputError(
-        "A file must be in one of the formats spert (begins with '[{'), multihead ('#doc'), jsonl ('{') or docbin "
-        f"(binary). Received: {text.strip()[:20]!r} in {path}"
-    )

@@ -1,20 +1,19 @@
-"""brat standoff: a folder of texts, each with its entities and relations in a file beside it (Stenetorp et al., 2012).
+"""brat standoff: a folder of texts, each with a file of entities and relations (Stenetorp et al., 2012).
 
     news/7.txt   Ann Lee left Rome.
     news/7.ann   T1	Peop 0 7	Ann Lee
                  T2	Loc 13 17	Rome
                  R1	Left Arg1:T1 Arg2:T2
 
-Offsets are code points of the whole text. A line is a sentence, whose tokens are found as in prediction and cut where
-an entity begins or ends inside them; blank lines are passed over. The sentence in line 3 of `news/7.txt` has the id
-`news/7:3`, the only one of a text `news/7`; writing puts each back into its text and line. Sentences with other ids go
-into one text, `sentences`.
+Offsets are code points of the whole text. A line is a sentence. Its tokens are found as in prediction, and split where
+an entity begins or ends inside them. Blank lines are skipped. The sentence in line 3 of `news/7.txt` has the id
+`news/7:3`; the only sentence of a text, `news/7`. Writing restores texts and lines from the ids. Sentences with other
+ids are written to one text, `sentences`.
 """
 
 from __future__ import annotations
 
 import bisect
-import contextlib
 import itertools
 import logging
 import re
@@ -25,7 +24,7 @@ from typing import Any
 
 from cman_tf.data import raw_text
 from cman_tf.data.document import Document, Relation
-from cman_tf.data.formats.reading import located, read_text, show, writable
+from cman_tf.data.formats.reading import check_unicode, located, read_bytes, read_text, show, written
 from cman_tf.errors import InputError, check_choice
 from cman_tf.files import atomic_folder
 
@@ -34,13 +33,13 @@ SENTENCES = ("lines", "text")
 _ENTITY = re.compile(r"(T\S*)\t(\S+) (\d{1,9}) (\d{1,9})\t(.*)")
 _DISCONTINUOUS = re.compile(r"T\S*\t\S+ \d+ \d+(;\d+ \d+)+\t")
 _RELATION = re.compile(r"R\S*\t(\S+) \S+:(T\S*) \S+:(T\S*)\s*")
-# What may name a file, so that no id leads out of the folder; the number of the line may follow.
+# File name and optional line number. No id may lead out of the folder.
 _ID = re.compile(r"(?P<name>[\w-][\w.-]*(?:/[\w-][\w.-]*)*)(?::(?P<line>[1-9]\d{0,6}))?")
 _OTHERS = "sentences"
 
 
 def recognises(path: str | Path) -> bool:
-    """Whether this is a folder with annotation files in it, or in folders of it."""
+    """Whether this is a folder with annotation files, at any depth."""
     path = Path(path)
     return path.is_dir() and next(path.rglob("*.ann"), None) is not None
 
@@ -48,36 +47,36 @@ def recognises(path: str | Path) -> bool:
 def read(path: str | Path, tokenize: object = None, sentences: str = "lines") -> list[Document]:
     """Read a folder. Lines other than entities and relations (T and R) are ignored, with a warning that counts them.
 
+    `tokenize` is not used, because entities require the tokens that the package finds.
+
     Args:
-        path: str or path.
-        tokenize: not used, for entities need the tokens that the package itself finds.
-        sentences: `"lines"`, or `"text"` for a text that is one sentence, line ends included.
+        sentences: `"lines"`, or `"text"` if each text is one sentence, line ends included.
 
     Returns:
         list of `Document`, text by text in the order of their names.
 
     Raises:
-        InputError: no such folder, no sentence in it, no text beside a file of annotations, a file that is no UTF-8,
-            or, with file and line: an annotation that is malformed, discontinuous, does not agree with the text,
-            crosses a line end, or, for a relation, links entities of different lines.
+        InputError: if the folder does not exist or contains no sentences, a file of annotations has no text, a file is
+            not UTF-8, or, with file and line, if an annotation is malformed or discontinuous, differs from the text,
+            crosses a line end, or links entities of different lines.
     """
     check_choice("`sentences`", sentences, SENTENCES)
     path = Path(path)
     if not path.is_dir():
-        raise InputError(f"brat standoff must be a folder of .txt and .ann files. Received: {path}, which is no folder")
+        raise InputError(f"brat standoff must be a folder of .txt and .ann files. Received: {path}, not a folder")
     ignored: Counter[str] = Counter()
     documents: list[Document] = []
     for file in sorted(path.rglob("*.ann")):
         if not file.with_suffix(".txt").is_file():
-            raise InputError(f"A file of annotations must have its text beside it. Received: {file} without .txt")
+            raise InputError(f"{file} has no text: {file.with_suffix('.txt').name} is missing.")
         name = file.relative_to(path).with_suffix("").as_posix()
         documents += _Text(file, name, sentences).documents(ignored)
     if not documents:
-        raise InputError(f"A folder must have at least one sentence. Received: none in the .ann and .txt of {path}")
+        raise InputError(f"{path} contains no sentences: its .ann and .txt files are missing or blank.")
     if ignored:
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(ignored.items()))
         logging.getLogger(__name__).warning(
-            "%s: %d annotations are neither entities nor relations and are left out (%s)",
+            "%s: %d annotations are neither entities nor relations and are skipped (%s)",
             path,
             sum(ignored.values()),
             counts,
@@ -92,7 +91,7 @@ class _Text:
         self.file = file
         self.name = name
         self.text = _text(file.with_suffix(".txt"))
-        # Line ends may be \r\n: the \r stays, as a blank that no token holds, for offsets count it.
+        # Line ends may be \r\n: the \r stays as a blank outside tokens, because offsets count it.
         self.parts = [self.text] if sentences == "text" else self.text.split("\n")
         self.starts = [0, *itertools.accumulate(len(part) + 1 for part in self.parts[:-1])]
 
@@ -117,14 +116,14 @@ class _Text:
     def _annotations(self, ignored: Counter[str]) -> tuple[dict[str, list[Any]], list[tuple[str, str, str]]]:
         """`({key: (sentence, start, end, type)}, [(head key, tail key, type)])`, characters within the sentence."""
         spans, relations = {}, []
-        # Not splitlines: an annotated text may hold U+2028 and its like.
+        # Not splitlines: an annotated text may contain U+2028 and similar characters.
         lines = [line.rstrip("\r") for line in _text(self.file).split("\n")]
         for number, line in enumerate(lines, 1):
             with located(f"{self.file}, line {number}"):
                 if line.startswith("T"):
                     key, *span = self._entity(line)
                     if key in spans:
-                        raise InputError(f"Every annotation must have its own key. Received: {key} again")
+                        raise InputError(f"Annotation keys must be unique. Received: {key} again")
                     spans[key] = span
                 elif line.strip() and not line.startswith("R"):
                     ignored[line[0]] += 1
@@ -136,26 +135,22 @@ class _Text:
 
     def _entity(self, line: str) -> tuple[str, int, int, int, str]:
         if _DISCONTINUOUS.match(line):
-            raise InputError(f"An entity must be one run of characters. Received: {show(line)}, a discontinuous one,")
+            raise InputError(f"An entity must be continuous. Received: {show(line)}")
         found = _ENTITY.fullmatch(line)
         if not found:
             raise InputError(f"An entity must be 'T1<tab>TYPE START END<tab>TEXT'. Received: {show(line)}")
         key, kind, start, end, text = found.groups()
         start, end = int(start), int(end)
-        if not start < end <= len(self.text):
-            raise InputError(
-                "An entity must satisfy 0 <= start < end <= length of the text. Received: "
-                f"start={start}, end={end} in a text of {len(self.text)} characters"
-            )
+        raw_text.check_span(self.text, start, end)
         if self.text[start:end] != text and self.text[start:end].split() != text.split():
             raise InputError(
-                f"An entity must stand in the text where it says. Received: {show(text)}, but "
+                f"The text of an entity must be that at its offsets. Received: {show(text)}, but "
                 f"{show(self.text[start:end])} at {start}:{end}"
             )
         row = bisect.bisect_right(self.starts, start) - 1
         if end > self.starts[row] + len(self.parts[row]):
             raise InputError(
-                f"An entity must lie in one line, for lines are sentences. Received: {show(self.text[start:end])}"
+                f"An entity must be in one line, because lines are sentences. Received: {show(self.text[start:end])}"
             )
         return key, row, start - self.starts[row], end - self.starts[row], kind
 
@@ -166,11 +161,11 @@ class _Text:
         kind, *ends = found.groups()
         for key in ends:
             if key not in spans:
-                raise InputError(f"A relation must link entities of its file. Received: {key}, which is not there")
+                raise InputError(f"A relation must link entities of its file. Received: {key}, which is missing,")
         head, tail = ends
         if spans[head][0] != spans[tail][0]:
             raise InputError(
-                "A relation must link entities of one line, for lines are sentences. Received: "
+                "A relation must link entities of one line, because lines are sentences. Received: "
                 f"{kind} from line {spans[head][0] + 1} to line {spans[tail][0] + 1}"
             )
         return head, tail, kind
@@ -179,41 +174,37 @@ class _Text:
 def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write a new folder, whole or not at all.
 
-    `read` gives the documents back without scores, without blank texts, and with other tokens where the package would
-    split the text in another way.
-
-    Args:
-        documents: iterable of `Document`.
-        path: str or path. A new or empty folder.
+    `read` returns the documents without scores and blank texts, and with other tokens where the package splits the text
+    differently.
 
     Raises:
-        InputError: the folder has content or cannot be written, a text has a line end or a lone surrogate, or a type is
-            empty or has blanks.
+        InputError: if the folder is not empty or cannot be written, a text contains a line end or a lone surrogate, or
+            a type is empty or contains blanks.
     """
     texts: dict[str, list[Document | None]] = {}
-    for number, document in enumerate(writable(documents), 1):
-        with located(f"sentence {number}" + (f" (id {document.id!r})" if document.id else "")):
-            _place(texts, document)
+    for document in written(documents, _checked):
+        _place(texts, document)
     with atomic_folder(path) as folder:
         for name, rows in texts.items():
-            # Not with_suffix, which would take the end of a name with a dot.
+            # Not with_suffix, which would replace the part of a name after a dot.
             text, annotations = folder / f"{name}.txt", folder / f"{name}.ann"
             text.parent.mkdir(parents=True, exist_ok=True)
             text.write_bytes("".join(f"{row.text if row else ''}\n" for row in rows).encode())
             annotations.write_bytes(_annotations(rows).encode())
 
 
-def _place(texts: dict[str, list[Document | None]], document: Document) -> None:
+def _checked(document: Document) -> Document:
     if "\n" in document.text:
-        raise InputError(f"brat standoff must have a sentence in a line. Received: {show(document.text)}")
-    try:
-        document.text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise InputError(f"A text file cannot hold a lone surrogate. Received: {document.text!r}") from None
+        raise InputError(f"A sentence in brat standoff must be one line. Received: {show(document.text)}")
+    check_unicode(document.text)
+    return document
+
+
+def _place(texts: dict[str, list[Document | None]], document: Document) -> None:
     found = _ID.fullmatch(document.id)
     name, line = (found["name"], int(found["line"] or 1)) if found else (_OTHERS, 0)
     rows = texts.setdefault(name, [])
-    # A line that is taken, or not named: the next one.
+    # A line that is taken or not given: the next one.
     line = max(line - 1, len(rows))
     rows += [None] * (line - len(rows)) + [document]
 
@@ -235,8 +226,4 @@ def _annotations(rows: Sequence[Document | None]) -> str:
 
 def _text(path: Path) -> str:
     """The content of a file, which may be empty."""
-    with contextlib.suppress(OSError):
-        data = path.read_bytes()
-        if not data.strip():
-            return data.decode("ascii")
-    return read_text(path)
+    return read_text(path, blank=True) if read_bytes(path) else ""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from cman_tf.data import raw_text
 from cman_tf.data.document import Document, Relation
-from cman_tf.data.formats.reading import Identifiers, is_name, located, show
+from cman_tf.data.formats.reading import check_type, check_unique, located, show
 from cman_tf.errors import InputError, optional
 
 if TYPE_CHECKING:
@@ -29,25 +29,27 @@ RELATIONS = ("sentence_id", "type", "head", "tail", "head_mention", "head_type",
 
 
 def frames(documents: Iterable[Document], unannotated: bool = False) -> tuple[pandas.DataFrame, pandas.DataFrame]:
-    """What is annotated or found in documents.
+    """Entities and relations of documents as frames.
 
     Args:
-        documents: iterable of `Document`. One without an id is called `#1` if it is the first, and so on.
-        unannotated: bool. Whether a sentence without entities gets a row too, with nothing but its text. Default:
-            False, so that each row is an entity.
+        documents: iterable of `Document`. Documents without an id are named `#1`, `#2`, ... by position.
+        unannotated: bool. Whether a sentence without entities gets a row with only its text. Default: False, so that
+            each row is an entity.
 
     Returns:
         `(entities, relations)`: `pandas.DataFrame` with the columns above.
 
     Raises:
-        InputError: an id comes twice, or pandas is not installed.
+        InputError: if an id is repeated or pandas is not installed.
     """
     pandas = optional("pandas", "frames")
     entities: list[tuple[Any, ...]] = []
-    relations, identifiers = [], Identifiers()
+    relations: list[tuple[Any, ...]] = []
+    identifiers: dict[str, str] = {}
     for number, document in enumerate(documents, 1):
         name = document.id or f"#{number}"
-        identifiers.add(name, f"sentence {number}")
+        with located(f"sentence {number}"):
+            check_unique(name, f"sentence {number}", identifiers)
         mentions = [document.entity_text(entity) for entity in document.entities]
         for index, (entity, mention) in enumerate(zip(document.entities, mentions)):
             span = document.char_span(entity)
@@ -61,7 +63,7 @@ def frames(documents: Iterable[Document], unannotated: bool = False) -> tuple[pa
                 for value in (mentions[index], document.entities[index].type)
             ]
             relations.append((name, relation.type, relation.head, relation.tail, *ends, relation.score))
-    # Int64: whole numbers that may be missing, where plain ones would turn into fractions.
+    # Int64 supports missing values; int64 would become float64.
     return (
         pandas.DataFrame(entities, columns=ENTITIES).astype(
             {"entity": "Int64", "start": "Int64", "end": "Int64", "score": "float64"}
@@ -71,21 +73,21 @@ def frames(documents: Iterable[Document], unannotated: bool = False) -> tuple[pa
 
 
 def documents_from_frames(entities: pandas.DataFrame, relations: pandas.DataFrame | None = None) -> list[Document]:
-    """Documents of annotations in frames, such as `pandas.read_csv` gives.
+    """Documents from frames of annotations, such as those that `pandas.read_csv` returns.
 
     Args:
         entities: `DataFrame` with columns `sentence_id`, `text`, `start`, `end`, `type`, and optional ones `entity`
-            (default: 0, 1, ... within the sentence), `mention` (checked against the text) and `score`. A row with
+            (default: 0, 1, ... within the sentence), `mention` (checked against the text) and `score`. A row with a
             blank `type` is a sentence without entities. Other columns are ignored.
         relations: `DataFrame` with columns `sentence_id`, `type`, `head`, `tail`, optional `score`, or None.
 
     Returns:
-        list of `Document` in the order in which the sentences first come, tokens as the package finds them.
+        list of `Document` in the order in which the sentences first appear, with the tokens that the package finds.
 
     Raises:
-        InputError: a column is missing, or, with the row (from 1): a value that is missing or of another kind, a
-            text that differs from that of an earlier row of its sentence, a span that is not in its text, a mention
-            that is not what stands there, or a relation of entities that are not there.
+        InputError: if a column is missing, or, with the row (from 1), if a value is missing or of another kind, a text
+            differs from an earlier row of its sentence, a span is outside its text, a mention differs from the text,
+            or a relation links unknown entities.
     """
     sentences: dict[str, Any] = {}
     for place, row in _rows(entities, "entities", ("sentence_id", "text", "start", "end", "type")):
@@ -121,13 +123,13 @@ def _add_entity(sentences: dict[str, Any], row: Mapping[str, Any]) -> None:
     name, text = str(_value(row, "sentence_id")), _text(row, "text")
     sentence = sentences.setdefault(name, {"text": text, "entities": {}, "relations": []})
     if text != sentence["text"]:
-        raise InputError(f"All rows of a sentence must have its text. Received: another for sentence {name}")
+        raise InputError(f"All rows of a sentence must have the same text. Received: another one for sentence {name}")
     if "type" not in row:
         return
     start, end, kind = _whole(row, "start"), _whole(row, "end"), _type(row)
     key = _key(row.get("entity", len(sentence["entities"])))
     if key in sentence["entities"]:
-        raise InputError(f"`entity` must be used once in a sentence. Received: {key} again")
+        raise InputError(f"`entity` must be unique in a sentence. Received: {key} again")
     mention = row.get("mention", text[start:end])
     if mention != text[start:end]:
         raise InputError(f"`text[start:end]` must be the mention. Received: {text[start:end]!r} for {mention!r}")
@@ -147,7 +149,7 @@ def _add_relation(sentences: dict[str, Any], row: Mapping[str, Any]) -> None:
 
 def _value(row: Mapping[str, Any], name: str) -> Any:
     if name not in row:
-        raise InputError(f"`{name}` must not be blank. Received: none")
+        raise InputError(f"`{name}` must not be blank. Received: no value")
     return row[name]
 
 
@@ -158,8 +160,7 @@ def _text(row: Mapping[str, Any], name: str) -> str:
 
 
 def _type(row: Mapping[str, Any]) -> str:
-    if not is_name(_value(row, "type")):
-        raise InputError(f"A type must be a non-empty string without blanks. Received: {show(row['type'])}")
+    check_type(_value(row, "type"))
     return row["type"]
 
 
@@ -175,7 +176,7 @@ def _score(row: Mapping[str, Any]) -> float | None:
 
 
 def _number(row: Mapping[str, Any], name: str) -> float:
-    """A number, which a column of text holds as text."""
+    """A number, given as such or as text."""
     value = _value(row, name)
     try:
         return float(value)
@@ -184,5 +185,5 @@ def _number(row: Mapping[str, Any], name: str) -> float:
 
 
 def _key(value: Any) -> str:
-    """What names an entity, the same whether a column was read as text, as whole numbers or as others."""
+    """The key of an entity, the same whether its column was read as text, whole numbers or floats."""
     return str(int(value)) if not isinstance(value, str) and value == int(value) else str(value)

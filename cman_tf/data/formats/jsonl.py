@@ -1,13 +1,13 @@
-"""JSON lines: one sentence a line, raw or tokenised, annotated or not; what prediction reads and writes.
+"""JSON lines: one sentence per line, raw or tokenised, annotated or not. Prediction reads and writes this format.
 
     {"text": "Ann left Rome."}
     {"id": "7", "tokens": ["Ann", "left", "Rome"], "entities": [{"type": "Peop", "start": 0, "end": 1}, ...],
      "relations": [{"type": "Live_In", "head": 0, "tail": 1, "score": 0.93}]}
 
-Entities and relations are those of SpERT JSON, with an optional `score`. A tokenised line may carry its original
-`text` and the `offsets` of its tokens, pairs of Unicode code points; without offsets the tokens are looked for in the
-text. Written files also give each entity's `text`, `char_start` and `char_end` for other programs; reading ignores
-these three, for they follow from the rest.
+Entities and relations are those of SpERT JSON, with an optional `score`. A tokenised line may contain its
+original `text` and the `offsets` of its tokens, pairs of Unicode code points; without offsets the tokens are searched
+in the text. Written files also contain each entity's `text`, `char_start` and `char_end` for other programs; reading
+ignores these three, because they follow from the rest.
 """
 
 from __future__ import annotations
@@ -18,34 +18,33 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text, show, writable
+from cman_tf.data.formats.reading import check_unique, first_line, located, read_text, show, written
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, show_keys, to_bytes, value
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
 
 def recognises(path: str | Path) -> bool:
-    """Whether the file begins with a brace: a broken line must be told as such, not taken for a sentence."""
+    """Whether the file begins with a brace. An invalid line must be reported, not read as a sentence of raw text."""
     return first_line(path).startswith("{")
 
 
 def read(path: str | Path, tokenize: Callable[[list[str]], list[Document]] | None = None) -> list[Document]:
     """Read a file.
 
-    Args:
-        path: str or path.
-        tokenize: callable `list[str] -> list[Document]`, e.g. `Predictor.tokenize`. Default: raw lines are refused.
+    `tokenize` splits raw lines, e.g. `Predictor.tokenize`. Without it they are refused.
 
     Returns:
         list of `Document` in the order of the lines. Blank lines and unknown keys are ignored.
 
     Raises:
-        InputError: no such file, no UTF-8, no sentence, or, with its line: no valid JSON, a sentence that breaks a
-            rule of `Document`, or a raw one without `tokenize`.
+        InputError: if the file cannot be read or is not UTF-8, or, with its line, if a line is not valid JSON, breaks a
+            rule of `Document`, or is raw text without `tokenize`.
     """
     documents: list[Any] = []
-    raw, identifiers = [], Identifiers()
-    # Not splitlines: a text may hold U+2028 and its like, which end no line of JSON lines.
+    identifiers: dict[str, str] = {}
+    raw = []
+    # Not splitlines: a text may contain U+2028 and similar characters, which do not end a line of JSON lines.
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
             continue
@@ -53,7 +52,7 @@ def read(path: str | Path, tokenize: Callable[[list[str]], list[Document]] | Non
         with located(f"{path}, line {number}"):
             check_object(record, "A line")
             name = identifier(record, "id")
-            identifiers.add(name, f"line {number}")
+            check_unique(name, f"line {number}", identifiers)
             if "tokens" in record:
                 documents.append(_document(record, name))
             else:
@@ -66,29 +65,17 @@ def read(path: str | Path, tokenize: Callable[[list[str]], list[Document]] | Non
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
-    """Write documents, whole or not at all; `read` gives them back equal.
-
-    Args:
-        documents: iterable of `Document`.
-        path: str or path.
+    """Write documents, whole or not at all; `read` returns them unchanged.
 
     Raises:
-        InputError: a type is empty or has blanks, or the file cannot be written.
+        InputError: if a type is empty or contains blanks, or the file cannot be written.
     """
     with atomic_write(path, "wb") as file:
-        for document in writable(documents):
-            file.write(to_bytes(record(document)) + b"\n")
+        file.writelines(to_bytes(item) + b"\n" for item in written(documents, record))
 
 
 def record(document: Document) -> dict[str, Any]:
-    """The JSON object of a document: what `write` writes on a line.
-
-    Args:
-        document: `Document`.
-
-    Returns:
-        dict.
-    """
+    """The JSON object of a document, as `write` writes it on a line."""
     entities = []
     for entity in document.entities:
         start, end = document.char_span(entity)
@@ -108,7 +95,7 @@ def record(document: Document) -> dict[str, Any]:
 
 
 def _score(item: Entity | Relation) -> dict[str, float]:
-    # float(): scores may come as numpy numbers, which json does not know.
+    # float(): scores may be numpy numbers, which json does not support.
     return {} if item.score is None else {"score": float(item.score)}
 
 
@@ -130,7 +117,7 @@ def _find(tokens: Sequence[str], text: str) -> list[tuple[int, int]]:
     for token in tokens:
         start = text.find(token, position)
         if start < 0:
-            raise InputError(f"`text` must hold the tokens in their order. Received: {show(token)} is not there")
+            raise InputError(f"`text` must contain the tokens in order. Received: {show(token)}, which is missing,")
         position = start + len(token)
         offsets.append((start, position))
     return offsets
@@ -141,7 +128,7 @@ def _raw_text(record: Mapping[str, Any], tokenize: object) -> str:
         raise InputError(f"A line must have a key 'text' or 'tokens'. Received: {show_keys(record)}")
     if tokenize is None:
         raise InputError(
-            "A line must have a key 'tokens' here, for raw text is read for prediction only. Received: raw text"
+            "A line must have a key 'tokens', because raw text is read for prediction only. Received: raw text"
         )
     for key in ("entities", "relations"):
         if record.get(key):

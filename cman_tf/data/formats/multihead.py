@@ -1,4 +1,4 @@
-"""Multi-head text: a token a row, with its BIO tag and its relations (Bekoulis et al., 2018).
+"""Multi-head text: one token per row, with its BIO tag and its relations (Bekoulis et al., 2018).
 
     #doc 17
     0	Ann	B-Peop	['Live_In']	[3]
@@ -6,9 +6,9 @@
     2	New	B-Loc	['N']	[2]
     3	York	I-Loc	['N']	[3]
 
-Columns, separated by tabs: index, token, tag, relations, heads. A relation stands in the row of its subject's last
-token; the head beside it is its object's last token. `N` with the row's own index: no relation. An `I-` tag that
-nothing began starts an entity, as in conlleval.
+Columns, separated by tabs: index, token, tag, relations, heads. A relation is in the row of its subject's last
+token; the head beside it is its object's last token. `N` with the row's own index means no relation. An `I-` tag that
+does not continue an entity starts one, as in conlleval.
 """
 
 from __future__ import annotations
@@ -20,7 +20,18 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.data.formats.reading import Identifiers, first_line, is_name, located, read_text, show, writable
+from cman_tf.data.formats.reading import (
+    check_type,
+    check_unicode,
+    check_unique,
+    first_line,
+    is_name,
+    located,
+    read_text,
+    show,
+    types,
+    written,
+)
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
@@ -35,21 +46,20 @@ def recognises(path: str | Path) -> bool:
 def read(path: str | Path, tokenize: object = None) -> list[Document]:
     """Read a file.
 
-    Args:
-        path: str or path.
-        tokenize: not used, for sentences of this format always have tokens.
+    `tokenize` is not used, because sentences of this format always have tokens.
 
     Returns:
         list of `Document`; entities and relations in the order of their last tokens' rows.
 
     Raises:
-        InputError: no such file, no UTF-8, no sentence, or, with its line: a row that is not of the form above, a
-            relation of a token that ends no entity.
+        InputError: if the file cannot be read or is not UTF-8, or, with its line, if a row does not have the form above
+            or a relation links a token that does not end an entity.
     """
-    documents, identifiers = [], Identifiers()
+    identifiers: dict[str, str] = {}
+    documents = []
     for number, name, rows in _sentences(path):
         with located(f"{path}, line {number}"):
-            identifiers.add(name, f"line {number}")
+            check_unique(name, f"line {number}", identifiers)
         documents.append(_document(path, rows, name))
     return documents
 
@@ -57,7 +67,7 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
 def _sentences(path: str | Path) -> Iterator[tuple[int, str, list[tuple[int, str]]]]:
     """Yield `(line of #doc, id, [(line, row), ...])`."""
     current: tuple[int, str, list[tuple[int, str]]] | None = None
-    # Not splitlines: a token may be U+2028 or its like.
+    # Not splitlines: a token may be U+2028 or a similar character.
     for number, line in enumerate(read_text(path).split("\n"), 1):
         line = line.rstrip("\r")
         if line.startswith("#doc"):
@@ -96,7 +106,7 @@ def _document(path: str | Path, lines: Sequence[tuple[int, str]], name: str) -> 
                 if index not in ending:
                     raise InputError(
                         f"A relation must link the last tokens of two entities. Received: {relation} from token "
-                        f"{row} to {head}, where {index} ends no entity"
+                        f"{row} to {head}, where {index} does not end an entity"
                     )
             relations.append(Relation(ending[row], ending[head], relation))
     return Document(tokens, entities, relations, id=name)
@@ -125,8 +135,7 @@ def _row(line: str, index: int, length: int) -> tuple[str, str, list[tuple[str, 
             raise InputError(f"A head must be the index of a row. Received: {head} in a sentence of {length} tokens")
     relations = []
     for name, head in zip(names, heads):
-        if not is_name(name):
-            raise InputError(f"A relation type must be a non-empty string without blanks. Received: {show(name)}")
+        check_type(name)
         if name != _NONE:
             relations.append((name, head))
         elif head != index:
@@ -134,12 +143,12 @@ def _row(line: str, index: int, length: int) -> tuple[str, str, list[tuple[str, 
     return token, tag, relations
 
 
-# Most rows hold one of few lists, and evaluating each anew is half the time of reading.
+# Most rows contain one of few lists; evaluating each again takes half of the reading time.
 @functools.lru_cache(maxsize=4096)
 def _list(text: str, cls: type, what: str) -> tuple[Any, ...]:
     try:
         found = ast.literal_eval(text.strip())
-    # What literal_eval raises of text that is no literal depends on the text and on the version of Python.
+    # The exception that literal_eval raises for other text depends on the text and on the version of Python.
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         found = None
     if not isinstance(found, list) or not all(type(item) is cls for item in found):
@@ -148,14 +157,7 @@ def _list(text: str, cls: type, what: str) -> tuple[Any, ...]:
 
 
 def entities_of(tags: Sequence[str]) -> list[Entity]:
-    """Entities of BIO tags, where an `I-` tag that nothing began starts one, as in conlleval.
-
-    Args:
-        tags: sequence of str.
-
-    Returns:
-        list of `Entity` in the order of the text.
-    """
+    """Entities of BIO tags in text order. An `I-` tag that does not continue an entity starts one, as in conlleval."""
     entities, start = [], None
     for index, tag in enumerate([*tags, "O"]):
         if start is not None and tag != f"I-{tags[start][2:]}":
@@ -167,20 +169,14 @@ def entities_of(tags: Sequence[str]) -> list[Entity]:
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
-    """Write documents, whole or not at all; `read` gives them back without scores, original text and offsets.
-
-    Args:
-        documents: iterable of `Document`.
-        path: str or path.
+    """Write documents, whole or not at all; `read` returns them without scores, original text and offsets.
 
     Raises:
-        InputError: a sentence that the format cannot hold: entities that overlap, a token, type or id with a tab or
-            a line end, a type that is empty or has blanks, an id with a blank at its ends, a relation type `N`.
+        InputError: if the format cannot represent a sentence: overlapping entities, a token, type or id with a tab or a
+            line end, an empty type or one with blanks, an id that begins or ends with a blank, a relation type `N`.
     """
     with atomic_write(path) as file:
-        for number, document in enumerate(writable(documents), 1):
-            with located(f"sentence {number}" + (f" (id {document.id!r})" if document.id else "")):
-                file.write(_text(document))
+        file.writelines(written(documents, _text))
 
 
 def _text(document: Document) -> str:
@@ -203,16 +199,12 @@ def _text(document: Document) -> str:
 
 def _check_writable(document: Document) -> None:
     if document.overlapping():
-        raise InputError("Multi-head text cannot hold entities that overlap. Received: two that do")
-    types = [item.type for item in document.entities] + [item.type for item in document.relations]
-    for word in (*document.tokens, document.id, *types):
+        raise InputError("Multi-head text cannot contain overlapping entities. Received: two that overlap")
+    check_unicode(document.id, *document.tokens)
+    for word in (*document.tokens, document.id, *types(document)):
         if set(word) & set("\t\n\r"):
-            raise InputError(f"Multi-head text cannot hold a tab or a line end in a word. Received: {word!r}")
-        try:
-            word.encode("utf-8")
-        except UnicodeEncodeError:
-            raise InputError(f"A text file cannot hold a lone surrogate. Received: {word!r}") from None
+            raise InputError(f"Multi-head text cannot contain a tab or a line end in a word. Received: {word!r}")
     if document.id != document.id.strip():
-        raise InputError(f"Multi-head text cannot hold an id with a blank at its ends. Received: {document.id!r}")
+        raise InputError(f"Multi-head text cannot contain an id with outer blanks. Received: {document.id!r}")
     if _NONE in [relation.type for relation in document.relations]:
         raise InputError(f"{_NONE!r} must not be the name of a relation type in multi-head text. Received: one")

@@ -1,17 +1,32 @@
-"""What every reader needs: the text of a file, and errors that say where."""
+"""Shared by all formats: the content of files, checks of sentences, and errors with their location."""
 
 from __future__ import annotations
 
 import contextlib
 import reprlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, failed
 
 if TYPE_CHECKING:
-    from cman_tf.data.document import Document, Entity, Relation
+    from cman_tf.data.document import Document
+
+Written = TypeVar("Written")
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        InputError: if the file cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        # ValueError: the name contains a null character.
+        raise failed("read", path, error) from None
 
 
 def read_text(path: str | Path, blank: bool = False) -> str:
@@ -19,19 +34,15 @@ def read_text(path: str | Path, blank: bool = False) -> str:
 
     Args:
         path: str or path.
-        blank: bool. Whether white space alone is a content too. Default: such a file is empty.
+        blank: bool. Whether a file may contain nothing but white space. Default: such a file is empty.
 
     Returns:
-        str. Line ends as they are, without a byte order mark.
+        str, with the line ends of the file and without a byte order mark.
 
     Raises:
-        InputError: no such file, not readable, empty, or not UTF-8.
+        InputError: if the file cannot be read, is empty or is not UTF-8.
     """
-    try:
-        data = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        # ValueError: a name with a null character in it.
-        raise InputError(f"A file must be readable. Received: {path} ({reason(error)})") from None
+    data = read_bytes(path)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -40,33 +51,34 @@ def read_text(path: str | Path, blank: bool = False) -> str:
             f"A file must be UTF-8 text. Received: byte 0x{data[error.start]:02x} in {path}, line {line}"
         ) from None
     if not (text if blank else text.strip()):
-        raise InputError(f"A file must not be empty. Received: no text in {path}")
+        raise InputError(f"{path} is empty.")
     return text
 
 
-def first_line(path: str | Path) -> str:
-    """The first line that is not blank, cut to what tells formats apart; "" if there is none or it is no text."""
+def beginning(path: str | Path) -> bytes:
+    """The first bytes of a file that are not white space, by which its format is detected; b"" if there are none."""
     with contextlib.suppress(OSError, ValueError), open(path, "rb") as file:
-        # A limit, for a file of another kind may be one line of a gigabyte.
-        while line := file.readline(4096):
-            text = line.decode("utf-8-sig", "replace").strip()
-            if text:
-                return text
-    return ""
+        # A limit, because a file of another kind may be one line of a gigabyte.
+        while data := file.read(4096):
+            if data.strip():
+                return data
+    return b""
 
 
-def reason(error: BaseException) -> str:
-    """Why the operating system refused, in its own words."""
-    return getattr(error, "strerror", None) or str(error)
+def first_line(path: str | Path) -> str:
+    """The beginning of the first line that is not blank; "" if there is none."""
+    return beginning(path).decode("utf-8-sig", "replace").strip().split("\n", 1)[0].strip()
 
 
 @contextlib.contextmanager
 def located(place: str | Path) -> Iterator[None]:
-    """Let every `InputError` of the block say where: `place`, e.g. `train.json, sentence 3`."""
+    """Add a place, e.g. `train.json, sentence 3`, to every `InputError` of the block."""
     try:
         yield
     except InputError as error:
-        raise InputError(f"{error} in {place}") from None
+        # A rule ends with what was received, which is in the place; a whole sentence is about it.
+        text = str(error)
+        raise InputError(f"{place}: {text}" if text.endswith(".") else f"{text} in {place}") from None
 
 
 _REPR = reprlib.Repr()
@@ -82,7 +94,7 @@ def show(value: object) -> str:
 
 
 def is_name(found: object) -> bool:
-    """Whether a value can be the name of a type: a non-empty string without blanks that UTF-8 can hold."""
+    """Whether a value can be the name of a type: a non-empty string without blanks and lone surrogates."""
     return (
         isinstance(found, str)
         and found != ""
@@ -90,44 +102,59 @@ def is_name(found: object) -> bool:
     )
 
 
-def writable(documents: Iterable[Document]) -> Iterator[Document]:
-    """Yield each document once its types are known to be such as the readers take.
+def check_type(found: object) -> None:
+    """Raise `InputError` unless a value can be the name of a type."""
+    if not is_name(found):
+        raise InputError(f"A type must be a non-empty string without blanks. Received: {show(found)}")
+
+
+def types(document: Document) -> list[str]:
+    """The types of all entities and relations of a document."""
+    return [entity.type for entity in document.entities] + [relation.type for relation in document.relations]
+
+
+def check_unicode(*texts: str) -> None:
+    """Raise `InputError` if a text contains a lone surrogate, which Python's strings allow and UTF-8 does not."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"Text must not contain a lone surrogate. Received: {text!r}") from None
+
+
+def named(document: Document, number: int) -> str:
+    """The place of a sentence for an error message, e.g. `sentence 3 (id '7')`."""
+    return f"sentence {number}" + (f" (id {document.id!r})" if document.id else "")
+
+
+def written(documents: Iterable[Document], convert: Callable[[Document], Written]) -> Iterator[Written]:
+    """Convert documents to what a file contains, and check their types.
+
+    Args:
+        documents: iterable of `Document`.
+        convert: callable. What a format makes of one document; may raise `InputError`.
+
+    Yields:
+        The results of `convert`.
 
     Raises:
-        InputError: a type is empty or has blanks, with the sentence's number and id.
+        InputError: with the number and id of the sentence: if a type is empty or contains blanks, or if `convert`
+            raises it.
     """
     for number, document in enumerate(documents, 1):
-        with located(f"sentence {number}" + (f" (id {document.id!r})" if document.id else "")):
-            items: list[Entity | Relation] = [*document.entities, *document.relations]
-            for item in items:
-                if not is_name(item.type):
-                    raise InputError(f"A type must be a non-empty string without blanks. Received: {show(item.type)}")
-        yield document
+        with located(named(document, number)):
+            for name in types(document):
+                check_type(name)
+            result = convert(document)
+        yield result
 
 
-class Identifiers:
-    """Notices an id that comes twice.
+def check_unique(identifier: str, place: str, places: dict[str, str]) -> None:
+    """Raise `InputError` if a sentence id is in `places` already, otherwise add it. Any number of ids may be `""`.
 
-    The published files repeat no id within a file, so a repeat there means sentences that were copied twice or an id
-    that does not identify. Sentences without an id, `""`, may be many.
+    The published files repeat no id, so a repeat means that a sentence was copied or that the id does not identify it.
+    Call this inside `located`, which names the second place.
     """
-
-    def __init__(self) -> None:
-        self._places: dict[str, str] = {}
-
-    def add(self, identifier: str, place: str) -> None:
-        """Remember an id.
-
-        Args:
-            identifier: str; "" for none.
-            place: str. Where in the file it stands, e.g. `line 3`.
-
-        Raises:
-            InputError: the id was there before.
-        """
-        if identifier and identifier in self._places:
-            raise InputError(
-                f"Every sentence id must be used once. Received: id {identifier!r} again, first at "
-                f"{self._places[identifier]},"
-            )
-        self._places[identifier] = place
+    if identifier and identifier in places:
+        raise InputError(f"Sentence ids must be unique. Received: {identifier!r} twice, in {places[identifier]} and")
+    places[identifier] = place

@@ -1,4 +1,4 @@
-"""The JSON object of one sentence, which SpERT JSON and JSON lines share: checked, and turned into values."""
+"""Checks and converts the JSON object of one sentence, for SpERT JSON and JSON lines."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ def parse_json(text: str, path: str | Path, line: int = 1) -> Any:
 
     Args:
         text: str.
-        path: str or path. The file that `text` comes from, for errors.
-        line: int. Number of the line of the file that `text` begins with. Default: 1.
+        path: str or path. The source of `text`, for errors.
+        line: int. Line number of the beginning of `text`. Default: 1.
 
     Raises:
-        InputError: malformed JSON, with file, line and column.
+        InputError: if `text` is not valid JSON; with file, line and column.
     """
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         where = f"{path}, line {line + error.lineno - 1}, column {error.colno}"
         raise InputError(
-            f"The file must hold valid JSON. Received: {error.msg[0].lower()}{error.msg[1:]} in {where}"
+            f"The file must contain valid JSON. Received: {error.msg[0].lower()}{error.msg[1:]} in {where}"
         ) from None
     except (RecursionError, ValueError):
         # ValueError: Python refuses to convert a number of thousands of digits.
         raise InputError(
-            "JSON must be nested less than 1000 deep and its numbers short. Received: more than that in "
+            "JSON must be nested less than 1000 levels deep and have short numbers. Received: more in "
             f"{path}, line {line}"
         ) from None
 
@@ -46,10 +46,10 @@ def value(record: Mapping[str, Any], key: str, kind: str, default: Any = None) -
         record: object as decoded.
         key: str.
         kind: key of `_KINDS`.
-        default: any. Returned if the key is not there. Default: the key must be there.
+        default: any. Returned if the key is missing. Default: the key is required.
 
     Raises:
-        InputError: the key is missing, or its value is of another kind.
+        InputError: if the key is missing or its value is of another kind.
     """
     if key not in record:
         if default is None:
@@ -83,7 +83,7 @@ def annotation(record: Mapping[str, Any]) -> tuple[list[Entity], list[Relation]]
         `(entities, relations)`: lists of `Entity` and `Relation`. `Document` checks that they fit the sentence.
 
     Raises:
-        InputError: a missing key or a value of the wrong type.
+        InputError: if a key is missing or a value has the wrong type.
     """
     entities = _items(record, "entities", "An entity", Entity, "start", "end")
     relations = _items(record, "relations", "A relation", Relation, "head", "tail")
@@ -111,7 +111,7 @@ def show_keys(record: Mapping[str, Any]) -> str:
 
 
 def _is_whole(found: object) -> bool:
-    # True and False are whole numbers to Python, and mistakes in a file.
+    # In Python, True and False are whole numbers; in a file they are mistakes.
     return isinstance(found, int) and not isinstance(found, bool)
 
 
@@ -122,7 +122,7 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
         isinstance(found, list)
         and all(isinstance(pair, list) and len(pair) == 2 and all(map(_is_whole, pair)) for pair in found)
     ),
-    # The limit refuses NaN, infinity, and whole numbers that no float can hold.
+    # The limit refuses NaN, infinity, and whole numbers that do not fit into a float.
     "a number": lambda found: (_is_whole(found) or isinstance(found, float)) and abs(found) <= sys.float_info.max,
     "a string": lambda found: isinstance(found, str),
     "a string or a whole number": lambda found: isinstance(found, str) or _is_whole(found),
@@ -134,6 +134,6 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
 def to_bytes(record: object) -> bytes:
     """A JSON object as UTF-8 on one line.
 
-    Lone surrogates, which Python's strings may hold and UTF-8 may not, are written as JSON's own escapes.
+    Lone surrogates, which UTF-8 cannot encode, are written as JSON escapes.
     """
     return json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")

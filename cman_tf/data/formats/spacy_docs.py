@@ -1,7 +1,7 @@
 """Documents as spaCy's `Doc`, and back: entities in `doc.ents`, relations in `doc._.relations`.
 
-`doc._.relations` is a list of dicts `{"type", "head", "tail", "score"}`, head and tail being indices into `doc.ents`;
-`span._.score` is the probability of an entity. Both are plain data, so that spaCy stores them with the `Doc`.
+`doc._.relations` is a list of dicts `{"type", "head", "tail", "score"}`, where head and tail are indices into
+`doc.ents`; `span._.score` is the probability of an entity. spaCy stores both with the `Doc`: they are plain data.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.data.formats.reading import is_name, show
+from cman_tf.data.formats.reading import check_type
 from cman_tf.errors import InputError, optional
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def spacy() -> Any:
     """spaCy, with the extension attributes of this package registered."""
     module = optional("spacy", "spacy")
-    # A person's own attributes of these names stay.
+    # Keep the user's own attributes of these names.
     for owner, name, default in ((module.tokens.Doc, "relations", []), (module.tokens.Span, "score", None)):
         if not owner.has_extension(name):
             owner.set_extension(name, default=default)
@@ -37,8 +37,8 @@ def to_doc(document: Document, vocab: Vocab) -> Doc:
         vocab: `spacy.vocab.Vocab`.
 
     Raises:
-        InputError: entities overlap, which `doc.ents` cannot hold, or a token has no visible character, which spaCy
-            counts as space.
+        InputError: if entities overlap, which `doc.ents` does not support, or a token has no visible character: spaCy
+            counts it as space.
     """
     words: list[str] = []
     spaces: list[bool] = []
@@ -48,7 +48,7 @@ def to_doc(document: Document, vocab: Vocab) -> Doc:
         gap = document.text[position:start]
         if words and gap.startswith(" "):
             spaces[-1], gap = True, gap[1:]
-        if gap:  # spaCy keeps further blanks as tokens
+        if gap:  # spaCy represents further blanks as tokens
             words.append(gap)
             spaces.append(False)
         if token:
@@ -71,15 +71,15 @@ def annotate(doc: Doc, document: Document, places: Sequence[int], first: int = 0
     Args:
         doc: `Doc`.
         document: `Document`, the sentence.
-        places: sequence of int. The token of `doc` that each token of the sentence is.
-        first: int. How many entities `doc` has already; they must stand before those of this sentence.
+        places: sequence of int. For each token of the sentence its index in `doc`.
+        first: int. Number of entities that `doc` has already; they must precede those of this sentence.
 
     Raises:
-        InputError: entities overlap.
+        InputError: if entities overlap.
     """
     if document.overlapping():
-        raise InputError("A spaCy Doc cannot hold entities that overlap. Received: two that do")
-    # `doc.ents` is in the order of the text, whatever the order of the document.
+        raise InputError("A spaCy Doc cannot contain overlapping entities. Received: two that overlap")
+    # `doc.ents` is in text order, whatever the order of the document.
     order = sorted(range(len(document.entities)), key=lambda index: document.entities[index].start)
     number = {index: first + position for position, index in enumerate(order)}
     spans = []
@@ -104,14 +104,11 @@ def annotate(doc: Doc, document: Document, places: Sequence[int], first: int = 0
 
 
 def sentences(doc: Doc) -> list[tuple[Document, list[int]]]:
-    """The sentences of a `Doc`, as spaCy split it; one if it did not.
-
-    Args:
-        doc: `Doc`.
+    """The sentences of a `Doc`; one if it is not split.
 
     Returns:
         list of `(document, places)`: `Document` without annotation, of tokens that spaCy does not count as space, and
-        the indices of those tokens in `doc`. Sentences without such tokens are left out.
+        the indices of those tokens in `doc`. Sentences without such tokens are skipped.
     """
     spans = list(doc.sents) if doc.has_annotation("SENT_START") else [doc[:]]
     result = []
@@ -119,7 +116,7 @@ def sentences(doc: Doc) -> list[tuple[Document, list[int]]]:
         tokens = [token for token in span if not is_gap(token.text)]
         if tokens:
             start, text = 0, doc.text
-            if len(spans) > 1:  # without the blanks that stand between sentences
+            if len(spans) > 1:  # without the blanks between sentences
                 start, text = tokens[0].idx, doc.text[tokens[0].idx : tokens[-1].idx + len(tokens[-1])]
             offsets = [(token.idx - start, token.idx - start + len(token)) for token in tokens]
             document = Document([token.text for token in tokens], text=text, offsets=offsets)
@@ -130,14 +127,11 @@ def sentences(doc: Doc) -> list[tuple[Document, list[int]]]:
 def from_doc(doc: Doc) -> list[Document]:
     """Documents of a `Doc` with its entities and relations, one for each sentence.
 
-    Args:
-        doc: `Doc`.
-
     Returns:
-        list of `Document`. `doc.user_data["id"]` is the id; of several sentences, with `:1`, `:2`, ... after it.
+        list of `Document`. Their id is `doc.user_data["id"]`, followed by `:1`, `:2`, ... if there are several.
 
     Raises:
-        InputError: an entity or relation that crosses the border of a sentence, or `doc._.relations` of another form.
+        InputError: if an entity or relation crosses the border of a sentence, or `doc._.relations` has another form.
     """
     parts = sentences(doc)
     id = str(doc.user_data.get("id", ""))
@@ -147,10 +141,10 @@ def from_doc(doc: Doc) -> list[Document]:
     for span in doc.ents:
         inside = [place[index] for index in range(span.start, span.end) if index in place]
         if not inside or inside[0][0] != inside[-1][0]:
-            raise InputError(f"An entity must lie in one sentence of its Doc. Received: {span.text!r}")
+            raise InputError(f"An entity must be in one sentence of its Doc. Received: {span.text!r}")
         (row, first), (_, last) = inside[0], inside[-1]
         went.append((row, len(found[row][0])))
-        _check_type(span.label_)
+        check_type(span.label_)
         found[row][0].append(Entity(first, last + 1, span.label_, span._.score))
     for relation in doc._.relations:
         try:
@@ -158,7 +152,7 @@ def from_doc(doc: Doc) -> list[Document]:
             link = Relation(head, tail, relation["type"], relation.get("score"))
         except (KeyError, IndexError, TypeError, AttributeError):
             raise InputError(
-                "`doc._.relations` must hold dicts of a type and of head and tail, indices into doc.ents. Received: "
+                "`doc._.relations` must contain dicts of a type and of head and tail, indices into doc.ents. Received: "
                 f"{relation!r} in a Doc of {len(doc.ents)} entities"
             ) from None
         if row != other:
@@ -166,7 +160,7 @@ def from_doc(doc: Doc) -> list[Document]:
                 "A relation must link entities of one sentence of its Doc. Received: "
                 f"{relation['type']} from {doc.ents[relation['head']].text!r} to {doc.ents[relation['tail']].text!r}"
             )
-        _check_type(link.type)
+        check_type(link.type)
         found[row][1].append(link)
     return [
         Document(document.tokens, *annotation, document.text, document.offsets, _id(id, row, len(parts)))
@@ -175,7 +169,7 @@ def from_doc(doc: Doc) -> list[Document]:
 
 
 def is_gap(text: str) -> bool:
-    """Whether a token of spaCy is what stands between tokens: nothing but blanks and control characters."""
+    """Whether a token of spaCy contains only blanks and control characters."""
     return all(character.isspace() or unicodedata.category(character)[0] in "ZC" for character in text)
 
 
@@ -183,11 +177,6 @@ def _index(value: Any) -> int:
     if not isinstance(value, int) or value < 0:
         raise IndexError
     return value
-
-
-def _check_type(found: object) -> None:
-    if not is_name(found):
-        raise InputError(f"A type must be a non-empty string without blanks. Received: {show(found)}")
 
 
 def _id(id: str, row: int, count: int) -> str:

@@ -3,8 +3,8 @@
     [{"tokens": ["Ann", "left", "Rome"], "entities": [{"type": "Peop", "start": 0, "end": 1}, ...],
       "relations": [{"type": "Live_In", "head": 0, "tail": 1}], "orig_id": 7}, ...]
 
-`end` is exclusive, `head` and `tail` are indices into `entities`. Scores, original text and character offsets have
-no place in it; JSON lines hold them.
+`end` is exclusive, `head` and `tail` are indices into `entities`. The format has no scores, original text and character
+offsets; JSON lines do.
 """
 
 from __future__ import annotations
@@ -15,38 +15,37 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document
-from cman_tf.data.formats.reading import Identifiers, first_line, located, read_text, show, writable
+from cman_tf.data.formats.reading import check_unique, first_line, located, read_text, show, written
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, to_bytes, value
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
 
 def recognises(path: str | Path) -> bool:
-    """Whether the file begins as a JSON list of objects, and not as a sentence with a bracket."""
+    """Whether the file begins like a JSON list of objects, not like a sentence in brackets."""
     return re.match(r"\[\s*([{\]]|$)", first_line(path)) is not None
 
 
 def read(path: str | Path, tokenize: object = None) -> list[Document]:
     """Read a file.
 
-    Args:
-        path: str or path.
-        tokenize: not used, for sentences of this format always have tokens.
+    `tokenize` is not used, because sentences of this format always have tokens.
 
     Returns:
         list of `Document`, with `orig_id` as `id`. Unknown keys are ignored.
 
     Raises:
-        InputError: no such file, no UTF-8, no valid JSON, no sentence, or a sentence that breaks a rule of
-            `Document`, with the sentence's place in the list (from 1) and its id.
+        InputError: if the file cannot be read, is not UTF-8 or valid JSON, contains no sentences, or has a sentence
+            that breaks a rule of `Document`; with the sentence's place in the list (from 1) and its id.
     """
     records = parse_json(read_text(path), path)
-    documents, identifiers = [], Identifiers()
+    identifiers: dict[str, str] = {}
+    documents = []
     with located(path):
         if not isinstance(records, list):
             raise InputError(f"SpERT JSON must be a list of sentences. Received: {show(records)}")
-        if not records:
-            raise InputError("A file must have at least one sentence. Received: an empty list")
+    if not records:
+        raise InputError(f"{path} contains no sentences.")
     for number, record in enumerate(records, 1):
         place = f"sentence {number}"
         if isinstance(record, dict) and "orig_id" in record:
@@ -54,24 +53,20 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
         with located(f"{path}, {place}"):
             check_object(record, "A sentence")
             name = identifier(record, "orig_id")
-            identifiers.add(name, place)
+            check_unique(name, place, identifiers)
             entities, relations = annotation(record)
             documents.append(Document(value(record, "tokens", "a list of strings"), entities, relations, id=name))
     return documents
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
-    """Write documents, whole or not at all; `read` gives them back without scores, original text and offsets.
-
-    Args:
-        documents: iterable of `Document`.
-        path: str or path.
+    """Write documents, whole or not at all; `read` returns them without scores, original text and offsets.
 
     Raises:
-        InputError: a type is empty or has blanks, or the file cannot be written.
+        InputError: if a type is empty or contains blanks, or the file cannot be written.
     """
     with atomic_write(path, "wb") as file:
-        file.write(to_bytes([_record(document) for document in writable(documents)]))
+        file.write(to_bytes(list(written(documents, _record))))
 
 
 def _record(document: Document) -> dict[str, Any]:
@@ -81,7 +76,7 @@ def _record(document: Document) -> dict[str, Any]:
         "relations": [{"type": r.type, "head": r.head, "tail": r.tail} for r in document.relations],
     }
     if document.id:
-        # The published files have numbers as ids; so they come back byte for byte.
+        # The published files have numbers as ids; this reproduces them byte for byte.
         number = re.fullmatch("0|[1-9][0-9]{0,17}", document.id)
         record["orig_id"] = int(document.id) if number else document.id
     return record

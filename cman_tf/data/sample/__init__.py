@@ -1,1 +1,1 @@
-"""A small embedded corpus of news-like sentences in SpERT JSON, for trying things out; see LICENSE.md."""
+"""A small embedded corpus of news-like sentences in SpERT JSON, for trials; see LICENSE.md."""

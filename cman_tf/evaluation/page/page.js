@@ -5,7 +5,7 @@ const boxes = [...document.querySelectorAll("#tools input[type=checkbox]")];
 const search = document.getElementById("search");
 let texts = null;
 
-// What can be searched in a row: the lines without the type labels between the words, then all of it.
+// The searched text of a row: its lines without the type labels, then all its text.
 const textOf = (row) => {
   const lines = [...row.querySelectorAll(".line")].map((line) =>
     [...line.querySelectorAll("bdi")].map((part) => part.textContent).join(""));
@@ -34,5 +34,5 @@ document.getElementById("all").addEventListener("click", () => {
   search.value = "";
   show();
 });
-// A browser that restores the form after a reload restores no filter.
+// A browser may restore the form after a reload, but not the filter.
 show();

@@ -99,14 +99,14 @@ def test_the_message_says_what_and_where(tmp_path, doc, told):
 
 
 def test_files_that_are_none(tmp_path):
-    with pytest.raises(InputError, match="must be readable"):
+    with pytest.raises(InputError, match="^Cannot read "):
         docbin.read(tmp_path / "missing")
     path = store(tmp_path / "a", make_doc())
     for data in (b"", b"abc", path.read_bytes()[:50]):
         (tmp_path / "b").write_bytes(data)
         with pytest.raises(InputError, match="must be a spaCy DocBin"):
             docbin.read(tmp_path / "b")
-    with pytest.raises(InputError, match="at least one sentence"):
+    with pytest.raises(InputError, match="contains no sentences"):
         docbin.read(store(tmp_path / "c"))
 
 
@@ -140,7 +140,6 @@ def test_documents_come_back(tmp_path_factory, drawn):
 
 def test_without_spacy_the_sentence_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "spacy", None)
-    with pytest.raises(
-        InputError, match=r'pip install -e "\.\[spacy\]" in the checkout\. Received: an environment without spacy'
-    ):
+    message = r'^spacy is not installed\. Install it with: pip install -e "\.\[spacy\]" in the checkout\.$'
+    with pytest.raises(InputError, match=message):
         docbin.write([ann()], tmp_path / "a")

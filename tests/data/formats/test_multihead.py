@@ -50,11 +50,11 @@ def test_line_ends_blank_lines_and_missing_ids_do_not_matter(tmp_path):
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        (sentence("a b", [(0, 2, "A"), (1, 2, "A")]), r"cannot hold entities that overlap\. .* in sentence 2$"),
+        (sentence("a b", [(0, 2, "A"), (1, 2, "A")]), r"cannot contain overlapping entities\. .* in sentence 2$"),
         (Document(["a\tb"]), r"tab or a line end .*Received: 'a\\tb' in sentence 2"),
         (Document(["a"], id="x\ny"), r"tab or a line end .*Received: 'x\\ny' in sentence 2 \(id 'x\\ny'\)"),
         (Document(["\ud800"]), r"lone surrogate\. Received: '\\ud800' in sentence 2"),
-        (Document(["a"], id=" x"), r"blank .*Received: ' x' in sentence 2"),
+        (Document(["a"], id=" x"), r"outer blanks\. Received: ' x' in sentence 2"),
         (sentence("a b", [(0, 1, "A"), (1, 2, "A")], [(0, 1, "N")]), r"'N' must not be the name of a relation type"),
     ],
 )

@@ -69,7 +69,7 @@ def test_a_mistyped_format_gets_the_nearest(tmp_path):
 
 def test_an_unknown_suffix_needs_a_format(tmp_path):
     with pytest.raises(
-        InputError, match=r"named \.json, \.txt, \.jsonl, \.spacy or its format given .*Received: .*a\.csv"
+        InputError, match=r"end in \.json, \.txt, \.jsonl, \.spacy, or its format must be given .*Received: .*a\.csv"
     ):
         formats.write([ann()], tmp_path / "a.csv")
 

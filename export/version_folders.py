@@ -1,8 +1,9 @@
-"""The folder that a server watches: numbered versions, each there as a whole or not at all."""
+"""Write a new version into the folder that a server watches, as a whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import secrets
 import shutil
@@ -10,32 +11,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cman_tf.errors import InputError
-
-
-def versions(model_dir: str | Path) -> list[int]:
-    """Numbers of the versions in a model folder, ascending; none if there is no such folder."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        names = os.listdir(model_dir)
-        return sorted(int(name) for name in names if name.isascii() and name.isdigit() and str(int(name)) == name)
-    return []
+from cman_tf.interop.saved_model import versions
 
 
 @contextlib.contextmanager
-def new_version(model_dir: str | Path, number: int | None = None) -> Iterator[Version]:
-    """A folder to write a version into, which gets its number only when the block ends without an error.
+def new_version(model_dir: str | Path, number: int | None = None) -> Iterator[NewVersion]:
+    """Create a folder for a version, which gets its number only when the block ends without an error.
 
-    Until then it has a hidden name beside the other versions, which servers pass over; a process that is killed
-    leaves at most that behind.
+    Until then it has a hidden name beside the other versions, which servers skip; a killed process leaves at most
+    that hidden folder behind.
 
     Args:
-        model_dir: str or path. Made if it is not there.
+        model_dir: str or path. Created if missing.
         number: int or None. Default: the number after the last one.
 
     Yields:
-        `Version`, whose `folder` is to be written into; after the block `path` and `number` say what became of it.
+        `NewVersion`: write into its `folder`; after the block, `path` is the version's folder.
 
     Raises:
-        InputError: the number is no version or is taken, or the folder cannot be written.
+        InputError: if the number is invalid or exists already, or the folder cannot be written.
     """
     model_dir = Path(model_dir)
     if number is not None and not 0 < number < 2**63:
@@ -48,12 +42,11 @@ def new_version(model_dir: str | Path, number: int | None = None) -> Iterator[Ve
         folder.mkdir()
     except OSError as error:
         raise _refusal(model_dir, error) from None
-    version = Version(folder)
+    version = NewVersion(folder)
     try:
         yield version
         _sync(folder)
-        version.number = _move(folder, model_dir, number)
-        version.path = model_dir / str(version.number)
+        version.path = _move(folder, model_dir, number)
     except OSError as error:
         raise _refusal(model_dir, error) from None
     finally:
@@ -64,29 +57,30 @@ def new_version(model_dir: str | Path, number: int | None = None) -> Iterator[Ve
                     parent.rmdir()
 
 
-class Version:
-    """A version while it is made: `folder` is where it is written, `number` and `path` what it is afterwards."""
+@dataclasses.dataclass
+class NewVersion:
+    """A version that is being written to `folder`; `path` is its folder afterwards."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.number: int | None = None
-        self.path: Path | None = None
+    folder: Path
+    path: Path | None = None
 
 
 def _check_free(model_dir: Path, number: int) -> None:
     if os.path.lexists(model_dir / str(number)):
-        raise InputError(f"A version must be new, for servers may have read it. Received: {number} in {model_dir}")
+        raise InputError(
+            f"A version must be new, because servers may have loaded it. Received: {number} in {model_dir}"
+        )
 
 
 def _make(path: Path) -> list[Path]:
-    """Make a folder; return those that were not there, the innermost first."""
+    """Create a folder; return the folders that were missing, innermost first."""
     missing = [parent for parent in (path, *path.parents) if not parent.exists()]
     path.mkdir(parents=True, exist_ok=True)
     return missing
 
 
 def _sync(folder: Path) -> None:
-    """Else a machine that loses power may keep the new name without the content."""
+    """Flush the files to disk: otherwise a power failure may keep the new name without the content."""
     for parent, _, names in os.walk(folder):
         for path in [parent, *(os.path.join(parent, name) for name in names)]:
             handle = os.open(path, os.O_RDONLY)
@@ -96,18 +90,18 @@ def _sync(folder: Path) -> None:
                 os.close(handle)
 
 
-def _move(folder: Path, model_dir: Path, number: int | None) -> int:
+def _move(folder: Path, model_dir: Path, number: int | None) -> Path:
     while True:
         wanted = number or max(versions(model_dir), default=0) + 1
         try:
             _check_free(model_dir, wanted)
-            # Fails on a folder with content: of two exports that took one number, one tries the next.
+            # Fails if the target has content: if two exports take the same number, one of them tries the next.
             os.rename(folder, model_dir / str(wanted))
-            return wanted
+            return model_dir / str(wanted)
         except (InputError, OSError):
             if number or not os.path.lexists(model_dir / str(wanted)):
                 raise
 
 
 def _refusal(model_dir: Path, error: OSError) -> InputError:
-    return InputError(f"A model folder must be writable. Received: {model_dir} ({error.strerror or error})")
+    return InputError(f"Cannot write the model folder {model_dir}: {error.strerror or error}.")

@@ -1,4 +1,4 @@
-"""What an export says about itself: `assets.extra/model_card.json`."""
+"""Writes and reads the manifest of an export: `assets.extra/model_card.json`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from cman_tf.training.run import Run
 
 # Beside the warm-up requests: `assets` is for what the graph itself reads.
-CARD = Path("assets.extra") / "model_card.json"
+MANIFEST = Path("assets.extra") / "model_card.json"
 
 
-def write_card(path: str | Path, run: Run, schema: Schema, config: Config, **about: Any) -> None:
-    """Write the card of a version; last, for it holds the checksums of the other files.
+def write_manifest(path: str | Path, run: Run, schema: Schema, config: Config, **about: Any) -> None:
+    """Write the manifest of a version. Write it last: it contains the checksums of the other files.
 
     Args:
         path: str or path. The version's folder.
@@ -36,7 +36,7 @@ def write_card(path: str | Path, run: Run, schema: Schema, config: Config, **abo
     """
     words = {"size": config.words.size, "vectors": config.words.vectors and os.path.basename(config.words.vectors)}
     environment = run.environment()
-    card = {
+    manifest = {
         "model": "CMAN (Zhao et al., IJCAI 2020): joint entity and relation extraction",
         "entity_types": schema.entity_types,
         "relation_types": schema.relation_types,
@@ -69,34 +69,36 @@ def write_card(path: str | Path, run: Run, schema: Schema, config: Config, **abo
         **about,
         "files": checksums(path),
     }
-    (Path(path) / CARD).parent.mkdir(exist_ok=True)
-    (Path(path) / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False), encoding="utf-8")
+    (Path(path) / MANIFEST).parent.mkdir(exist_ok=True)
+    (Path(path) / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
-def read_card(path: str | Path) -> dict[str, Any]:
-    """The card of a version, a dict.
+def read_manifest(path: str | Path) -> dict[str, Any]:
+    """The manifest of a version, a dict.
 
     Raises:
-        InputError: there is none, or it is no JSON object.
+        InputError: if it is missing or not a JSON object.
     """
     try:
-        return dict(json.loads((Path(path) / CARD).read_text(encoding="utf-8")))
+        return dict(json.loads((Path(path) / MANIFEST).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"An export must have a readable model card. Received: {path} ({error})") from None
+        raise InputError(f"Cannot read the manifest of the export {path}: {error}.") from None
 
 
 def checksums(path: str | Path) -> dict[str, str]:
-    """SHA-256 of each file of a version but the card, as a dict of relative names."""
+    """SHA-256 of each file of a version except the manifest, by relative name."""
     path = Path(path)
     names = sorted(file.relative_to(path) for file in path.rglob("*") if file.is_file())
-    return {name.as_posix(): hashlib.sha256((path / name).read_bytes()).hexdigest() for name in names if name != CARD}
+    return {
+        name.as_posix(): hashlib.sha256((path / name).read_bytes()).hexdigest() for name in names if name != MANIFEST
+    }
 
 
 def weights_fingerprint(predictor: Predictor) -> str:
-    """SHA-256 of the values of a run's weights: those of its model and the trained ones of its encoders.
+    """SHA-256 of the weights of a run: those of its model and the trained ones of its encoders.
 
     Args:
-        predictor: `Predictor`, not quantised.
+        predictor: `Predictor`.
     """
     encoders = predictor.network.encoders
     weights = [*predictor.network.model.weights, *(encoders.trainable_variables if encoders else ())]
@@ -109,11 +111,11 @@ def weights_fingerprint(predictor: Predictor) -> str:
 
 
 def _metrics(run: Run) -> dict[str, Any] | None:
-    """Strict scores of `metrics.json`, or None for a run that was not measured."""
+    """Strict scores of `metrics.json`, or None if the run was not evaluated."""
     try:
         metrics = json.loads(run.metrics.read_text(encoding="utf-8"))
         return {name: metrics[name] for name in ("split", "strict", "counts")}
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"A run's metrics must be those of cman_tf.fit. Received: {run.metrics} ({error})") from None
+        raise InputError(f"Cannot read the scores in {run.metrics}: {error}.") from None

@@ -9,7 +9,8 @@ import threading
 import pytest
 
 from cman_tf.errors import InputError
-from export.versions import new_version, versions
+from cman_tf.interop.saved_model import newest_version, versions
+from export.version_folders import new_version
 
 
 def write(folder):
@@ -25,8 +26,19 @@ def test_the_next_number_is_taken(tmp_path):
         assert made.folder.name.startswith(".")
         write(made.folder)
         assert versions(tmp_path) == [1, 7]
-    assert (made.number, made.path) == (8, tmp_path / "8")
+    assert made.path == tmp_path / "8"
     assert (tmp_path / "8" / "variables" / "data").read_text() == "weights"
+
+
+def test_the_newest_version_is_the_last_one_with_a_graph(tmp_path):
+    assert newest_version(tmp_path / "nowhere") is None
+    for name in ("2", "10", "11", "099", "٣", str(2**63)):
+        (tmp_path / name).mkdir()
+        if name != "11":
+            (tmp_path / name / "saved_model.pb").write_text("graph")
+    assert versions(tmp_path) == [2, 10, 11]
+    assert newest_version(tmp_path) == tmp_path / "10"
+    assert newest_version(tmp_path / "2") == tmp_path / "2"
 
 
 def test_a_given_number_is_taken_and_may_be_the_first(tmp_path):
@@ -56,7 +68,7 @@ def test_exports_at_the_same_time_get_different_numbers(tmp_path):
         with new_version(tmp_path) as made:
             write(made.folder)
             barrier.wait()
-        numbers.append(made.number)
+        numbers.append(int(made.path.name))
 
     threads = [threading.Thread(target=export) for _ in range(8)]
     for thread in threads:
@@ -75,7 +87,7 @@ def test_an_error_leaves_the_folder_as_it_was(tmp_path):
 
 def test_a_killed_export_leaves_no_version(tmp_path):
     code = (
-        "import os, sys; from export.versions import new_version\n"
+        "import os, sys; from export.version_folders import new_version\n"
         "with new_version(sys.argv[1]) as made:\n"
         "    (made.folder / 'saved_model.pb').write_text('half'); os.kill(os.getpid(), 9)"
     )
@@ -88,5 +100,5 @@ def test_a_killed_export_leaves_no_version(tmp_path):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_without_permission_is_refused(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(InputError, match="writable"), new_version(tmp_path / "model"):
+    with pytest.raises(InputError, match="Cannot write the model folder"), new_version(tmp_path / "model"):
         pass

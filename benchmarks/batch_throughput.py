@@ -1,4 +1,4 @@
-"""`python -m benchmarks.batch RUN`: many sentences in files through Apache Beam, and whether each was answered once."""
+"""`python -m benchmarks.batch_throughput RUN`: speed of `cman batch`, and whether each sentence is answered once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILES = 8
 
 
 def write_sentences(folder, texts, count):
-    """`FILES` files of JSON lines with `count` sentences in all, the texts in turn, each with its number as `id`."""
+    """Write `count` sentences to `FILES` files of JSON lines: the texts in turn, each with its number as `id`."""
     lines = enumerate(itertools.islice(itertools.cycle(texts), count))
     share = -(-count // FILES)
     for number in range(FILES):
@@ -28,7 +28,7 @@ def write_sentences(folder, texts, count):
 
 
 def times_answered(folder, count):
-    """How often each `id` is in the output: `{"once", "more", "never", "unknown"}`, numbers of ids."""
+    """Numbers of ids by how often they are in the output: `{"once", "more", "never", "unknown"}`."""
     found = collections.Counter()
     for path in sorted(folder.glob("found-*.jsonl")):
         with open(path, encoding="utf-8") as file:
@@ -43,13 +43,13 @@ def times_answered(folder, count):
 
 
 def measure(run, texts, count, shards):
-    """Export a run, and answer so many sentences with the DirectRunner.
+    """Export a run, and process `count` sentences with the DirectRunner.
 
     Args:
         run: `Run`.
         texts: list of str.
-        count: int. Sentences.
-        shards: int. Files of output.
+        count: int. Number of sentences.
+        shards: int. Output files.
 
     Returns:
         dict: `counters` of the job, `seconds`, `sentences_per_second` (loading included), and `ids`, see
@@ -71,7 +71,7 @@ def measure(run, texts, count, shards):
 
 
 def text(result):
-    """The result in words."""
+    """The result as text."""
     lines = [f"{name:<28}{value:>12,}" for name, value in result["counters"].items()]
     lines += [f"{'ids answered ' + name:<28}{value:>12,}" for name, value in result["ids"].items()]
     lines.append(f"{result['seconds']:.0f} s, {result['sentences_per_second']:.0f} sentences/s")
@@ -81,16 +81,16 @@ def text(result):
 
 def command(argv):
     parser = cli.parser(
-        "benchmarks.batch",
-        "Answer many sentences, CoNLL04's and ADE's in turn, in files with Apache Beam's DirectRunner.",
-        "python -m benchmarks.batch runs/conll04 --sentences 100000 --json benchmarks/results/batch.json",
+        "benchmarks.batch_throughput",
+        "Run cman batch with the DirectRunner on many sentences, those of CoNLL04 and ADE in turn.",
+        "python -m benchmarks.batch_throughput runs/conll04 --sentences 100000 --json benchmarks/results/batch.json",
         usage="RUN [options]",
     )
-    parser.add_argument("run", metavar="RUN", help="folder written by cman_tf.fit")
-    parser.add_argument("--sentences", type=int, default=100_000, metavar="N", help="how many (default: 100000)")
-    parser.add_argument("--shards", type=int, default=4, metavar="N", help="files of output (default: 4)")
+    parser.add_argument("run", metavar="RUN", help="folder written by cman fit")
+    parser.add_argument("--sentences", type=int, default=100_000, metavar="N", help="sentences (default: 100000)")
+    parser.add_argument("--shards", type=int, default=4, metavar="N", help="output files (default: 4)")
     parser.add_argument("--data-dir", help="folder with copies of both (default: CMAN_TF_DATA or ../shared/data)")
-    parser.add_argument("--json", metavar="FILE", help="write all figures there too (default: no file)")
+    parser.add_argument("--json", metavar="FILE", help="also write all figures to FILE (default: no file)")
     args = cli.parse(parser, argv)
     cli.check_count("--sentences", args.sentences)
     cli.check_count("--shards", args.shards)
@@ -115,4 +115,4 @@ def command(argv):
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run("benchmarks.batch", command))
+    sys.exit(cli.run("benchmarks.batch_throughput", command))

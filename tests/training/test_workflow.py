@@ -1,0 +1,93 @@
+"""One training from its corpus to its scores."""
+
+import json
+
+import pytest
+
+from cman_tf import config as configs
+from cman_tf.data import corpora, formats
+from cman_tf.errors import InputError
+from cman_tf.training import workflow
+from cman_tf.training.results import evaluate_run
+from cman_tf.training.run import Run
+from tests.conftest import TINY_WITHOUT_BILSTM, sentence
+from tests.encoders.toys import Toy, write
+
+pytestmark = pytest.mark.usefixtures("eager")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory, documents):
+    folder = tmp_path_factory.mktemp("data") / "corpus"
+    folder.mkdir()
+    # An overlap, so that a score is added for each policy.
+    nested = sentence("Ana of New Lima", [(0, 1, "Peop"), (2, 4, "Loc"), (3, 4, "Loc")], [(0, 1, "Live_In")])
+    for split, part in (("train", documents), ("dev", documents[3:]), ("test", [documents[0], nested])):
+        formats.write(part, folder / f"{split}.json", "spert")
+    return folder
+
+
+@pytest.fixture
+def config(corpus):
+    values = {**TINY_WITHOUT_BILSTM, "corpus": {"name": str(corpus), "overlap": "keep_outer"}}
+    return configs.from_dict({**values, "training": {"epochs": 2, "batch_size": 3, "learning_rate": 0.02}})
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The arguments of every call of `corpora.load`."""
+    calls, load = [], corpora.load
+
+    def counted(*arguments, **options):
+        calls.append(arguments)
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(corpora, "load", counted)
+    return calls
+
+
+def assert_scored_as_by_its_run(run, metrics, predictions):
+    """Scores of a training are those of a network that was loaded anew, to the last digit."""
+    found = evaluate_run(run.path)
+    own = {name: value for name, value in metrics.items() if name not in ("protocol", "dev")}
+    assert found.metrics == own
+    assert found.predictions == predictions
+    assert any(document.entities for document in predictions)
+    assert json.loads(run.metrics.read_text(encoding="utf-8")) == metrics
+
+
+def test_average_and_trained_encoders_are_scored_and_the_corpus_is_read_once(tmp_path, config, reads):
+    changes = {"encoder.modules": [write(tmp_path, "toy", 1)], "encoder.trainable": True, "encoder.learning_rate": 0.05}
+    changes |= {"training.average_decay": 0.5}
+    run, metrics, predictions = workflow.train(configs.change(config, changes), tmp_path / "run")
+    assert len(reads) == 1
+    assert "all" in metrics["overlap_policies"]
+    reads.clear()
+    assert_scored_as_by_its_run(run, metrics, predictions)
+    assert len(reads) == 1
+
+
+@pytest.mark.slow
+def test_the_best_epoch_is_scored_not_the_last(tmp_path, config):
+    changes = {"training.epochs": 4, "training.learning_rate": 0.2}
+    run, *scored = workflow.train(configs.change(config, changes), tmp_path / "run")
+    assert_scored_as_by_its_run(run, *scored)
+
+
+def test_a_changed_corpus_or_encoder_is_refused_and_the_run_keeps_its_configuration(tmp_path, config, documents):
+    places = {name: write(tmp_path, name, seed, kind=Toy) for name, seed in (("toy", 1), ("other", 2))}
+    config = configs.change(config, {"encoder.modules": [places["toy"]], "encoder.trainable": True})
+    run, *_ = workflow.begin(config, tmp_path / "run")
+    before = (run.path / "config.yaml").read_bytes()
+    with pytest.raises(InputError, match=f"fingerprint {1:064d}.*fingerprint {2:064d}"):
+        workflow.resume(run.path, {"encoder.modules": [places["other"]]})
+    other = tmp_path / "corpus"
+    other.mkdir()
+    for split in ("train", "dev", "test"):
+        formats.write(documents, other / f"{split}.json", "spert")
+    with pytest.raises(InputError, match=r"`model\.bla` is True in .*run\. Received: False$"):
+        workflow.resume(run.path, {"model.bla": False})
+    began = Run.open(run.path, trained=False).environment()["corpus_sha256"]
+    with pytest.raises(InputError, match=rf"of {other} changed\. `corpus_sha256` was {began}, is now [0-9a-f]{{64}}$"):
+        workflow.resume(run.path, {"corpus.name": str(other)})
+    assert (run.path / "config.yaml").read_bytes() == before
