@@ -150,6 +150,12 @@ def import_tensorflow_text() -> ModuleType:
     return tensorflow_text
 
 
+def with_default_fields() -> dict[str, bool]:
+    """The option of `json_format.MessageToJson` that writes fields with default values; protobuf 5 renamed it."""
+    newer = int(metadata.version("protobuf").split(".")[0]) >= 5
+    return {"always_print_fields_with_no_presence" if newer else "including_default_value_fields": True}
+
+
 def gradient_registry() -> dict[str, Any]:
     """TensorFlow's table of gradients. It keeps every `tf.custom_gradient` of a graph, and with it the graph."""
     from tensorflow.python.framework import ops

@@ -13,6 +13,7 @@ from google.protobuf import json_format
 from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2
 
+from cman_tf.stack import with_default_fields
 from export.serving.status import invalid
 
 if TYPE_CHECKING:
@@ -195,14 +196,14 @@ def _map(value: Any, change: Callable[[Any], Any]) -> Any:
 
 def status(response: get_model_status_pb2.GetModelStatusResponse) -> str:
     """Body of a `GetModelStatusResponse`."""
-    return json_format.MessageToJson(response, **_WITH_DEFAULTS)
+    return json_format.MessageToJson(response, **with_default_fields())
 
 
 def metadata(response: get_model_metadata_pb2.GetModelMetadataResponse) -> str:
     """Body of a `GetModelMetadataResponse`."""
     definitions = get_model_metadata_pb2.SignatureDefMap()
     response.metadata["signature_def"].Unpack(definitions)
-    options = {**_WITH_DEFAULTS, "preserving_proto_field_name": True}
+    options = {**with_default_fields(), "preserving_proto_field_name": True}
     return json.dumps(
         {
             "model_spec": json_format.MessageToDict(response.model_spec, **options),
