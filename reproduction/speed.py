@@ -95,9 +95,10 @@ def batch_speed(figures: Mapping[str, Any]) -> str:
     """A section for `benchmarks/results/batch.json`."""
     counters, ids, machine = figures["counters"], figures["ids"], figures["environment"]
     about = (
-        f"`python -m benchmarks.batch_throughput RUN --json benchmarks/results/batch.json`: "
-        f"{figures['sentences']:,} sentences, those of CoNLL04 and ADE in turn ({figures['texts']:,} distinct), through `cman batch` with the "
-        f"DirectRunner. {ids['once']:,} were answered once, {ids['more']:,} more often, {ids['never']:,} never; "
+        "`python -m benchmarks.batch_throughput RUN --json benchmarks/results/batch.json`: "
+        f"{figures['sentences']:,} sentences, those of CoNLL04 and ADE in turn ({figures['texts']:,} distinct), "
+        f"through `cman batch` with the DirectRunner. {ids['once']:,} were answered once, {ids['more']:,} more often, "
+        f"{ids['never']:,} never; "
         f"{counters['entities']:,} entities and {counters['relations']:,} relations were found. "
         f"{figures['sentences_per_second']:.0f} sentences/s; load of the machine {machine['load_at_start']} at the "
         f"start, {machine['load_at_end']} at the end."
