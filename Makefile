@@ -1,6 +1,6 @@
 # Two commands: `make fit` trains on the sample corpus, `make test` runs the tests. Both make .venv first.
 
-.PHONY: docs fit test test-slow test-all-pythons lint
+.PHONY: compat docs fit test test-slow test-all-pythons lint
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -15,6 +15,10 @@ test: $(VENV)/installed-dev lint
 
 test-slow: $(VENV)/installed-slow
 	$(PY) -m pytest -m slow
+
+# A selection of the tests on the other stack (docs/install.md), after `make test`.
+compat: $(VENV)/installed-dev
+	sh .ci/compat
 
 # The default suite on each supported Python that is found, each in an environment of its own.
 test-all-pythons:
@@ -31,7 +35,7 @@ docs: $(VENV)/installed-docs
 
 # An environment without this file is one whose installation failed or was interrupted: it is made anew.
 $(VENV)/installed: setup.py
-	sh .ci/make-venv $(VENV) "$(PYTHON)"
+	sh .ci/make-venv $(VENV) "$(PYTHON)" "$(VERSIONS)"
 	$(INSTALL) --upgrade pip
 	$(INSTALL) --editable .
 	touch $@
