@@ -29,14 +29,14 @@ def test_evaluate_prints_and_writes(quick, trained, tmp_path, answered):
 
 def test_scores_are_told_though_a_file_cannot_be_written(quick, trained, tmp_path, capsys, monkeypatch):
     def full(*_, **__):
-        raise InputError("An output file must be writable. Received: disk full")
+        raise InputError("Cannot write x: disk full.")
 
     monkeypatch.setattr(evaluate, "atomic_write", full)
     argv = [str(trained), "--split", "dev", "--json", str(tmp_path / "metrics.json")]
     assert cli.run("cman evaluate", evaluate.command, argv) == 2
     out, err = capsys.readouterr()
     assert "strict micro" in out
-    assert err == "cman evaluate: An output file must be writable. Received: disk full\n"
+    assert err == "cman evaluate: Cannot write x: disk full.\n"
 
 
 def measured(tmp_path, capsys, *argv):
@@ -69,14 +69,14 @@ def test_another_corpus_is_scored_though_the_runs_own_is_gone(quick, copy, tmp_p
         assert "without_repeated" not in metrics
         assert "without repeated" not in out
         assert err.startswith(
-            "Repeated sentences are not scored separately: the run's training sentences cannot be read. The data"
+            "Repeated sentences are not scored separately: the run's training sentences cannot be read. "
         )
-        assert f"Received: {place}/conll04/" in err
+        assert f"Cannot read {place}/conll04/" in err
         assert err.count("\n") == 1
     # Its own corpus has to be there.
     configs.save(configs.change(Run.open(copy).config(), {"corpus.name": str(other)}), copy / "config.yaml")
-    assert "a file named train" in refused("cman evaluate", copy)
-    assert "a file named train" in refused("cman evaluate", copy, "--corpus", other)
+    assert "has no train split" in refused("cman evaluate", copy)
+    assert "has no train split" in refused("cman evaluate", copy, "--corpus", other)
 
 
 def test_evaluate_scores_under_every_overlap_policy(quick, trained, tmp_path, capsys):
@@ -100,7 +100,7 @@ def test_what_evaluate_refuses(quick, trained, refused, tmp_path, documents):
     assert "which is not a folder" in refused("cman evaluate", trained, "--against", tmp_path / "missing")
     (tmp_path / "file").touch()
     for option in ("--json", "--report"):
-        assert "must be writable" in refused("cman evaluate", trained, option, tmp_path / "file" / "a")
+        assert "Cannot write " in refused("cman evaluate", trained, option, tmp_path / "file" / "a")
         if os.path.exists("/dev/full"):
             assert "/dev/full: no space left on device." in refused("cman evaluate", trained, option, "/dev/full")
     assert files(tmp_path) == ["file", "other", "other/test.json"]

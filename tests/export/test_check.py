@@ -169,8 +169,8 @@ def test_a_changed_answer_is_noticed(rechecked, exported, findings, change):
     assert rechecked(exported, changed(findings[1], change))
 
 
-def test_an_overflow_is_no_difference_but_a_wrong_count_is(findings, run_predictor):
-    document = run_predictor("Ana and Bo live in Lima , Peru .")
+def test_an_overflow_is_no_difference_but_a_wrong_count_is(findings, run_predictor, documents):
+    document = max(run_predictor([one.text for one in documents]), key=lambda found: len(found.entities))
     assert len(document.entities) > 2
     kept = document.entities[1:]
     tags = run_predictor.network.schema.tags

@@ -61,7 +61,13 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("name", ABLATIONS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("whole", "no units", "pair context") else pytest.param(name, marks=pytest.mark.slow)
+        for name in ABLATIONS
+    ],
+)
 def test_every_variant_has_its_layers_learns_with_all_its_weights_and_serialises(make, name):
     model, _, (features, targets) = make(ABLATIONS[name], dropout=True)
     parts = model.token_embedding, model.entity_network, model.relation_network
