@@ -93,6 +93,6 @@ SOURCE = "cman_tf"
 if importlib.util.find_spec("tensorflow_addons"):
     with warnings.catch_warnings():  # its end-of-life banner is about maintenance, not about this run
         warnings.simplefilter("ignore")
-        from tensorflow_addons.text import crf_decode, crf_log_likelihood
+        from tensorflow_addons.text import crf_decode, crf_log_likelihood  # type: ignore[no-redef]
 
     SOURCE = "tensorflow-addons"
