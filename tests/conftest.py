@@ -20,12 +20,19 @@ TINY = {
 TINY_WITHOUT_BILSTM = {**TINY, "model": {**TINY["model"], "encoder": "mlp"}}
 
 
+LONGEST = [f"tests/{name}" for name in ("export", "encoders", "training", "model", "tuning", "commands", "data")]
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items):
     """Tests of a folder share what was trained or exported for them: one of pytest-xdist's workers takes them all."""
+    groups = {}
     for item in items:
         folder = "/".join(item.nodeid.split("::")[0].split("/")[:2])
-        item.add_marker(pytest.mark.xdist_group("tests/export" if folder == "tests/interop" else folder))
+        groups[item] = "tests/export" if folder == "tests/interop" else folder
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    # A long group that begins last would run alone.
+    items.sort(key=lambda item: LONGEST.index(groups[item]) if groups[item] in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,9 @@ SCRIPT = Path(__file__).parents[1] / ".ci" / "make-venv"
 def make_venv(*arguments, path):
     """`(exit code, what is said)`, with programs of `path` alone."""
     command = ["/bin/sh", str(SCRIPT), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": str(path)})
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PATH": str(path), "PYENV_ROOT": "none"}
+    )
     assert done.stdout == ""
     return done.returncode, done.stderr
 
@@ -42,17 +44,17 @@ def test_no_python_at_all_is_one_sentence(tmp_path):
     (tmp_path / "bin").mkdir()
     for given in ([], [""]):  # make gives an empty PYTHON
         said = refused(tmp_path / "venv", *given, path=tmp_path / "bin")
-        assert said.startswith("A Python 3.9, 3.10 or 3.11 with venv is needed (")
-        assert "Received: none of python3.11, python3.10, python3.9, python3 on the PATH; say which with: make" in said
+        assert said.startswith("Python 3.9 to 3.13 with venv is required. Received: none of 3.13 3.12 ")
+        assert said.endswith("Name one with: make fit PYTHON=/path/to/python3.12\n")
 
 
 @pytest.mark.parametrize("text", [None, "exit 1"], ids=["missing", "wrong"])
 def test_a_python_that_is_given_and_does_not_fit_is_not_replaced(tmp_path, text):
     python(tmp_path / "bin" / "python3")
-    given = tmp_path / "other" / "python3.12"
+    given = tmp_path / "other" / "python3.8"
     if text:
         write(given, text)
-    assert f"Received: {given}; say which with" in refused(tmp_path / "venv", given, path=tmp_path / "bin")
+    assert f"Received: {given}. Name one with: make fit" in refused(tmp_path / "venv", given, path=tmp_path / "bin")
 
 
 def test_the_first_python_that_fits_is_taken(tmp_path):

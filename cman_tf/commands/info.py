@@ -27,7 +27,9 @@ VARIABLES = ("CMAN_TF_DATA", "CMAN_TF_ENCODERS", "CMAN_TF_STORE", "TF_USE_LEGACY
 
 
 def command(argv: list[str]) -> None:
-    parser = cli.parser("cman info", "Print versions, stack, machine and optional parts, for bug reports.", "cman info")
+    parser = cli.parser(
+        "cman info", "Print versions, stack, machine and optional parts, for bug reports.", "cman info > info.txt"
+    )
     cli.parse(parser, argv)
     print(report())
 

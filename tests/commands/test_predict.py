@@ -11,6 +11,7 @@ from cman_tf.data import formats
 from tests.commands.conftest import files
 
 
+@pytest.mark.slow
 def test_predict_sentences_in_a_process_of_its_own(trained):
     command = [sys.executable, "-m", "cman_tf.predict", trained, "--format", "jsonl", "--input", "-"]
     done = subprocess.run(command, input="Ana lives in Oslo.\n\nŁódź 🎈 ‏עברית\n".encode(), capture_output=True)

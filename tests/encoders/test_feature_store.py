@@ -151,6 +151,7 @@ def fill(folder, first):
     FeatureStore(Lengths(), folder).vectors([[str(number)] * 50 for number in range(first, first + 200)])
 
 
+@pytest.mark.slow
 def test_two_processes_at_once(tmp_path):
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=fill, args=(tmp_path, first)) for first in (0, 100)]

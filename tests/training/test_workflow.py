@@ -56,6 +56,7 @@ def assert_scored_as_by_its_run(run, metrics, predictions):
     assert json.loads(run.metrics.read_text(encoding="utf-8")) == metrics
 
 
+@pytest.mark.slow
 def test_average_and_trained_encoders_are_scored_and_the_corpus_is_read_once(tmp_path, config, reads):
     changes = {"encoder.modules": [write(tmp_path, "toy", 1)], "encoder.trainable": True, "encoder.learning_rate": 0.05}
     changes |= {"training.average_decay": 0.5}
