@@ -15,7 +15,8 @@ ENV PATH="/opt/cman/bin:$PATH"
 USER cman
 WORKDIR /runs
 VOLUME /runs
-# Healthy while the package starts; `cman serve` has its own health service on both ports.
-HEALTHCHECK --interval=30s --timeout=10s CMD ["cman", "--version"]
+# Of `cman serve`: whether its gRPC port, which opens once a model is loaded, accepts connections.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=2m CMD ["sh", "-c", \
+    "! grep -q serve /proc/1/cmdline || python -c 'import socket; socket.create_connection((\"127.0.0.1\", 8500), 2)'"]
 ENTRYPOINT ["cman"]
 CMD ["--help"]
