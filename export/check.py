@@ -71,10 +71,7 @@ def version_folder(model_dir: str | Path, number: int | None = None) -> Path:
     """
     from cman_tf.interop.saved_model import newest_version, versions
 
-    if number is None:
-        path = newest_version(model_dir)
-    else:
-        path = Path(model_dir, str(number)) if number in versions(model_dir) else None
+    path = newest_version(model_dir) if number is None else versions(model_dir).get(number)
     if path is None:
         wanted = "version" if number is None else f"version {number}"
         raise InputError(f"A model folder must be written by `cman export`. Received: {model_dir} without {wanted}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from cman_tf import config as configs
+from cman_tf.evaluation.averages import mean_sd
 from cman_tf.files import atomic_write
 from tuning import OBJECTIVES
 from tuning.hypermodel import scores_of
@@ -118,8 +118,7 @@ def retrain(
                 "id": trial["id"],
                 "values": trial["values"],
                 "scores": scores,
-                "mean": statistics.mean(scores),
-                "sd": statistics.stdev(scores) if seeds > 1 else None,
+                **mean_sd(scores),
             }
         )
     return sorted(rows, key=lambda row: -row["mean"])

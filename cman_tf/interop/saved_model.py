@@ -40,21 +40,21 @@ def load_model(path: str | Path) -> Predictor | SavedModel:
     return Run.open(path).predictor()
 
 
-def versions(model_dir: str | Path) -> list[int]:
-    """Numbers of the versions in a model folder, ascending; empty if the folder does not exist.
+def versions(model_dir: str | Path) -> dict[int, Path]:
+    """The versions in a model folder, ascending: dict of numbers to folders; empty if the folder does not exist.
 
-    A version is an entry whose name is a decimal number without leading zeros, from 0 to 2^63 - 1.
+    A version is a folder whose name is a decimal number below 2^63, as in TensorFlow Serving; `007` is version 7.
     """
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        numbers = [int(name) for name in os.listdir(model_dir) if re.fullmatch(r"0|[1-9][0-9]{0,18}", name)]
-        return sorted(number for number in numbers if number < 2**63)
-    return []
+        names = [name for name in os.listdir(model_dir) if re.fullmatch(r"[0-9]+", name) and int(name) < 2**63]
+        folders = {int(name): Path(model_dir, name) for name in names}
+        return {number: folders[number] for number in sorted(folders)}
+    return {}
 
 
 def newest_version(path: str | Path) -> Path | None:
     """Folder of the newest SavedModel: `path` itself, or its newest version with a graph; None if there is none."""
-    path = Path(path)
-    folders = [path, *(path / str(number) for number in reversed(versions(path)))]
+    folders = [Path(path), *reversed(versions(path).values())]
     return next((folder for folder in folders if (folder / "saved_model.pb").is_file()), None)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 
+from cman_tf.interop.saved_model import versions
 from export.serving import logs
 from export.serving import status as statuses
 from export.serving.servable import Servable
@@ -157,12 +158,10 @@ class Watcher:
 
     def _scan(self) -> dict[int, tuple[Any, ...]]:
         """Fingerprints of the numbered folders, dict of int to tuple."""
-        found = {}
         with contextlib.suppress(OSError):
-            for path in self.folder.iterdir():
-                if path.name.isascii() and path.name.isdigit() and int(path.name) < 2**63 and path.is_dir():
-                    found[int(path.name)] = (str(path), _fingerprint(path))
-        return found
+            found = versions(self.folder).items()
+            return {number: (str(path), _fingerprint(path)) for number, path in found if path.is_dir()}
+        return {}
 
     def _ready(self, number: int, fingerprint: tuple[Any, ...], settled: bool) -> bool:
         """Whether a version is available, after an attempt to load it if it is new or has changed."""

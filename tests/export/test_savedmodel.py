@@ -188,7 +188,7 @@ def test_a_run_must_be_there(refused, tmp_path):
 
 def test_a_version_must_be_new(refused, exported, trained_run):
     assert "A version must be new" in refused(trained_run.path, exported.parent, "--version", 1)
-    assert versions(exported.parent) == [1]
+    assert list(versions(exported.parent)) == [1]
 
 
 @pytest.mark.parametrize("place", ["file", "file/model"])

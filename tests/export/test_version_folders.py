@@ -25,7 +25,7 @@ def test_the_next_number_is_taken(tmp_path):
     with new_version(tmp_path) as made:
         assert made.folder.name.startswith(".")
         write(made.folder)
-        assert versions(tmp_path) == [1, 7]
+        assert list(versions(tmp_path)) == [1, 7]
     assert made.path == tmp_path / "8"
     assert (tmp_path / "8" / "variables" / "data").read_text() == "weights"
 
@@ -36,8 +36,9 @@ def test_the_newest_version_is_the_last_one_with_a_graph(tmp_path):
         (tmp_path / name).mkdir()
         if name != "11":
             (tmp_path / name / "saved_model.pb").write_text("graph")
-    assert versions(tmp_path) == [2, 10, 11]
-    assert newest_version(tmp_path) == tmp_path / "10"
+    assert list(versions(tmp_path)) == [2, 10, 11, 99]
+    assert newest_version(tmp_path) == tmp_path / "099"
+    assert newest_version(tmp_path / "2") == tmp_path / "2"
     assert newest_version(tmp_path / "2") == tmp_path / "2"
 
 
@@ -75,7 +76,7 @@ def test_exports_at_the_same_time_get_different_numbers(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(numbers) == versions(tmp_path) == list(range(1, 9))
+    assert sorted(numbers) == list(versions(tmp_path)) == list(range(1, 9))
 
 
 def test_an_error_leaves_the_folder_as_it_was(tmp_path):
@@ -93,7 +94,7 @@ def test_a_killed_export_leaves_no_version(tmp_path):
     )
     process = subprocess.run([sys.executable, "-c", code, tmp_path])
     assert process.returncode == -signal.SIGKILL
-    assert versions(tmp_path) == []
+    assert versions(tmp_path) == {}
     assert all(path.name.startswith(".") for path in tmp_path.iterdir())
 
 
