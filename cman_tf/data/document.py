@@ -18,6 +18,10 @@ class Entity:
         end: int. Index after its last token.
         type: str. Entity type, e.g. `"Peop"`.
         score: float or None. Probability of the span under the model; None for annotations. Not compared.
+
+    Example:
+        >>> Entity(0, 2, "Peop")
+        Entity(start=0, end=2, type='Peop', score=None)
     """
 
     start: int
@@ -35,6 +39,10 @@ class Relation:
         tail: int. Index of the object in `Document.entities`.
         type: str. Relation type, e.g. `"Live_In"`.
         score: float or None. Probability under the model; None for annotations. Not compared.
+
+    Example:
+        >>> Relation(0, 1, "Live_In", score=0.97)
+        Relation(head=0, tail=1, type='Live_In', score=0.97)
     """
 
     head: int
@@ -59,6 +67,12 @@ class Document:
     Raises:
         InputError: if a token is empty, an entity is empty, reversed or outside the sentence, a relation links a
             missing entity or an entity to itself, or offsets do not match the tokens.
+
+    Example:
+        >>> entities = [Entity(0, 2, "Peop"), Entity(4, 5, "Loc")]
+        >>> document = Document("Ana Lima lives in Oslo".split(), entities, [Relation(0, 1, "Live_In")])
+        >>> document.entity_text(document.entities[0]), document.char_span(document.entities[1])
+        ('Ana Lima', (18, 22))
     """
 
     tokens: Sequence[str]

@@ -24,6 +24,11 @@ class Schema:
     Raises:
         InputError: if there is no entity type, a name is repeated, empty or contains blanks, or a signature contains an
             unknown type.
+
+    Example:
+        >>> schema = Schema(["Peop", "Loc"], ["Live_In"], {("Live_In", "Peop", "Loc")})
+        >>> schema.tags
+        ('O', 'B-Peop', 'I-Peop', 'B-Loc', 'I-Loc')
     """
 
     entity_types: Sequence[str]

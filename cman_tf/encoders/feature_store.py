@@ -158,7 +158,8 @@ class StoredVectors(Sequence):
     def __getitem__(self, row: int) -> np.ndarray:  # type: ignore[override]  # slices are not supported
         if self.shapes[row][0] == 0:
             return np.zeros(self.shapes[row], np.float16)
-        return np.frombuffer(self._transaction.get(self.keys[row]), np.float16).reshape(self.shapes[row])
+        value: Any = self._transaction.get(self.keys[row])
+        return np.frombuffer(value, np.float16).reshape(self.shapes[row])
 
 
 def stored_vectors(

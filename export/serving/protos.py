@@ -67,6 +67,6 @@ def array(proto: tensor_pb2.TensorProto) -> np.ndarray:
     shape = [dim.size for dim in proto.tensor_shape.dim]
     if proto.tensor_content:
         return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
-    values = np.array(list(getattr(proto, field)), dtype)
+    values: np.ndarray = np.array(list(getattr(proto, field)), dtype)
     # One value stands for all, as in TensorFlow.
     return np.broadcast_to(values, shape) if len(values) == 1 != math.prod(shape) else values.reshape(shape)
