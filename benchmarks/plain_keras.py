@@ -4,15 +4,10 @@ It computes the same loss from the same number of weights (`tests/benchmarks/tes
 fair: one traced step, masks, no decoding in training. It lacks only the project's optimizations.
 """
 
-import warnings
-
 import tensorflow as tf
 
+from cman_tf.layers.crf_functions import crf_log_likelihood
 from cman_tf.layers.scalar_mix import ScalarMix
-
-with warnings.catch_warnings():  # the end-of-life banner of tensorflow-addons
-    warnings.simplefilter("ignore")
-    from tensorflow_addons.text import crf_log_likelihood
 
 layers = tf.keras.layers
 
