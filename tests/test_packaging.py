@@ -1,4 +1,10 @@
 import ast
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -17,3 +23,57 @@ def package_data():
 def test_type_checkers_are_told_that_there_are_types(package, package_data):
     assert (ROOT / package / "py.typed").read_bytes() == b""
     assert "py.typed" in package_data[package]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Folder with the wheel and the sdist of a copy of the checkout: building leaves files behind."""
+    folder = tmp_path_factory.mktemp("built")
+    checkout = folder / "checkout"
+    names = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    for name in names:
+        if not name.startswith(("tests/", "results/", "notebooks/", "docs/")) and (ROOT / name).is_file():
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, checkout / name)
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), "."]
+    subprocess.run(pip, cwd=checkout, check=True)
+    sdist = [sys.executable, "setup.py", "--quiet", "sdist", "--dist-dir", str(folder)]
+    subprocess.run(sdist, cwd=checkout, check=True)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_wheel_and_the_sdist_contain_what_they_should(built):
+    [wheel] = built.glob("cman_tf-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"cman_tf", "export", "tuning"}
+    for needed in (
+        "cman_tf/config/presets/sample.yaml",
+        "cman_tf/data/sample/train.json",
+        "cman_tf/evaluation/page/page.css",
+        "cman_tf/py.typed",
+        "export/deploy/batching.config",
+        "tuning/space.yaml",
+    ):
+        assert needed in names
+    assert wheel.stat().st_size < 1_000_000
+    [sdist] = built.glob("cman*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        inside = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"setup.py", "README.md", "cman_tf/version.py", "cman_tf/config/presets/sample.yaml"} <= inside
+
+
+@pytest.mark.slow
+def test_the_wheel_trains_without_the_checkout(built, tmp_path):
+    [wheel] = built.glob("cman_tf-*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    (tmp_path / "work").mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    command = [sys.executable, "-m", "cman_tf.fit", "--config", "sample", "--training.epochs", "1", "--run-dir", "run"]
+    done = subprocess.run(command, cwd=tmp_path / "work", env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "work" / "run" / "report.html").is_file()
+    code = f"import cman_tf; assert cman_tf.__file__.startswith({str(tmp_path)!r})"
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "work", env=environment).returncode == 0
