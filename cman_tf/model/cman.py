@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from cman_tf.model.adversarial import perturbation
 from cman_tf.model.losses import relation_loss
 from cman_tf.model.pair_sampling import sample_tokens
+from cman_tf.model.step import accumulated_gradients, interaction_weights, joint_gradients, sum_over_replicas
 
 if TYPE_CHECKING:
     from cman_tf.layers.crf import CRF
     from cman_tf.layers.head_selection import HeadSelection
-
-
-class TrainedEncoders(Protocol):
-    """Contextual encoders whose weights are trained, as a training step uses them."""
-
-    @property
-    def variables(self) -> list[tf.Variable]:
-        """Trained weights."""
-
-    def encode(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Contextual inputs of the network for string `(batch, tokens)`."""
-
-    def apply_gradients(self, gradients: Sequence[tf.Tensor]) -> None:
-        """Update the weights with gradients in the order of `variables`."""
+    from cman_tf.model.step import TrainedEncoders
 
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
@@ -159,37 +146,6 @@ class Cman(tf.keras.Model):
             scores = self.score_pairs(pairs["tokens"], positions, lengths)
         return ner, tf.reduce_mean(relation_loss(scores, relations, lengths))
 
-    def _joint_gradients(self) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor, list[tf.Tensor]]]:
-        """Traced function `(embeddings, tags, relations, lengths) -> losses, embeddings' gradient, gradients`."""
-        weights = self._interaction_weights()
-
-        # Not inlined, so that the graph contains its body once, though a step calls it twice.
-        @tf.function(
-            input_signature=[
-                tf.TensorSpec([None, None, self.token_embedding.output_shape[-1]], tf.float32),
-                tf.TensorSpec([None, None], tf.int32),
-                tf.TensorSpec([None, None, 3], tf.int32),
-                tf.TensorSpec([None], tf.int32),
-            ],
-            experimental_attributes={"_noinline": True},
-            autograph=False,
-        )
-        def joint_gradients(
-            embeddings: tf.Tensor, tags: tf.Tensor, relations: tf.Tensor, lengths: tf.Tensor
-        ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list[tf.Tensor]]:
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch([embeddings, *weights])
-                ner, re = self.joint_loss(embeddings, tags, relations, lengths, training=True)
-                loss = ner + re
-            gradients = tape.gradient(loss, [embeddings, *weights])
-            gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-            return ner, re, gradients[0], gradients[1:]
-
-        return joint_gradients
-
-    def _interaction_weights(self) -> list[tf.Variable]:
-        return self.entity_network.trainable_weights + self.relation_network.trainable_weights
-
     def make_train_function(self, force: bool = False) -> Callable[..., Any]:
         """Create the optimizer's variables, then the train function of Keras."""
         # An optimizer that creates its variables while the step is traced causes a second trace.
@@ -203,78 +159,20 @@ class Cman(tf.keras.Model):
         """One step of the optimizer on `(features, targets)`. Returns a dict, the means of the losses so far."""
         features, targets = data
         if self._joint is None:
-            self._joint = self._joint_gradients()
+            self._joint = joint_gradients(self)
         share = targets.get("share")
-        (ner, re), gradients = self._accumulated(features, {name: targets[name] for name in ("tags", "relations")})
+        (ner, re), gradients = accumulated_gradients(
+            self, self._joint, features, {name: targets[name] for name in ("tags", "relations")}
+        )
         if share is not None:
             # This replica had only a part of the batch.
-            ner, re, *gradients = _sum_over_replicas([ner, re, *gradients], share)
+            ner, re, *gradients = sum_over_replicas([ner, re, *gradients], share)
         if self.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
-        weights = self._interaction_weights() + self.token_embedding.trainable_weights
+        weights = interaction_weights(self) + self.token_embedding.trainable_weights
         self.optimizer.apply_gradients(zip(gradients, weights), experimental_aggregate_gradients=False)
         if self.fine_tuning:
             self.fine_tuning.apply_gradients(gradients[len(weights) :])
         for name, value in (("loss", ner + re), ("ner_loss", ner), ("re_loss", re)):
             self.trackers[name].update_state(value)
         return {name: tracker.result() for name, tracker in self.trackers.items()}
-
-    def _gradients(
-        self, features: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor]
-    ) -> tuple[tuple[tf.Tensor, tf.Tensor], list[tf.Tensor]]:
-        """`((L_ner, L_re), gradients)` of a batch, the sum of both passes. Gradients are in the order: weights of the
-        networks, of the embeddings, of the encoders."""
-        tags, relations, lengths = targets["tags"], targets["relations"], features["lengths"]
-        names = self.token_embedding.input_names
-        with tf.GradientTape() as tape:
-            if self.fine_tuning:
-                features = {**features, **self.fine_tuning.encode(features["tokens"])}
-            embeddings = self.token_embedding({name: features[name] for name in names}, training=True)
-        ner, re, upstream, gradients = self._joint(embeddings, tags, relations, lengths)
-        if self.adversarial_alpha:
-            moved = embeddings + perturbation(upstream, self.adversarial_alpha, lengths)
-            moved_ner, moved_re, moved_upstream, moved_gradients = self._joint(moved, tags, relations, lengths)
-            ner, re, upstream = ner + moved_ner, re + moved_re, upstream + moved_upstream
-            gradients = [first + second for first, second in zip(gradients, moved_gradients)]
-        inner = self.token_embedding.trainable_weights
-        if self.fine_tuning:
-            inner = inner + self.fine_tuning.variables
-        gradients += tape.gradient(
-            embeddings, inner, output_gradients=upstream, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-        return (ner, re), gradients
-
-    def _accumulated(
-        self, features: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor]
-    ) -> tuple[tuple[tf.Tensor, tf.Tensor], list[tf.Tensor]]:
-        """The same as `_gradients`, one micro-batch after another."""
-        if not self.micro_batch:
-            return self._gradients(features, targets)
-        rows = tf.shape(features["lengths"])[0]
-
-        def part(values: Mapping[str, tf.Tensor], start: tf.Tensor) -> dict[str, tf.Tensor]:
-            # `spellings` has a row for each distinct word, not for each sentence.
-            return {
-                name: value if name == "spellings" else value[start : start + self.micro_batch]
-                for name, value in values.items()
-            }
-
-        def step(start: tf.Tensor, ner: tf.Tensor, re: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            inside = part(features, start)
-            (part_ner, part_re), gradients = self._gradients(inside, part(targets, start))
-            share = tf.cast(tf.shape(inside["lengths"])[0], tf.float32) / tf.cast(rows, tf.float32)
-            sums = tuple(total + share * tf.convert_to_tensor(gradient) for total, gradient in zip(sums, gradients))
-            return (start + self.micro_batch, ner + share * part_ner, re + share * part_re, *sums)
-
-        weights = self._interaction_weights() + self.token_embedding.trainable_weights
-        weights += self.fine_tuning.variables if self.fine_tuning else []
-        _, ner, re, *gradients = tf.while_loop(
-            lambda start, *_: start < rows, step, (0, 0.0, 0.0, *[tf.zeros(weight.shape) for weight in weights])
-        )
-        return (ner, re), gradients
-
-
-def _sum_over_replicas(values: Sequence[tf.Tensor], share: tf.Tensor) -> list[tf.Tensor]:
-    """Sum tensors over replicas, each multiplied by the replica's share of the batch."""
-    values = [share * tf.convert_to_tensor(value) for value in values]
-    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)

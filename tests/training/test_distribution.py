@@ -22,6 +22,7 @@ from cman_tf.commands import fit
 from cman_tf.data import formats
 from cman_tf.data.batches import divide, training_batches
 from cman_tf.errors import InputError
+from cman_tf.model.step import batch_gradients, joint_gradients
 from cman_tf.training import distribution
 from tests.conftest import TINY, untrained_network
 
@@ -45,13 +46,13 @@ def test_gradients_of_parts_add_up_to_that_of_the_batch(documents, schema, confi
     network = untrained_network(config, documents)
     model, featurizer = network.model, network.featurizer
     model.compile(tf.keras.optimizers.SGD(0.1), adversarial_alpha=0.01)
-    model._joint = model._joint_gradients()
+    joint = joint_gradients(model)
 
     def gradients(**parts):
         elements = iter(training_batches(documents, schema, featurizer, 5, 1, **parts)[0])
         for _ in range(parts.get("parts", 1)):
             features, targets = next(elements)
-            losses, found = model._gradients(features, targets)
+            losses, found = batch_gradients(model, joint, features, targets)
             share = targets.get("share", 1.0)
             yield [share * tf.convert_to_tensor(value) for value in (*losses, *found)]
 

@@ -1,0 +1,122 @@
+"""Gradients of a training step of `Cman`: of the joint loss, of both passes, in micro-batches, over replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import tensorflow as tf
+
+from cman_tf.model.adversarial import perturbation
+
+JointGradients = Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor, list[tf.Tensor]]]
+
+
+class TrainedEncoders(Protocol):
+    """Contextual encoders whose weights are trained, as a training step uses them."""
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """Trained weights."""
+
+    def encode(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Contextual inputs of the network for string `(batch, tokens)`."""
+
+    def apply_gradients(self, gradients: Sequence[tf.Tensor]) -> None:
+        """Update the weights with gradients in the order of `variables`."""
+
+
+def interaction_weights(model: tf.keras.Model) -> list[tf.Variable]:
+    """Trained weights of everything after the embeddings."""
+    return model.entity_network.trainable_weights + model.relation_network.trainable_weights
+
+
+def joint_gradients(model: tf.keras.Model) -> JointGradients:
+    """Traced function `(embeddings, tags, relations, lengths) -> losses, embeddings' gradient, gradients`."""
+    weights = interaction_weights(model)
+
+    # Not inlined, so that the graph contains its body once, though a step calls it twice.
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None, model.token_embedding.output_shape[-1]], tf.float32),
+            tf.TensorSpec([None, None], tf.int32),
+            tf.TensorSpec([None, None, 3], tf.int32),
+            tf.TensorSpec([None], tf.int32),
+        ],
+        experimental_attributes={"_noinline": True},
+        autograph=False,
+    )
+    def compute(
+        embeddings: tf.Tensor, tags: tf.Tensor, relations: tf.Tensor, lengths: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([embeddings, *weights])
+            ner, re = model.joint_loss(embeddings, tags, relations, lengths, training=True)
+            loss = ner + re
+        gradients = tape.gradient(loss, [embeddings, *weights])
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        return ner, re, gradients[0], gradients[1:]
+
+    return compute
+
+
+def batch_gradients(
+    model: tf.keras.Model, joint: JointGradients, features: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor]
+) -> tuple[tuple[tf.Tensor, tf.Tensor], list[tf.Tensor]]:
+    """`((L_ner, L_re), gradients)` of a batch, the sum of both passes. Gradients are in the order: weights of the
+    networks, of the embeddings, of the encoders."""
+    tags, relations, lengths = targets["tags"], targets["relations"], features["lengths"]
+    names = model.token_embedding.input_names
+    with tf.GradientTape() as tape:
+        if model.fine_tuning:
+            features = {**features, **model.fine_tuning.encode(features["tokens"])}
+        embeddings = model.token_embedding({name: features[name] for name in names}, training=True)
+    ner, re, upstream, gradients = joint(embeddings, tags, relations, lengths)
+    if model.adversarial_alpha:
+        moved = embeddings + perturbation(upstream, model.adversarial_alpha, lengths)
+        moved_ner, moved_re, moved_upstream, moved_gradients = joint(moved, tags, relations, lengths)
+        ner, re, upstream = ner + moved_ner, re + moved_re, upstream + moved_upstream
+        gradients = [first + second for first, second in zip(gradients, moved_gradients)]
+    inner = model.token_embedding.trainable_weights
+    if model.fine_tuning:
+        inner = inner + model.fine_tuning.variables
+    gradients += tape.gradient(
+        embeddings, inner, output_gradients=upstream, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
+    return (ner, re), gradients
+
+
+def accumulated_gradients(
+    model: tf.keras.Model, joint: JointGradients, features: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor]
+) -> tuple[tuple[tf.Tensor, tf.Tensor], list[tf.Tensor]]:
+    """The same as `batch_gradients`, one micro-batch after another."""
+    if not model.micro_batch:
+        return batch_gradients(model, joint, features, targets)
+    rows = tf.shape(features["lengths"])[0]
+
+    def part(values: Mapping[str, tf.Tensor], start: tf.Tensor) -> dict[str, tf.Tensor]:
+        # `spellings` has a row for each distinct word, not for each sentence.
+        return {
+            name: value if name == "spellings" else value[start : start + model.micro_batch]
+            for name, value in values.items()
+        }
+
+    def step(start: tf.Tensor, ner: tf.Tensor, re: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        inside = part(features, start)
+        (part_ner, part_re), gradients = batch_gradients(model, joint, inside, part(targets, start))
+        share = tf.cast(tf.shape(inside["lengths"])[0], tf.float32) / tf.cast(rows, tf.float32)
+        sums = tuple(total + share * tf.convert_to_tensor(gradient) for total, gradient in zip(sums, gradients))
+        return (start + model.micro_batch, ner + share * part_ner, re + share * part_re, *sums)
+
+    weights = interaction_weights(model) + model.token_embedding.trainable_weights
+    weights += model.fine_tuning.variables if model.fine_tuning else []
+    _, ner, re, *gradients = tf.while_loop(
+        lambda start, *_: start < rows, step, (0, 0.0, 0.0, *[tf.zeros(weight.shape) for weight in weights])
+    )
+    return (ner, re), gradients
+
+
+def sum_over_replicas(values: Sequence[tf.Tensor], share: tf.Tensor) -> list[tf.Tensor]:
+    """Sum tensors over replicas, each multiplied by the replica's share of the batch."""
+    values = [share * tf.convert_to_tensor(value) for value in values]
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
