@@ -18,6 +18,7 @@ class Entity:
         end: int. Index after its last token.
         type: str. Entity type, e.g. `"Peop"`.
         score: float or None. Probability of the span under the model; None for annotations. Not compared.
+        text: str or None. The mention, set by the document that contains the entity. Not compared.
 
     Example:
         >>> Entity(0, 2, "Peop")
@@ -28,6 +29,36 @@ class Entity:
     end: int
     type: str
     score: float | None = field(default=None, compare=False)
+    text: str | None = field(default=None, compare=False, repr=False)
+
+
+class Argument(int):
+    """The head or tail of a document's relation: the index of an entity, with the attributes of that entity.
+
+    Args:
+        index: int. Index in `Document.entities`.
+        entity: `Entity` at that index.
+    """
+
+    entity: Entity
+
+    def __new__(cls, index: int, entity: Entity) -> Argument:
+        argument = super().__new__(cls, index)
+        argument.entity = entity
+        return argument
+
+    def __getnewargs__(self) -> tuple[int, Entity]:  # type: ignore[override]
+        return int(self), self.entity
+
+    @property
+    def text(self) -> str | None:
+        """The mention."""
+        return self.entity.text
+
+    @property
+    def type(self) -> str:
+        """Entity type."""
+        return self.entity.type
 
 
 @dataclass(frozen=True)
@@ -35,8 +66,9 @@ class Relation:
     """A typed, directed link between two entities of one document.
 
     Args:
-        head: int. Index of the subject in `Document.entities`.
-        tail: int. Index of the object in `Document.entities`.
+        head: int. Index of the subject in `Document.entities`. In a document also the subject itself: `head.text`,
+            `head.type`, `head.entity`.
+        tail: int. Index of the object, likewise.
         type: str. Relation type, e.g. `"Live_In"`.
         score: float or None. Probability under the model; None for annotations. Not compared.
 
@@ -71,8 +103,10 @@ class Document:
     Example:
         >>> entities = [Entity(0, 2, "Peop"), Entity(4, 5, "Loc")]
         >>> document = Document("Ana Lima lives in Oslo".split(), entities, [Relation(0, 1, "Live_In")])
-        >>> document.entity_text(document.entities[0]), document.char_span(document.entities[1])
-        ('Ana Lima', (18, 22))
+        >>> [(relation.head.text, relation.type, relation.tail.text) for relation in document.relations]
+        [('Ana Lima', 'Live_In', 'Oslo')]
+        >>> document.char_span(document.entities[1])
+        (18, 22)
     """
 
     tokens: Sequence[str]
@@ -99,6 +133,17 @@ class Document:
         object.__setattr__(self, "offsets", tuple((int(start), int(end)) for start, end in self.offsets))
         self._check_offsets()
         self._check_annotation()
+        entities = tuple(replace(entity, text=self.entity_text(entity)) for entity in self.entities)
+        object.__setattr__(self, "entities", entities)
+        relations = (
+            replace(
+                relation,
+                head=Argument(relation.head, entities[relation.head]),
+                tail=Argument(relation.tail, entities[relation.tail]),
+            )
+            for relation in self.relations
+        )
+        object.__setattr__(self, "relations", tuple(relations))
 
     def _check_offsets(self) -> None:
         if len(self.offsets) != len(self.tokens):
