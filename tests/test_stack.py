@@ -66,3 +66,8 @@ def test_tensors_of_clients_are_those_of_tensorflow():
     assert tf.make_ndarray(protos.strings(["", "a", "é"], rows=1)).tolist() == [[b"", b"a", "é".encode()]]
     with pytest.raises(ValueError, match="DT_COMPLEX64"):
         protos.array(tf.make_tensor_proto(1j, tf.complex64))
+
+
+@pytest.mark.parametrize("module", ["export.operations", "tuning.hypermodel", "benchmarks.workload"])
+def test_a_module_that_imports_tensorflow_can_be_imported_first(module):
+    assert run(f"import {module}")[0] == 0

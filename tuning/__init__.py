@@ -1,5 +1,8 @@
 """Hyper-parameter search with Keras Tuner, on one machine or many."""
 
+# Chooses Keras 2, which must happen before TensorFlow is imported.
+import cman_tf  # noqa: F401
+
 # Options of `cman search`: Keras Tuner's algorithms, and strict micro F1 on dev: the mean of entities and relations,
 # relations alone, entities alone.
 TUNERS = ("hyperband", "bayesian", "random", "grid")

@@ -19,7 +19,7 @@ def command(argv: list[str]) -> None:
         "Train and score a network on each fold of a corpus. Finished folds are skipped.",
         "cman crossval --corpus ade --folds 0-9 --run-dir runs/ade",
     )
-    parser.add_argument("--config", metavar="NAME|FILE", default="ade", help="configuration (default: ade)")
+    parser.add_argument("--config", metavar="NAME|FILE", help="configuration (default: ade)")
     parser.add_argument("--folds", metavar="LIST", default="0-9", help="folds to train, e.g. 0-4,7 (default: 0-9)")
     parser.add_argument(
         "--run-dir",
@@ -35,7 +35,9 @@ def command(argv: list[str]) -> None:
     from cman_tf.training.jobs import Job, Runner
 
     changes = options.overrides(args)
-    config = configs.load(args.config, changes)
+    if changes.get("start_from"):
+        changes = {"corpus.name": "ade", **changes}
+    config = options.configuration(args.config, changes, "ade")
     if config.corpus.name != "ade":
         raise InputError(f"A corpus for cross-validation must come in folds: ade. Received: {config.corpus.name}")
     cli.check_count("--jobs", args.jobs)

@@ -48,10 +48,11 @@ def command(argv: list[str]) -> None:
     else:
         corpus = changes.get("corpus.name")
         name = args.config or (corpus if corpus in configs.shipped() else "sample")
-        config, moved = configs.load(name, changes), None
+        config, moved = options.configuration(args.config, changes, name), None
         if args.strategy == "multi_worker" and not args.run_dir:
             raise InputError("--strategy multi_worker requires --run-dir, the same for all workers.")
-        path = args.run_dir or free_folder("runs", Path(name).stem)
+        stem = "start" if changes.get("start_from") and not args.config else Path(name).stem
+        path = args.run_dir or free_folder("runs", stem)
 
     strategy = make_strategy(args.strategy)
     # TensorFlow is slow to import: a wrong option is refused before.

@@ -41,6 +41,13 @@ def add_corpus(parser: argparse.ArgumentParser, default: str) -> None:
 def add_training(parser: argparse.ArgumentParser) -> None:
     """Add `--corpus`, `--data-dir`, `--seed`, `--protocol`, and an option for each config field."""
     add_corpus(parser, "the configuration's")
+    parser.add_argument(
+        "--start-from",
+        metavar="RUN",
+        dest="start_from",
+        help="run folder or shipped model to start from: its configuration, and its weights where they fit; the "
+        "preset `start` sets the training",
+    )
     parser.add_argument("--seed", metavar="N", help=field_texts.option_help("seed"))
     parser.add_argument("--protocol", metavar="train|train+dev", help=field_texts.option_help("protocol"))
     add_config_options(parser)
@@ -60,6 +67,26 @@ def add_config_options(parser: argparse.ArgumentParser, sections: Sequence[str] 
         if (sections is None or section in sections) and "." in name:
             text = field_texts.option_help(name, with_default=not sections)
             group.add_argument(f"--{name}", metavar=field_texts.metavar(kind), dest=name, help=text.replace("%", "%%"))
+
+
+def configuration(name: str | None, changes: dict[str, Any], default: str) -> configs.Config:
+    """The configuration of a training.
+
+    Args:
+        name: str or None. That of `--config`.
+        changes: dict of dotted config fields. With `start_from` and without `name`, the configuration is that of the
+            run, with the training of the preset `start`.
+        default: str. Name of the configuration if there are neither.
+    """
+    if name or not changes.get("start_from"):
+        return configs.load(name or default, changes)
+    # Opening a run imports TensorFlow.
+    from cman_tf.training.run import Run
+
+    training = configs.to_dict(configs.load("start"))["training"]
+    fresh = {"corpus": configs.to_dict(configs.Config())["corpus"], "training": training, "start_from": None}
+    config = configs.change(Run.open(changes["start_from"]).config(), {**fresh, "words.vectors": None})
+    return configs.change(config, changes)
 
 
 def overrides(args: argparse.Namespace) -> dict[str, Any]:

@@ -164,6 +164,9 @@ class Config:
     model: ModelConfig = Field(default_factory=ModelConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     decoding: DecodingConfig = Field(default_factory=DecodingConfig)
+    start_from: Optional[str] = _field(
+        None, "run folder or shipped model whose weights training starts from; without one, they are random"
+    )
     seed: int = _field(1, "seed of weights, order and dropout; not in the paper", ge=0, le=2**32 - 1)
     protocol: Literal["train", "train+dev"] = _field(
         "train",
@@ -179,8 +182,11 @@ class Config:
             )
 
 
-PLACES = ("corpus.name", "corpus.data_dir", "words.vectors", "encoder.modules", "encoder.store")
+PLACES = ("corpus.name", "corpus.data_dir", "words.vectors", "encoder.modules", "encoder.store", "start_from")
 """Fields that name places on disk. A resumed run may change them, but the content there must be the same."""
 
 WITHOUT_EFFECT = ("corpus.data_dir", "encoder.store", "encoder.store_gb", "words.size")
 """Fields that do not change a result: places of copies, and a width that the file of word vectors sets."""
+
+ADDED = ("start_from",)
+"""Fields that are newer than the format of run folders. A run without one was trained with its default."""

@@ -39,16 +39,23 @@ class Vocabulary:
         self.lowercase = lowercase
 
     @classmethod
-    def of(cls, documents: Iterable[Document], config: WordsConfig) -> tuple[Vocabulary, np.ndarray | None]:
-        """Build from training documents and, if `config.vectors` names one, a vector file.
+    def of(
+        cls,
+        documents: Iterable[Document],
+        config: WordsConfig,
+        known: tuple[Vocabulary, np.ndarray] | None = None,
+    ) -> tuple[Vocabulary, np.ndarray | None]:
+        """Build from training documents and from words with vectors.
 
         Args:
             documents: iterable of `Document`.
-            config: `WordsConfig`.
+            config: `WordsConfig`. Its `vectors` name a vector file, or None.
+            known: `(vocabulary, vectors)` of a trained network, instead of a vector file, or None. Its characters
+                precede new ones.
 
         Returns:
-            `(vocabulary, vectors)`; vectors: float32 `(len(words), size)`, with rows of nan for words that are not
-            in the file, or None without a file.
+            `(vocabulary, vectors)`; vectors: float32 `(len(words), size)`, with rows of nan for words without a given
+            vector, or None if none are given.
         """
         counts: Counter[str] = Counter()
         characters: Counter[int] = Counter()
@@ -56,9 +63,14 @@ class Vocabulary:
             for token in document.tokens:
                 counts[token.lower() if config.lowercase else token] += 1
                 characters.update(map(ord, token))
-        file_words, table = read_vectors(find_pretrained(config.vectors)) if config.vectors else ([], None)
+        given_words: list[str] = []
+        table = None
+        if known:
+            given_words, table = known[0].words, known[1]
+        elif config.vectors:
+            given_words, table = read_vectors(find_pretrained(config.vectors))
         rows: dict[str, int] = {}
-        for row, word in enumerate(file_words):
+        for row, word in enumerate(given_words):
             rows.setdefault(word.lower() if config.lowercase else word, row)
         # words.txt has one word per line, so a word with a line break stays unknown.
         usable = {word for word in counts if not set(word) & set("\r\n")}
@@ -71,7 +83,8 @@ class Vocabulary:
             for position, word in enumerate(words):
                 if word in rows:
                     vectors[position] = table[rows[word]]
-        return cls(words, len(trained), sorted(characters), config.lowercase), vectors
+        old = known[0].characters if known else []
+        return cls(words, len(trained), old + sorted(set(characters) - set(old)), config.lowercase), vectors
 
     def save(self, folder: str | Path) -> None:
         """Write `words.txt`, `characters.txt` and `vocabulary.json` into `folder`."""

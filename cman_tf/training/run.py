@@ -24,6 +24,7 @@ from cman_tf.files import atomic_write
 from cman_tf.model.network import Network
 from cman_tf.predictor import Predictor
 from cman_tf.stack import save_weights_to_hdf5_group
+from cman_tf.training import shipped
 from cman_tf.training.origin import environment
 from cman_tf.version import __version__
 
@@ -110,15 +111,18 @@ class Run:
         """Check that a folder is a run that this version can read; print on standard error if it is unfinished.
 
         Args:
-            path: str or path.
+            path: str or path. A run folder, or the name of a shipped model.
             trained: bool. Whether it must have weights. Default True.
 
         Raises:
             InputError: if the folder is missing, incomplete or from an incompatible version.
         """
-        run = cls(path)
+        run = cls(shipped.folder(path))
         if not run.path.is_dir():
-            raise InputError(f"A run must be a folder written by `cman fit`. Received: {path}, which is not a folder")
+            raise InputError(
+                f"A run must be a folder written by `cman fit`, or a shipped model: {', '.join(shipped.names())}. "
+                f"Received: {path}, which is not a folder"
+            )
         needed = ["environment.json", "config.yaml", "labels.json"]
         needed += [f"vocabulary/{name}" for name in ("vocabulary.json", "words.txt", "characters.txt")]
         needed += ["weights.h5"] if trained else []
@@ -133,7 +137,7 @@ class Run:
             )
         config = run.config()
         # A user's file may leave out fields; if a run's file does, it was cut off.
-        missing = sorted(configs.to_dict(config).keys() - run._values().keys())
+        missing = sorted(configs.to_dict(config).keys() - run._values().keys() - set(configs.ADDED))
         if missing:
             raise InputError(f"{run.path / 'config.yaml'} lacks the fields {', '.join(missing)}")
         if config.encoder.modules and not (run.path / "encoders.json").is_file():

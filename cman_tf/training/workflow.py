@@ -19,6 +19,7 @@ from cman_tf.training.corpus import load_corpus, schema_of, training_data
 from cman_tf.training.origin import fingerprint
 from cman_tf.training.results import score_run
 from cman_tf.training.run import Run
+from cman_tf.training.starting import copy_weights, known_words, starting_network
 from cman_tf.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def begin(config: Config, path: str | Path) -> tuple[Run, Network, corpora.Corpu
     corpus = load_corpus(config, splits=("train",))
     train, dev = training_data(config, corpus)
     schema = schema_of(train, corpus)
-    vocabulary, vectors = Vocabulary.of(train, config.words)
+    source = starting_network(config)
+    vocabulary, vectors = Vocabulary.of(train, config.words, known_words(source) if source else None)
     if vectors is not None:
         config = change(config, {"words.size": vectors.shape[1]})
     encoders = None
@@ -95,11 +97,15 @@ def begin(config: Config, path: str | Path) -> tuple[Run, Network, corpora.Corpu
         from cman_tf.encoders.combined import Encoders
         from cman_tf.encoders.feature_store import FeatureStore
 
-        encoders = Encoders(config.encoder.modules)
+        same = source is not None and source.config.encoder.modules == config.encoder.modules
+        # Those of a trained network may be trained too.
+        encoders = source.encoders if same else Encoders(config.encoder.modules)  # type: ignore[union-attr]
         for encoder in encoders.encoders if not config.encoder.trainable else ():
             # Raises for a store that cannot be written, before the run folder exists.
             FeatureStore(encoder, config.encoder.store, config.encoder.store_gb)
     network = Network.build(config, schema, vocabulary, encoders, vectors)
+    if source:
+        copy_weights(source, network)
     return Run.create(path, network, fingerprint(train, dev)), network, corpus
 
 
@@ -137,8 +143,12 @@ def resume(path: str | Path, moved: Mapping[str, Any] | None = None) -> tuple[Ru
         )
     # Not the weights that training gave the encoders: those are in the checkpoint.
     network = run.network({name: get(config, name) for name in PLACES}, trained=False)
-    if config.words.vectors and run.checkpoint() is None and not run.finished():
-        # A run that was killed in its first epoch has nothing else to start from.
+    # A run that was killed in its first epoch has nothing else to start from.
+    untrained = run.checkpoint() is None and not run.finished()
+    source = starting_network(config) if untrained else None
+    if source:
+        copy_weights(source, network)
+    elif config.words.vectors and untrained:
         vocabulary, vectors = Vocabulary.of(train, config.words)
         for number, (old, new) in enumerate(zip_longest(network.vocabulary.words, vocabulary.words), 1):
             if old != new:
@@ -158,6 +168,8 @@ def _with_absolute_places(config: Config) -> Config:
     places = {"corpus.data_dir": config.corpus.data_dir}
     if config.corpus.name not in corpora.NAMES:
         places["corpus.name"] = config.corpus.name
+    if config.start_from:
+        places["start_from"] = config.start_from
     found = {name: os.path.abspath(os.path.expanduser(place)) for name, place in places.items() if place is not None}
     # A name that is not a folder stays as given, for the error message.
     return change(config, {name: place for name, place in found.items() if os.path.isdir(place)})
