@@ -54,6 +54,7 @@ BOTH_STACKS = [
     "pyyaml>=6,<7",
     "requests>=2.25,<3",
     "rich>=13,<16",
+    "safetensors>=0.4,<1",
     "scikit-learn>=1.3,<2",
     "tqdm>=4.60,<5",
 ]
@@ -99,7 +100,6 @@ setup(
     },
     install_requires=[*NAMED_STACK, *CURRENT_STACK, *BOTH_STACKS],
     extras_require={
-        "convert": ["safetensors>=0.4,<1"],
         "spacy": SPACY,
         "beam": ["apache-beam>=2.59,<2.78"],  # the oldest and the newest tried; protobuf 4, from above, suits them
         "frames": FRAMES,
@@ -116,10 +116,9 @@ setup(
             "pytest-xdist>=3.5,<4",
             "ruff>=0.6,<0.18",
             "uv>=0.5,<1",
-            "safetensors>=0.4,<1",
         ],
         # What the converted encoders are measured against. The last minor version tried with TensorFlow 2.15.
-        "parity": ["safetensors>=0.4,<1", "transformers>=4.46.3,<4.47"],
+        "parity": ["transformers>=4.46.3,<4.47"],
     },
     entry_points={
         "console_scripts": [

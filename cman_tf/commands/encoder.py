@@ -1,4 +1,4 @@
-"""`cman encoder convert|info|clear`: convert pretrained encoders; show or remove their stored vectors."""
+"""`cman encoder fetch|convert|info|clear`: get pretrained encoders; show or remove their stored vectors."""
 
 from __future__ import annotations
 
@@ -6,22 +6,44 @@ import shutil
 
 from cman_tf.commands import cli
 from cman_tf.encoders.card import KINDS
-from cman_tf.errors import InputError
+from cman_tf.encoders.published import PUBLISHED
+from cman_tf.errors import InputError, check_choice
 
 
 def command(argv: list[str]) -> None:
-    actions = {"convert": _convert, "info": _info, "clear": _clear}
+    actions = {"fetch": _fetch, "convert": _convert, "info": _info, "clear": _clear}
     if argv and argv[0] in actions:
         return actions[argv[0]](argv[1:])
     parser = cli.parser(
         "cman encoder",
-        "Convert a pretrained encoder; show or remove the stored vectors of frozen encoders.",
-        "cman encoder convert bert all-MiniLM-L6-v2 encoders/minilm",
-        usage="convert|info|clear ...",
+        "Download or convert a pretrained encoder; show or remove the stored vectors of frozen encoders.",
+        "cman encoder fetch minilm",
+        usage="fetch|convert|info|clear ...",
     )
-    parser.add_argument("action", metavar="convert|info|clear", help="each has its own --help (default: none)")
+    parser.add_argument("action", metavar="fetch|convert|info|clear", help="each has its own --help (default: none)")
     action = cli.parse(parser, argv).action
-    raise InputError(f"The action must be convert, info or clear. Received: {action}")
+    raise InputError(f"The action must be fetch, convert, info or clear. Received: {action}")
+
+
+def _fetch(argv: list[str]) -> None:
+    parser = cli.parser(
+        "cman encoder fetch",
+        "Download published encoders or word vectors, check them, and convert them: minilm (91 MB), mpnet (438 MB), "
+        "flair (70 MB), glove (862 MB, of which 171 MB are kept). An interrupted download is resumed.",
+        "cman encoder fetch mpnet flair glove",
+        usage="NAME ... [options]",
+    )
+    parser.add_argument("names", metavar="NAME", nargs="+", help=", ".join(PUBLISHED))
+    args = cli.parse(parser, argv)
+    for name in args.names:
+        check_choice("A published encoder", name, PUBLISHED)
+
+    from cman_tf.encoders.fetching import fetch
+
+    for name in args.names:
+        with cli.transfers() as progress:
+            path, new = fetch(name, progress)
+        print(f"{name}: {path}, licence {PUBLISHED[name].licence}" + ("" if new else ", was there already"))
 
 
 def _convert(argv: list[str]) -> None:

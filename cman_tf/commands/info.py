@@ -22,7 +22,7 @@ PACKAGES = (
     "protobuf",
     "grpcio",
 )
-EXTRAS = {"spacy": "spacy", "frames": "pandas", "convert": "safetensors", "beam": "apache-beam", "docs": "mkdocs"}
+EXTRAS = {"spacy": "spacy", "frames": "pandas", "beam": "apache-beam", "docs": "mkdocs"}
 VARIABLES = ("CMAN_TF_DATA", "CMAN_TF_ENCODERS", "CMAN_TF_STORE", "TF_USE_LEGACY_KERAS", "CUDA_VISIBLE_DEVICES")
 
 

@@ -14,7 +14,7 @@ from cman_tf.data.formats.reading import located, read_text
 from cman_tf.data.formats.records import check_object, parse_json
 from cman_tf.encoders.transformer import ACTIVATIONS
 from cman_tf.encoders.weight_names import NAMES, canonical
-from cman_tf.errors import InputError, check_choice, optional
+from cman_tf.errors import InputError, check_choice
 
 # A shorter window could not contain a long word.
 _LEAST_POSITIONS = 16
@@ -151,9 +151,11 @@ def read_tensors(folder: str | Path) -> dict[str, np.ndarray]:
     """Read all float tensors of a folder's `*.safetensors`: dict of names to float32 arrays.
 
     Raises:
-        InputError: if there is no such file, one is damaged, or safetensors is not installed.
+        InputError: if there is no such file, or one is damaged.
     """
-    safetensors, arrays = optional("safetensors", "convert"), optional("safetensors.numpy", "convert")
+    import safetensors
+    from safetensors import numpy as arrays
+
     files = sorted(Path(folder).glob("*.safetensors"))
     if not files:
         raise InputError(f"The folder {folder} contains no *.safetensors.")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cman_tf import config as configs
-from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.data.document import Document, Entity
 from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError

@@ -1,0 +1,169 @@
+"""Looks for mistakes in an annotated corpus: repetitions between splits, inconsistent and suspicious annotation."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cman_tf.data.document import Document
+
+Splits = Mapping[str, Sequence["Document"]]
+
+RARE = 5
+"""A type with fewer examples in the training split is too rare to learn."""
+
+FRAME = 6
+"""Number of words of a frame."""
+
+
+@dataclass
+class Finding:
+    """One kind of suspicious thing in a corpus.
+
+    Args:
+        title: str. What it is, in the plural.
+        examples: list of str, all of them.
+    """
+
+    title: str
+    examples: list[str] = field(default_factory=list)
+
+
+def counts(splits: Splits) -> dict[str, dict[str, Any]]:
+    """Figures of each split: dict of split to dict of name to number."""
+    return {split: _counts(documents) for split, documents in splits.items()}
+
+
+def _counts(documents: Sequence[Document]) -> dict[str, Any]:
+    lengths = sorted(len(document) for document in documents)
+    figures: dict[str, Any] = {
+        "sentences": len(documents),
+        "tokens": sum(lengths),
+        "tokens, median": lengths[len(lengths) // 2],
+        "tokens, most": lengths[-1],
+        "over 40 tokens": sum(length > 40 for length in lengths),
+        "without relations": sum(not document.relations for document in documents),
+    }
+    entities = Counter(entity.type for document in documents for entity in document.entities)
+    relations = Counter(relation.type for document in documents for relation in document.relations)
+    return {**figures, **dict(sorted(entities.items())), **dict(sorted(relations.items()))}
+
+
+def findings(splits: Splits) -> list[Finding]:
+    """What to look at in a corpus: list of `Finding` with at least one example each."""
+    found = [
+        *_between_splits(splits),
+        _two_types(splits),
+        _both_directions(splits),
+        _rare(splits),
+        _suspicious(splits),
+        Finding(
+            f"frames of {FRAME} words in more than two sentences",
+            [f"{' '.join(frame)}: {', '.join(names)}" for frame, names in repeated_frames(_all(splits))],
+        ),
+    ]
+    return [finding for finding in found if finding.examples]
+
+
+def _all(splits: Splits) -> list[Document]:
+    return [document for documents in splits.values() for document in documents]
+
+
+def _name(document: Document) -> str:
+    return document.id or document.text[:60]
+
+
+def _between_splits(splits: Splits) -> Iterator[Finding]:
+    """Sentences, and related pairs of names, that two splits share."""
+    for one, other in combinations(splits, 2):
+        known = {"".join(document.tokens): document for document in splits[one]}
+        again = [document for document in splits[other] if "".join(document.tokens) in known]
+        yield Finding(f"sentences in both {one} and {other}", [_name(document) for document in again])
+        pairs = {pair for document in splits[one] for pair in name_pairs(document)}
+        shared = sorted({pair for document in splits[other] for pair in name_pairs(document)} & pairs)
+        yield Finding(f"related pairs of names in both {one} and {other}", [" - ".join(pair) for pair in shared])
+
+
+def name_pairs(document: Document) -> set[tuple[str, str]]:
+    """`(head, tail)` of each relation, as text in lower case."""
+    return {(str(item.head.text).lower(), str(item.tail.text).lower()) for item in document.relations}  # type: ignore[attr-defined]
+
+
+def _two_types(splits: Splits) -> Finding:
+    types: dict[str, Counter[str]] = defaultdict(Counter)
+    for document in _all(splits):
+        for entity in document.entities:
+            types[str(entity.text)][entity.type] += 1
+    return Finding(
+        "mentions with two types",
+        [
+            f"{text}: {', '.join(f'{kind} {count}' for kind, count in sorted(found.items()))}"
+            for text, found in sorted(types.items())
+            if len(found) > 1
+        ],
+    )
+
+
+def _both_directions(splits: Splits) -> Finding:
+    found = []
+    for document in _all(splits):
+        links = {(item.type, int(item.head), int(item.tail)) for item in document.relations}
+        found += [
+            f"{kind}, {document.entities[head].text} and {document.entities[tail].text}: {_name(document)}"
+            for kind, head, tail in sorted(links)
+            if head < tail and (kind, tail, head) in links
+        ]
+    return Finding("relations in both directions", found)
+
+
+def _rare(splits: Splits) -> Finding:
+    train = splits.get("train", ())
+    seen = Counter(item.type for document in train for item in (*document.entities, *document.relations))
+    names = {item.type for document in _all(splits) for item in (*document.entities, *document.relations)}
+    return Finding(
+        f"types with fewer than {RARE} training examples",
+        [f"{name}: {seen[name]}" for name in sorted(names) if seen[name] < RARE] if train else [],
+    )
+
+
+def _suspicious(splits: Splits) -> Finding:
+    found = []
+    for document in _all(splits):
+        for entity in document.entities:
+            start, end = document.char_span(entity)
+            text = str(entity.text)
+            before, after = document.text[max(start - 1, 0) : start], document.text[end : end + 1]
+            cut = (before + text[0]).isalnum() and before or (text[-1] + after).isalnum() and after
+            if cut or not re.search(r"\w", text):
+                found.append(f"{text!r} in {document.text[max(start - 10, 0) : end + 10]!r}: {_name(document)}")
+    return Finding("entities that begin or end inside a word, or have no letter", found)
+
+
+def repeated_frames(documents: Iterable[Document], limit: int = 2) -> list[tuple[tuple[str, ...], list[str]]]:
+    """Runs of six words that more than `limit` sentences share; names between them count by their type alone."""
+    frames: dict[tuple[str, ...], dict[str, None]] = defaultdict(dict)
+    for document in documents:
+        words = _frame_words(document)
+        literal = [position for position, word in enumerate(words) if word[0] != "["]
+        for first, last in zip(literal, literal[FRAME - 1 :]):
+            frames[tuple(words[first : last + 1])][_name(document)] = None
+    found = [(frame, list(names)) for frame, names in frames.items() if len(names) > limit]
+    return sorted(found, key=lambda item: (-len(item[1]), item[0]))
+
+
+def _frame_words(document: Document) -> list[str]:
+    """Words in lower case without punctuation, and `[type]` for each name."""
+    inside = {position for entity in document.entities for position in range(entity.start, entity.end)}
+    kinds = {entity.start: entity.type for entity in document.entities}
+    words = []
+    for position, token in enumerate(document.tokens):
+        if position in kinds:
+            words.append(f"[{kinds[position]}]")
+        elif position not in inside and token[0].isalnum():
+            words.append(token.lower())
+    return words

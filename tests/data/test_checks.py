@@ -1,0 +1,78 @@
+"""What `cman data check` finds in a corpus."""
+
+import json
+
+import pytest
+
+from cman_tf.commands.data import command
+from cman_tf.data import checks, corpora
+from cman_tf.data.document import Document, Entity
+from cman_tf.errors import InputError
+from tests.conftest import sentence
+
+ANA = sentence("Ana lives in Oslo", [(0, 1, "Peop"), (3, 4, "Loc")], [(0, 1, "Live_In")], "ana")
+
+
+def found(**splits):
+    return {finding.title: finding.examples for finding in checks.findings(splits)}
+
+
+def test_shared_sentences_and_pairs_of_names():
+    again = sentence("Today ana left her house in oslo", [(1, 2, "Peop"), (6, 7, "Loc")], [(0, 1, "Live_In")], "again")
+    assert found(train=[ANA] * 5, test=[ANA, again]) == {
+        "sentences in both train and test": ["ana"],
+        "related pairs of names in both train and test": ["ana - oslo"],
+    }
+
+
+def test_two_types_and_both_directions_and_rare_types():
+    other = sentence("Oslo beat Ana", [(0, 1, "Org"), (2, 3, "Peop")], [(0, 1, "Beats"), (1, 0, "Beats")], "other")
+    assert found(train=[ANA] * 5 + [other]) == {
+        "mentions with two types": ["Oslo: Loc 5, Org 1"],
+        "relations in both directions": ["Beats, Oslo and Ana: other"],
+        "types with fewer than 5 training examples": ["Beats: 2", "Org: 1"],
+    }
+
+
+def test_entities_that_cut_a_word_or_have_no_letter():
+    cut = Document(
+        ["Nor", "way", "."],
+        [Entity(0, 1, "Loc"), Entity(2, 3, "Loc")],
+        text="Norway.",
+        offsets=[(0, 3), (3, 6), (6, 7)],
+        id="cut",
+    )
+    [examples] = found(dev=[cut]).values()
+    assert examples == ["'Nor' in 'Norway.': cut", "'.' in 'Norway.': cut"]
+
+
+def test_frames_ignore_names_and_punctuation():
+    shared = "{} who had worked in {} for ten years"
+    documents = []
+    for number, (name, place) in enumerate([("Ana", "Oslo"), ("Bo", "Lima"), ("Cy", "Rome")]):
+        documents.append(sentence(shared.format(name, place), [(0, 1, "Peop"), (5, 6, "Loc")], id=f"s{number}"))
+    assert checks.repeated_frames(documents[:2]) == []
+    frames = dict(checks.repeated_frames(documents))
+    assert frames[("who", "had", "worked", "in", "[Loc]", "for", "ten")] == ["s0", "s1", "s2"]
+
+
+def test_the_sample_corpus_has_no_frames_and_shares_no_names():
+    splits = corpora.load("sample").splits
+    assert checks.repeated_frames([document for documents in splits.values() for document in documents]) == []
+    assert not [title for title in found(**splits) if title.startswith(("sentences in", "related pairs"))]
+
+
+def test_command(capsys, tmp_path):
+    command(["check", "sample", "--json", str(tmp_path / "found.json")])
+    printed = capsys.readouterr().out
+    written = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert f"{written['counts']['train']['sentences']:,}" in printed
+    assert all(title in printed for title in written["findings"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"), [(["look"], "must be check"), (["check", "sample", "--examples", "0"], "1 or")]
+)
+def test_wrong_arguments(argv, message):
+    with pytest.raises(InputError, match=message):
+        command(argv)
