@@ -1,6 +1,6 @@
 # Two commands: `make fit` trains on the sample corpus, `make test` runs the tests. Both make .venv first.
 
-.PHONY: compat docs fit test test-slow test-all-pythons lint
+.PHONY: compat docs fit model test test-slow test-all-pythons lint
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -15,6 +15,11 @@ test: $(VENV)/installed-dev lint
 
 test-slow: $(VENV)/installed-slow
 	$(PY) -m pytest -m slow
+
+# The shipped model, again from the sample corpus and GloVe; a quarter of an hour, after the download.
+model: $(VENV)/installed
+	$(VENV)/bin/cman encoder fetch glove
+	$(PY) -m reproduction.ship
 
 # A selection of the tests on the other stack (docs/install.md), after `make test`.
 compat: $(VENV)/installed-dev

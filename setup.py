@@ -94,7 +94,14 @@ setup(
     python_requires=">=3.9,<3.14",
     packages=find_packages(include=["cman_tf*", "export*", "tuning*"]),
     package_data={
-        "cman_tf": ["py.typed", "config/presets/*.yaml", "data/sample/*", "evaluation/page/*"],
+        "cman_tf": [
+            "py.typed",
+            "config/presets/*.yaml",
+            "data/sample/*",
+            "evaluation/page/*",
+            "training/models/*/*",
+            "training/models/*/vocabulary/*",
+        ],
         "export": ["py.typed", "deploy/*"],
         "tuning": ["py.typed", "space.yaml", "deploy/*", "page/*"],
     },

@@ -42,11 +42,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     """Add `--corpus`, `--data-dir`, `--seed`, `--protocol`, and an option for each config field."""
     add_corpus(parser, "the configuration's")
     parser.add_argument(
-        "--start-from",
-        metavar="RUN",
-        dest="start_from",
-        help="run folder or shipped model to start from: its configuration, and its weights where they fit; the "
-        "preset `start` sets the training",
+        "--start-from", "--start_from", metavar="RUN", dest="start_from", help=field_texts.option_help("start_from")
     )
     parser.add_argument("--seed", metavar="N", help=field_texts.option_help("seed"))
     parser.add_argument("--protocol", metavar="train|train+dev", help=field_texts.option_help("protocol"))

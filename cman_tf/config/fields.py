@@ -165,7 +165,9 @@ class Config:
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     decoding: DecodingConfig = Field(default_factory=DecodingConfig)
     start_from: Optional[str] = _field(
-        None, "run folder or shipped model whose weights training starts from; without one, they are random"
+        None,
+        "run folder or shipped model to start from: its weights where they fit and, without --config, its "
+        "configuration with the training of the preset start; not in the paper",
     )
     seed: int = _field(1, "seed of weights, order and dropout; not in the paper", ge=0, le=2**32 - 1)
     protocol: Literal["train", "train+dev"] = _field(

@@ -123,12 +123,16 @@ def _both_directions(splits: Splits) -> Finding:
 
 def _rare(splits: Splits) -> Finding:
     train = splits.get("train", ())
-    seen = Counter(item.type for document in train for item in (*document.entities, *document.relations))
-    names = {item.type for document in _all(splits) for item in (*document.entities, *document.relations)}
+    seen = Counter(name for document in train for name in _types(document))
+    names = {name for document in _all(splits) for name in _types(document)}
     return Finding(
         f"types with fewer than {RARE} training examples",
         [f"{name}: {seen[name]}" for name in sorted(names) if seen[name] < RARE] if train else [],
     )
+
+
+def _types(document: Document) -> list[str]:
+    return [entity.type for entity in document.entities] + [relation.type for relation in document.relations]
 
 
 def _suspicious(splits: Splits) -> Finding:

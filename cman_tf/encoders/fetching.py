@@ -111,8 +111,8 @@ def _download(file: PublishedFile, part: Path, progress: Progress | None) -> Non
                     if progress:
                         progress(file.name, there, size)
     except requests.RequestException as error:
-        response = getattr(error, "response", None)
-        cause = f"HTTP status {response.status_code}" if response is not None else type(error).__name__
+        status = getattr(error.response, "status_code", None)
+        cause = f"HTTP status {status}" if status else type(error).__name__
         raise InputError(
             f"Cannot download {address}: {cause}. Run the command again to resume, or set {MIRROR_VARIABLE} to the "
             "address of a mirror."

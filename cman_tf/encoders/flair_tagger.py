@@ -52,7 +52,7 @@ def write_language_models(tagger: str | Path, folder: str | Path) -> None:
         alphabet = {key.decode() if isinstance(key, bytes) else key: value for key, value in characters.items()}
     except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
         raise InputError(f"The file must be a Flair tagger. Received: {tagger} ({reason(error)})") from None
-    np.savez(Path(folder) / "lm.npz", **tensors)
+    np.savez(Path(folder) / "lm.npz", **tensors)  # type: ignore[arg-type]
     (Path(folder) / "char2id.json").write_text(json.dumps(alphabet, ensure_ascii=False), encoding="utf-8")
 
 

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from cman_tf.model.network import Network
 
 # Axes of the weights that have an item for each tag, relation type or character; an item may be several rows.
-_TAGS = {
+_Axes = dict[str, tuple[int, ...]]
+
+_TAGS: _Axes = {
     "crf/kernel:0": (1,),
     "crf/bias:0": (0,),
     "crf/transitions:0": (0, 1),
     "label_embedding/embeddings:0": (0,),
 }
-_RELATIONS = {
+_RELATIONS: dict[str, _Axes] = {
     "per_relation": {
         "head_selection/head_kernel:0": (1,),
         "head_selection/tail_kernel:0": (1,),
@@ -32,7 +34,7 @@ _RELATIONS = {
     },
     "shared": {"head_selection/scorer:0": (2,), "head_selection/prior_bias:0": (0,)},
 }
-_CHARACTERS = {"character_encoder/embeddings:0": (0,)}
+_CHARACTERS: _Axes = {"character_encoder/embeddings:0": (0,)}
 
 
 def starting_network(config: Config) -> Network | None:
@@ -120,7 +122,7 @@ def _copy_words(source: Network, network: Network, vocabulary: Vocabulary, vecto
     new.assign(np.concatenate([old.numpy()[:2], new.numpy()[2:]]))
 
 
-def _axes(network: Network) -> dict[str, dict[str, tuple[int, ...]]]:
+def _axes(network: Network) -> dict[str, _Axes]:
     return {
         "tags": _TAGS,
         "relations": _RELATIONS[network.config.model.relation_projection],
@@ -130,7 +132,7 @@ def _axes(network: Network) -> dict[str, dict[str, tuple[int, ...]]]:
 
 def _items(network: Network) -> dict[str, list]:
     # Ids 0 and 1 of characters are padding and unknown.
-    characters = [-2, -1, *network.vocabulary.characters]
+    characters: list[int | None] = [-2, -1, *network.vocabulary.characters]
     characters += [None] * (network.featurizer.num_characters - len(characters))
     return {
         "tags": list(network.schema.tags),

@@ -97,9 +97,9 @@ def begin(config: Config, path: str | Path) -> tuple[Run, Network, corpora.Corpu
         from cman_tf.encoders.combined import Encoders
         from cman_tf.encoders.feature_store import FeatureStore
 
-        same = source is not None and source.config.encoder.modules == config.encoder.modules
-        # Those of a trained network may be trained too.
-        encoders = source.encoders if same else Encoders(config.encoder.modules)  # type: ignore[union-attr]
+        encoders = Encoders(config.encoder.modules)
+        if source and source.encoders and source.config.encoder.modules == config.encoder.modules:
+            encoders = source.encoders  # they may be trained too
         for encoder in encoders.encoders if not config.encoder.trainable else ():
             # Raises for a store that cannot be written, before the run folder exists.
             FeatureStore(encoder, config.encoder.store, config.encoder.store_gb)

@@ -47,9 +47,9 @@ def names(document):
 
 
 def test_sizes(corpus):
-    assert len(corpus["train"]) >= 240
-    assert len(corpus["dev"]) >= 40
-    assert len(corpus["test"]) >= 40
+    assert len(corpus["train"]) >= 1400
+    assert len(corpus["dev"]) >= 200
+    assert len(corpus["test"]) >= 250
 
 
 def test_ids_are_unique_and_no_sentence_comes_twice(documents):
@@ -71,7 +71,7 @@ def test_every_relation_links_the_entity_types_of_its_signature(documents):
         assert len(set(document.relations)) == len(document.relations), document.text
 
 
-@pytest.mark.parametrize(("split", "least"), [("train", 40), ("dev", 5), ("test", 5)])
+@pytest.mark.parametrize(("split", "least"), [("train", 250), ("dev", 30), ("test", 50)])
 def test_every_type_comes_often_enough(corpus, split, least):
     relations = [relation.type for document in corpus[split] for relation in document.relations]
     entities = [entity.type for document in corpus[split] for entity in document.entities]
@@ -81,8 +81,8 @@ def test_every_type_comes_often_enough(corpus, split, least):
 
 def test_sentences_with_no_one_and_several_relations(documents):
     counts = [len(document.relations) for document in documents]
-    assert counts.count(0) >= 60
-    assert sum(count >= 2 for count in counts) >= 60
+    assert counts.count(0) >= len(counts) / 5
+    assert sum(count >= 2 for count in counts) >= len(counts) / 5
     assert max(counts) >= 4
 
 
@@ -96,8 +96,9 @@ def test_names_beyond_ascii_quotes_digits_and_long_names(documents):
 def test_lengths(documents):
     lengths = sorted(len(document) for document in documents)
     assert lengths[0] >= 4
-    assert lengths[-1] <= 45
-    assert 14 <= lengths[len(lengths) // 2] <= 22
+    assert lengths[-1] <= 64
+    assert 18 <= lengths[len(lengths) // 2] <= 26
+    assert sum(length > 40 for length in lengths) >= len(lengths) / 10
 
 
 def test_tokens(documents):
@@ -106,13 +107,14 @@ def test_tokens(documents):
         for token in document.tokens:
             assert not re.search(r"\s", token), document.text
             assert token == "'s" or not token.endswith("'s"), document.text
-            assert len(token) == 1 or not re.search(r'[,;:?!()"$%]$|^[("$]', token), document.text
-        assert document.tokens[-1] in (".", "?", '"'), document.text
+            assert len(token) == 1 or not re.search(r'[,;:?!()"$%]$|^[("]', token), document.text
+    # Some are headlines, bylines and headers of broadcasts.
+    assert sum(document.text[-1] in '.?!"' for document in documents) >= 0.95 * len(documents)
 
 
 def test_the_test_split_is_within_reach_of_training(corpus):
     seen = {name for document in corpus["train"] for name in names(document)}
     words = {word for name in seen for word in name.split()}
     entities = [name for document in corpus["test"] for name in names(document)]
-    assert sum(name in seen for name in entities) >= 0.3 * len(entities)
+    assert sum(name in seen for name in entities) >= 0.25 * len(entities)
     assert sum(bool(words & set(name.split())) for name in entities) >= 0.5 * len(entities)

@@ -13,7 +13,8 @@ OLD = Path(__file__).parent / "old_run"
 
 def test_an_old_run_scores_as_it_did():
     expected = json.loads((OLD / "expected.json").read_text(encoding="utf-8"))
-    metrics = evaluate_run(OLD).metrics
+    # The sample corpus has grown since.
+    metrics = evaluate_run(OLD, changes={"corpus.name": str(OLD.parent / "old_corpus")}).metrics
     found = {name: metrics[name] for name in ("strict", "boundaries")}
     if sys.version_info < (3, 12):
         assert found == expected
