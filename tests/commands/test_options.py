@@ -60,9 +60,7 @@ def test_every_config_field_is_an_option(name):
     value = default if kind in (int, float) else not default if kind is bool else default or "text"
     expected = [value] if kind == tuple[str, ...] else value
     parser = cli.parser("test", "", "")
-    parser.add_argument("--seed")
-    parser.add_argument("--protocol")
-    options.add_config_options(parser)
+    options.add_training(parser)
     changes = options.overrides(cli.parse(parser, [f"--{name}", str(value)]))
     assert changes == {name: expected}
     configs.change(configs.Config(), changes)

@@ -1,0 +1,119 @@
+"""`python -m reproduction.few`: scores after training on few sentences, from the start and from a shipped model."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from cman_tf import config as configs
+from cman_tf.commands import cli, options
+from cman_tf.data import corpora, formats
+from cman_tf.evaluation.scorer import score
+from cman_tf.files import atomic_write
+from cman_tf.training.workflow import train
+
+
+def command(argv: list[str]) -> None:
+    parser = cli.parser(
+        "python -m reproduction.few",
+        "Train on few sentences of a corpus, with and without --start-from, and score on its test split. What is in "
+        "--results already is not repeated.",
+        "python -m reproduction.few --corpus conll04 --sizes 20,50 --draws 1-3",
+    )
+    parser.add_argument("--corpus", metavar="NAME", default="conll04", help="conll04 or ade (default: %(default)s)")
+    parser.add_argument("--sizes", metavar="LIST", default="20,50,100,200,500", help="default: %(default)s")
+    parser.add_argument("--draws", metavar="LIST", default="1-3", help="seeds of the drawn sentences (default: 1-3)")
+    parser.add_argument("--start-from", metavar="RUN", default="news", help="default: %(default)s")
+    parser.add_argument("--split", metavar="test|dev", default="test", help="scored split (default: %(default)s)")
+    parser.add_argument("--data-dir", metavar="FOLDER", help="directory with the public corpora")
+    parser.add_argument("--results", metavar="FOLDER", default="results/few", help="default: %(default)s")
+    options.add_config_options(parser, sections=("training",))
+    args = cli.parse(parser, argv)
+    corpus = corpora.load(args.corpus, overlap="drop_sentences", data_dir=args.data_dir)
+    results = Path(args.results)
+    for draw in cli.numbers(args.draws, "--draws"):
+        for size in cli.numbers(args.sizes, "--sizes"):
+            for start in (args.start_from, None):
+                path = results / args.corpus / f"{'start' if start else 'scratch'}-{size}-{draw}.json"
+                if not path.exists():
+                    figures = _measure(corpus, size, draw, start, args.split, options.overrides(args))
+                    with atomic_write(path) as file:
+                        json.dump(figures, file, indent=2)
+    table = _table(results)
+    with atomic_write(results / "table.md") as file:
+        file.write(table)
+    print(table, end="")
+
+
+def _measure(
+    corpus: corpora.Corpus, size: int, draw: int, start: str | None, split: str, changes: dict[str, Any]
+) -> dict[str, Any]:
+    """Train on `size` sentences, all of them with the same number of steps for both starts."""
+    chosen = random.Random(draw).sample(corpus.splits["train"], size)
+    place = Path(tempfile.mkdtemp())
+    try:
+        formats.write(chosen, place / "data" / "train.json", "spert")
+        values = {
+            **{f"training.{name}": value for name, value in configs.to_dict(configs.load("start"))["training"].items()},
+            "corpus.name": str(place / "data"),
+            "protocol": "train+dev",
+            "seed": draw,
+            **changes,
+        }
+        if start:
+            values["start_from"] = start
+        trained = train(options.configuration(None, values, "sample"), place / "run")
+        assert trained
+        gold = corpus.splits[split]
+        found = score(gold, trained[0].predictor().extract(gold))["strict"]["micro"]
+    finally:
+        shutil.rmtree(place)
+    print(f"{size} sentences, draw {draw}, start {start}: {found['entities']['f1']:.4f} {found['relations']['f1']:.4f}")
+    return {
+        "corpus": corpus.source,
+        "split": split,
+        "sentences": size,
+        "draw": draw,
+        "start_from": start,
+        "entities F1": found["entities"]["f1"],
+        "relations F1": found["relations"]["f1"],
+    }
+
+
+def _table(results: Path) -> str:
+    """Mean and standard deviation over draws, as Markdown."""
+    found: dict[tuple[str, int], dict[bool, list[dict[str, Any]]]] = {}
+    for path in sorted(results.glob("*/*.json")):
+        figures = json.loads(path.read_text(encoding="utf-8"))
+        rows = found.setdefault((path.parent.name, figures["sentences"]), {True: [], False: []})
+        rows[bool(figures["start_from"])].append(figures)
+    lines = [
+        "| Corpus | Sentences | Draws | Entities, from `news` | Relations, from `news` | Entities, from random weights "
+        "| Relations, from random weights |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for (name, size), rows in sorted(found.items(), key=lambda item: (item[0][0] != "conll04", item[0])):
+        cells = [
+            _cell([100 * figures[f"{kind} F1"] for figures in rows[start]])
+            for start in (True, False)
+            for kind in ("entities", "relations")
+        ]
+        lines.append(f"| {name} | {size} | {min(map(len, rows.values()))} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(values: list[float]) -> str:
+    if not values:
+        return ""
+    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.1f}{spread}"
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run("python -m reproduction.few", command))
