@@ -29,7 +29,8 @@ def command(argv: list[str]) -> None:
     parser.add_argument("--corpus", metavar="NAME", default="conll04", help="conll04 or ade (default: %(default)s)")
     parser.add_argument("--sizes", metavar="LIST", default="20,50,100,200,500", help="default: %(default)s")
     parser.add_argument("--draws", metavar="LIST", default="1-3", help="seeds of the drawn sentences (default: 1-3)")
-    parser.add_argument("--start-from", metavar="RUN", default="news", help="default: %(default)s")
+    # Not `start_from`, which is a field of the configuration.
+    parser.add_argument("--start-from", metavar="RUN", dest="model", default="news", help="default: %(default)s")
     parser.add_argument("--split", metavar="test|dev", default="test", help="scored split (default: %(default)s)")
     parser.add_argument("--data-dir", metavar="FOLDER", help="directory with the public corpora")
     parser.add_argument("--results", metavar="FOLDER", default="results/few", help="default: %(default)s")
@@ -39,7 +40,7 @@ def command(argv: list[str]) -> None:
     results = Path(args.results)
     for draw in cli.numbers(args.draws, "--draws"):
         for size in cli.numbers(args.sizes, "--sizes"):
-            for start in (args.start_from, None):
+            for start in (args.model, None):
                 path = results / args.corpus / f"{'start' if start else 'scratch'}-{size}-{draw}.json"
                 if not path.exists():
                     figures = _measure(corpus, size, draw, start, args.split, options.overrides(args))

@@ -48,9 +48,9 @@ TEN = [
 
 
 def advice():
-    """Options of the README for ten or twenty sentences."""
+    """Options of the README for few sentences."""
     text = " ".join(README.read_text(encoding="utf-8").split())
-    return re.search(r"With ten or twenty sentences[^`]*`(--[^`]+)`", text)[1].split()
+    return re.search(r"With few sentences[^`]*`(--[^`]+)`", text)[1].split()
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_ten_sentences_are_read_and_differ(folder):
     documents = formats.read(folder / "my_corpus" / "train.json")
     assert len({document.text for document in documents}) == 10
     assert documents[0].entity_text(documents[0].entities[0]) == "Ana Lima"
-    assert [option for option in advice() if option.startswith("--")] == ["--training.epochs", "--training.batch_size"]
+    assert [option for option in advice() if option.startswith("--")] == ["--start-from"]
 
 
 @pytest.mark.slow
