@@ -30,7 +30,7 @@ def main(folder):
             text = _output(f"fit --config sample --run-dir runs/{name} {options}".split(), folder)
             (folder / f"{name}.txt").write_text(text, encoding="utf-8")
     trained = (folder / "first.txt").read_text(encoding="utf-8").splitlines()
-    _record("fit.txt", "\n".join([*trained[:6], "  ...", *trained[29:]]))
+    _record("fit.txt", "\n".join([*trained[:4], "  ...", *trained[8:]]))
     _record("predict.txt", _output(["predict", "runs/first", TUTORIAL], folder))
     _record(
         "predict.jsonl",

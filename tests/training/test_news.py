@@ -1,0 +1,44 @@
+"""The shipped model: it is that of today's corpus, is small, and finds what its page says."""
+
+import h5py
+import pytest
+
+import cman_tf
+from cman_tf.data import corpora
+from cman_tf.training import shipped
+from cman_tf.training.corpus import training_data
+from cman_tf.training.origin import fingerprint
+from cman_tf.training.run import Run
+
+
+@pytest.fixture(scope="module")
+def run():
+    return Run.open("news")
+
+
+def test_it_was_trained_on_the_sample_corpus_as_it_is(run):
+    train, dev = training_data(run.config(), corpora.load("sample", splits=("train",)))
+    assert run.environment()["corpus_sha256"] == fingerprint(train, dev)
+
+
+def test_it_is_small_and_knows_no_place_of_another_machine(run):
+    assert sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file()) < 15e6
+    assert run.config().words.vectors is None
+    assert run.config().corpus.name == "sample"
+    with h5py.File(run.weights) as file:
+        types = set()
+        file.visititems(lambda _, item: types.add(str(item.dtype)) if isinstance(item, h5py.Dataset) else None)
+    assert types == {"float16"}
+
+
+def test_five_lines_find_the_relations_of_two_sentences():
+    assert shipped.names() == ["news"]
+    model = cman_tf.load("news")
+    document = model("Ana Lima was born in Lisbon. In 1994 she founded Fjord Systems in Oslo.")
+    assert [(relation.head.text, relation.type, relation.tail.text) for relation in document.relations] == [
+        ("Ana Lima", "Live_In", "Lisbon"),
+        ("Ana Lima", "Work_For", "Fjord Systems"),
+        ("Fjord Systems", "OrgBased_In", "Oslo"),
+    ]
+    [document] = [model("The storm reached Iceland in April.")]
+    assert ("April", "Peop") not in [(entity.text, entity.type) for entity in document.entities]
