@@ -41,7 +41,7 @@ def main(folder):
 
     (DOCS / "images").mkdir(exist_ok=True)
     report = (folder / "runs/first/report.html").read_text(encoding="utf-8")
-    screenshot(PAGE.format(sentence_html(cman_tf.load(folder / "runs/first")(SENTENCE))), "sentence.png", "900,200")
+    screenshot(PAGE.format(sentence_html(cman_tf.load("news")(SENTENCE))), "sentence.png", "900,200")
     screenshot(report, "report.png", "1100,1000")
     # With closed tables, so that the picture shows the sentences.
     screenshot(report.replace("<details open", "<details"), "report_sentences.png", "1100,1000")
