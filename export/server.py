@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
+import subprocess
+import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +16,7 @@ from typing import TYPE_CHECKING
 from cman_tf.commands import cli
 from cman_tf.commands.main import main
 from cman_tf.errors import InputError
+from cman_tf.training import shipped
 from export.serving.options import port, positive, whole
 
 if TYPE_CHECKING:
@@ -24,12 +29,37 @@ def command(argv: list[str]) -> None:
         "cman serve",
         "Serve the newest version of an exported model, with TensorFlow Serving's gRPC and REST interfaces.",
         "cman serve models/cman --label stable=1",
-        usage="MODEL_DIR [options]",
+        usage="MODEL_DIR|RUN [options]",
     )
-    parser.add_argument("folder", metavar="MODEL_DIR", help="folder with the numbered versions")
+    parser.add_argument(
+        "folder",
+        metavar="MODEL_DIR|RUN",
+        help="folder with the numbered versions; a run folder or shipped model is exported to a temporary folder first",
+    )
     _add_interface_options(parser)
     _add_batching_options(parser)
     args = cli.parse(parser, argv)
+    with contextlib.ExitStack() as temporary:
+        args.folder = _versions_of(args.folder, temporary)
+        _serve(args)
+
+
+def _versions_of(folder: str, temporary: contextlib.ExitStack) -> str:
+    """The folder of versions to serve; a run is exported to a folder that `temporary` removes."""
+    run = shipped.folder(folder)
+    if not (run / "weights.h5").is_file():
+        return folder
+    versions = temporary.enter_context(tempfile.TemporaryDirectory(prefix="cman-serve-"))
+    # The log is on standard error.
+    print(f"Exporting {folder}", flush=True)
+    # In a process of its own, because TensorFlow's threads can be set only before its first operation.
+    done = subprocess.run([sys.executable, "-m", "export.savedmodel", str(run), versions], stdout=subprocess.DEVNULL)
+    if done.returncode:
+        raise InputError(f"Cannot export {folder}; the reason is above.")
+    return versions
+
+
+def _serve(args: argparse.Namespace) -> None:
     options, ignored = _options(args)
 
     from export.serving import logs
@@ -93,7 +123,10 @@ def _options(args: argparse.Namespace) -> tuple[ServerOptions, list[str]]:
     """`(ServerOptions, ignored)`; `ignored` are fields of the batching file without effect."""
     folder = Path(args.folder)
     if not folder.is_dir():
-        raise InputError(f"MODEL_DIR must be a folder with numbered versions. Received: {folder}")
+        raise InputError(
+            "MODEL_DIR|RUN must be a folder with numbered versions, a run folder, or a shipped model: "
+            f"{', '.join(shipped.names())}. Received: {folder}"
+        )
     if (folder / "saved_model.pb").exists():
         raise InputError(
             "MODEL_DIR must be the folder with the numbered versions, not a version. "

@@ -1,5 +1,6 @@
 import ast
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,6 +26,19 @@ def package_data():
 def test_type_checkers_are_told_that_there_are_types(package, package_data):
     assert (ROOT / package / "py.typed").read_bytes() == b""
     assert "py.typed" in package_data[package]
+
+
+@pytest.mark.parametrize("name", ["named", "current"])
+def test_constraints_have_every_requirement(name, monkeypatch):
+    given = {}
+    monkeypatch.setattr("setuptools.setup", given.update)
+    stacks = runpy.run_path(str(ROOT / "setup.py"))
+    wanted = [*stacks[f"{name.upper()}_STACK"], *stacks["BOTH_STACKS"]]
+    lines = (ROOT / "constraints" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {canonicalize_name(Requirement(line).name): Requirement(line).specifier for line in lines}
+    for requirement in map(Requirement, wanted):
+        [version] = pinned[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version.version), requirement
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,7 @@ def copy_weights(source: Network, network: Network) -> float:
         network: `Network`, changed.
 
     Returns:
-        float. Share of the network's weights that are copied, from 0 to 1.
+        float. Share of the network's weights that are copied, without those of words, from 0 to 1.
     """
     old_items = _items(source)
     axes = _axes(network)

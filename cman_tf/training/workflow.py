@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Mapping
 from itertools import zip_longest
 from pathlib import Path
@@ -105,7 +106,8 @@ def begin(config: Config, path: str | Path) -> tuple[Run, Network, corpora.Corpu
             FeatureStore(encoder, config.encoder.store, config.encoder.store_gb)
     network = Network.build(config, schema, vocabulary, encoders, vectors)
     if source:
-        copy_weights(source, network)
+        share = copy_weights(source, network)
+        print(f"Starting from {config.start_from}: {share:.0%} of the weights beside words fit", file=sys.stderr)
     return Run.create(path, network, fingerprint(train, dev)), network, corpus
 
 

@@ -11,6 +11,7 @@ from concurrent import futures
 import grpc
 import pytest
 
+from cman_tf.errors import InputError
 from export import server as command_line
 from tests.export.serving import ROOT, Asker, Process, code, eventually, free_port, self_signed
 from tests.export.tiny import Echo
@@ -200,3 +201,19 @@ def test_a_server_killed_under_load_is_found_again_and_every_input_answered_once
     found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [line["text"] for line in found] == texts
     assert all(len(line["relations"]) == 1 for line in found)
+
+
+@pytest.mark.slow
+def test_a_run_is_exported_and_served(process, trained_run):
+    server = process(folder=trained_run.path)
+    server.wait_for("listening")
+    server.read_on()
+    document = Asker(server.port, server.rest_port).predict(["Ana Lima lives in Oslo."])
+    assert document["tokens"][0][:6] == [b"Ana", b"Lima", b"lives", b"in", b"Oslo", b"."]
+    server.kill(signal.SIGTERM)
+    assert server.end() == 0
+
+
+def test_what_is_neither_an_export_nor_a_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"a run folder, or a shipped model: news. Received: .*nothing"):
+        command_line.command([str(tmp_path / "nothing")])
