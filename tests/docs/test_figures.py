@@ -1,5 +1,6 @@
 """Figures that a text repeats are those of the page that was made from files."""
 
+import json
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -11,3 +12,20 @@ def test_the_readme_repeats_the_page_of_results():
     rows = [line for line in lines if line.startswith(("| conll04/", "| ade/", "| *"))]
     assert len(rows) > 3
     assert [row for row in rows if row not in page] == []
+
+
+def test_the_page_of_the_shipped_model_repeats_its_files():
+    page = (ROOT / "docs" / "news.md").read_text(encoding="utf-8")
+    assert (ROOT / "results" / "few" / "table.md").read_text(encoding="utf-8") in page
+    for corpus in ("sample", "conll04"):
+        scores = json.loads((ROOT / "results" / "news" / f"{corpus}.json").read_text(encoding="utf-8"))["strict"][
+            "micro"
+        ]
+        entities, relations = (100 * scores[item]["f1"] for item in ("entities", "relations"))
+        assert f"| {entities:.2f} | {relations:.2f} |" in page
+    agreement = json.loads((ROOT / "results" / "sample" / "agreement.json").read_text(encoding="utf-8"))
+    assert (
+        f"{100 * agreement['entities F1']:.1f} for entities and {100 * agreement['relations F1']:.1f}"
+        in page.replace("\n", " ")
+    )
+    assert f"{agreement['sentences'] - agreement['sentences that agree']} sentences" in page
