@@ -69,7 +69,7 @@ def _measure(
         }
         if start:
             values["start_from"] = start
-        trained = train(options.configuration(None, values, "sample"), place / "run")
+        trained = train(options.configuration(None, values, "own"), place / "run")
         assert trained
         gold = corpus.splits[split]
         found = score(gold, trained[0].predictor().extract(gold))["strict"]["micro"]

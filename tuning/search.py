@@ -29,7 +29,9 @@ def command(argv: list[str]) -> None:
         "cman search --config sample --tuner random --max-trials 4 --training.epochs 6 --directory search",
     )
     parser.add_argument(
-        "--config", metavar="NAME|FILE", default="sample", help="configuration to start from (default: sample)"
+        "--config",
+        metavar="NAME|FILE",
+        help="configuration to start from (default: that of the corpus, own for a folder)",
     )
     parser.add_argument(
         "--tuner",
@@ -98,7 +100,9 @@ def command(argv: list[str]) -> None:
     from tuning.space import Space
 
     role = cluster.role()
-    space = Space.read(configs.load(args.config, options.overrides(args)), args.space)
+    changes = options.overrides(args)
+    args.config = args.config or options.preset_of(changes)
+    space = Space.read(configs.load(args.config, changes), args.space)
     folder = Path(args.directory)
     if role == "chief":
         cluster.check_port()

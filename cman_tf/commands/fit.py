@@ -26,7 +26,7 @@ def command(argv: list[str]) -> None:
     parser.add_argument(
         "--config",
         metavar="NAME|FILE",
-        help=f"{', '.join(sorted(configs.shipped()))}, or a YAML file (default: that of the corpus, else sample)",
+        help=f"{', '.join(sorted(configs.shipped()))}, or a YAML file (default: that of the corpus, own for a folder)",
     )
     parser.add_argument("--run-dir", metavar="FOLDER", help="new run folder (default: runs/CONFIG, runs/CONFIG-2, ...)")
     parser.add_argument("--resume", action="store_true", help="resume the interrupted run in --run-dir")
@@ -46,8 +46,7 @@ def command(argv: list[str]) -> None:
             raise InputError(f"--resume takes the configuration of the run in --run-dir. Received: {received}")
         config, path, moved = None, args.run_dir, changes
     else:
-        corpus = changes.get("corpus.name")
-        name = args.config or (corpus if corpus in configs.shipped() else "sample")
+        name = args.config or options.preset_of(changes)
         config, moved = options.configuration(args.config, changes, name), None
         if args.strategy == "multi_worker" and not args.run_dir:
             raise InputError("--strategy multi_worker requires --run-dir, the same for all workers.")

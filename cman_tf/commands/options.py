@@ -65,6 +65,15 @@ def add_config_options(parser: argparse.ArgumentParser, sections: Sequence[str] 
             group.add_argument(f"--{name}", metavar=field_texts.metavar(kind), dest=name, help=text.replace("%", "%%"))
 
 
+def preset_of(changes: dict[str, Any]) -> str:
+    """Name of the preset for the corpus in `changes`: its own, `own` for a folder, `sample` without a corpus."""
+    # Imports what downloads corpora.
+    from cman_tf.data import corpora
+
+    corpus = changes.get("corpus.name", "sample")
+    return corpus if corpus in corpora.NAMES else "own"
+
+
 def configuration(name: str | None, changes: dict[str, Any], default: str) -> configs.Config:
     """The configuration of a training.
 

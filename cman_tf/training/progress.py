@@ -49,8 +49,8 @@ class TrainingProgress:
     def _warn_of_few(self, steps: int) -> None:
         if steps < FEW_STEPS and not self.warned:
             self.console.print(
-                f"Only {steps} steps in {self.epochs} epochs because there are few sentences; probably too few to "
-                "learn anything. Try --training.epochs 200 --training.batch_size 2.",
+                f"Only {steps} steps in {self.epochs} epochs, because there are few sentences. If the scores are low, "
+                "try --start-from news, or --training.epochs 200 --training.batch_size 2.",
                 soft_wrap=True,
             )
         self.warned = True

@@ -113,3 +113,26 @@ def test_a_run_must_be_given(refused, program):
 def test_choices_are_listed(refused):
     assert "'train', 'dev', 'test'" in refused("cman evaluate", "run", "--split", "tset")
     assert "'table', 'jsonl', 'html'" in refused("cman predict", "run", "--format", "xml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "sample"),
+        ({"corpus.name": "ade"}, "ade"),
+        ({"corpus.name": "my_corpus"}, "own"),
+        ({"corpus.name": "news"}, "own"),
+    ],
+)
+def test_a_corpus_has_its_preset(changes, name):
+    assert options.preset_of(changes) == name
+    assert name in configs.shipped()
+
+
+def test_a_start_gives_its_configuration(trained_run):
+    changes = {"corpus.name": "my_corpus", "start_from": str(trained_run.path), "training.epochs": 7}
+    config = options.configuration(None, changes, "own")
+    assert config.model == trained_run.config().model
+    assert (config.corpus.name, config.training.epochs) == ("my_corpus", 7)
+    assert config.training.warmup_epochs == configs.load("start").training.warmup_epochs
+    assert options.configuration("sample", changes, "own").model == configs.load("sample").model
