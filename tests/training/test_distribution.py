@@ -108,7 +108,8 @@ def command(tmp_path_factory, documents):
         formats.write(documents, folder / f"{split}.json", "spert")
     values = {**TINY, "corpus": {"name": str(folder)}, "seed": 3}
     values["model"] = {**TINY["model"], "embedding_dropout": 0.0, "lstm_dropout": 0.0}
-    values["training"] = {"epochs": EPOCHS, "batch_size": 3, "average_decay": 0.5}
+    # Small steps: see `assert_same`.
+    values["training"] = {"epochs": EPOCHS, "batch_size": 3, "average_decay": 0.5, "learning_rate": 5e-5}
     (folder / "config.yaml").write_text(yaml.safe_dump(values))
     return ["--config", str(folder / "config.yaml")]
 
@@ -126,9 +127,10 @@ def losses(path):
 
 def assert_same(one, other):
     assert len(one) == len(other) == EPOCHS
-    np.testing.assert_allclose(one[:3], other[:3], rtol=1e-4)
-    # Then the last digits grow: Adam's first steps have full size also where a gradient is nearly zero.
-    np.testing.assert_allclose(one, other, rtol=0.02)
+    np.testing.assert_allclose(one[:20], other[:20], rtol=1e-4)
+    assert one[19] < 0.95 * one[0]
+    # Then the last digits have grown: Adam's steps have full size also where a gradient is nearly zero.
+    np.testing.assert_allclose(one, other, rtol=0.05)
 
 
 @pytest.fixture(scope="module")
