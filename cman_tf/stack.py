@@ -15,7 +15,7 @@ import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from types import ModuleType
 from typing import Any
@@ -122,17 +122,27 @@ def load_saved_model(path: str) -> Any:
 
     Raises:
         ImportError: if the graph needs tensorflow-text and it is not installed.
-        OSError, ValueError, tf.errors.OpError: if the SavedModel cannot be loaded.
+        OSError, ValueError, RuntimeError, tf.errors.OpError: if the SavedModel cannot be loaded.
     """
     import tensorflow as tf
 
+    return with_tensorflow_text(lambda: tf.saved_model.load(path))
+
+
+def with_tensorflow_text(load: Callable[[], Any]) -> Any:
+    """Return `load()`; if it lacks an operation, import tensorflow-text, which may have it, and load again.
+
+    Raises:
+        ImportError: if tensorflow-text may be needed and is not installed.
+    """
     try:
-        return tf.saved_model.load(path)
-    except (OSError, tf.errors.NotFoundError) as error:
+        return load()
+    except Exception as error:
+        # TensorFlow's versions and ways of loading raise errors of different classes for this.
         if "not registered" not in str(error):
             raise
-        import_tensorflow_text()
-        return tf.saved_model.load(path)
+    import_tensorflow_text()
+    return load()
 
 
 def import_tensorflow_text() -> ModuleType:

@@ -140,7 +140,7 @@ def test_every_field_refuses_what_it_cannot_be(name):
 
 def test_an_unknown_name_is_told_with_the_nearest():
     told = message(configs.load, "conl04")
-    assert told.startswith("A config must be a YAML file or one of ade, ade_best, conll04, conll04_best, ")
+    assert told.startswith("A config must be a YAML file or one of ade, ade_best, best, conll04, ")
     assert told.endswith("Received: conl04; nearest: conll04")
 
 
@@ -174,3 +174,11 @@ def test_a_missing_file_is_told(tmp_path):
 def test_written_yaml_is_plain(tmp_path):
     configs.save(configs.Config(), tmp_path / "config.yaml")
     assert yaml.safe_load((tmp_path / "config.yaml").read_text()) == configs.to_dict(configs.Config())
+
+
+def test_best_is_conll04_best_for_any_corpus():
+    assert configs.different(configs.load("best"), configs.load("conll04_best")) == ["corpus.name"]
+
+
+def test_sample_is_own_with_fewer_epochs():
+    assert configs.different(configs.load("own"), configs.load("sample")) == ["training.epochs"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import grpc
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from cman_tf.stack import with_tensorflow_text
 from export.serving import tensors
 from export.serving.status import ServingError, invalid
 
@@ -33,18 +33,13 @@ class Servable:
 
     Raises:
         tf.errors.OpError, OSError: if the folder does not contain a SavedModel that this TensorFlow can load.
+        ImportError: if it needs tensorflow-text, which is not installed.
     """
 
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
         self.path = Path(path)
         self.threads = threads
-        try:
-            self._session, meta = self._load()
-        except (tf.errors.NotFoundError, KeyError, ValueError) as error:
-            # Stock TensorFlow Serving includes the tokeniser ops of this library; importing it registers them.
-            if "not registered" not in str(error) or not _import("tensorflow_text"):
-                raise
-            self._session, meta = self._load()
+        self._session, meta = with_tensorflow_text(self._load)  # stock TensorFlow Serving includes these operations
         self.signatures = dict(meta.signature_def)
         self._callable = functools.lru_cache(maxsize=None)(self._make_callable)
 
@@ -136,14 +131,6 @@ class Servable:
         """Free the memory. The servable cannot run again."""
         self._callable.cache_clear()
         self._session.close()
-
-
-def _import(name: str) -> bool:
-    try:
-        importlib.import_module(name)
-    except ImportError:
-        return False
-    return True
 
 
 def _set(names: Iterable[str]) -> str:

@@ -79,6 +79,21 @@ def test_a_process_without_this_package(tmp_path, modules, encoders):
         np.testing.assert_allclose(vectors, encoders[kind](tf.constant(TOKENS)), atol=1e-6)
 
 
+def test_loading_registers_the_operations_of_tensorflow_text(tmp_path, modules):
+    script = (
+        "import sys\n"
+        "from cman_tf.encoders.contextual import load_encoder\n"
+        "assert 'tensorflow_text' not in sys.modules\n"
+        "load_encoder(sys.argv[1])\n"
+        "assert ('tensorflow_text' in sys.modules) == (sys.argv[2] == 'bert')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    for kind in ("flair", "bert"):
+        command = [sys.executable, "-c", script, str(modules[kind]), kind]
+        found = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert found.returncode == 0, found.stderr
+
+
 @pytest.mark.parametrize("kind", ["bert", "mpnet", "flair"])
 def test_the_graph_holds_no_python(modules, kind):
     saved = saved_model_pb2.SavedModel.FromString((modules[kind] / "saved_model.pb").read_bytes())
