@@ -83,10 +83,8 @@ def disagreements(gold: Document, predicted: Document) -> Iterator[dict[str, Any
         kind, head, tail = _ends(predicted, relation)
         if (kind, head, tail) in annotated or not {head, tail} <= entities:
             continue
-        there = [other for other in gold.relations if {*_ends(gold, other)[1:]} == {head, tail}]
-        yield _line(
-            gold, relation.score, _stated(predicted, relation), "; ".join(_stated(gold, other) for other in there)
-        )
+        stated = [_stated(gold, other) for other in gold.relations if {*_ends(gold, other)[1:]} == {head, tail}]
+        yield _line(gold, relation.score, _stated(predicted, relation), "; ".join(stated))
 
 
 def _ends(document: Document, relation: Relation) -> tuple[Any, ...]:
