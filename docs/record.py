@@ -1,12 +1,13 @@
 """`python docs/record.py FOLDER`: record the output of the tutorial's commands and screenshots of their pages.
 
-Runs the tutorial's trainings in FOLDER, about three minutes, or uses existing ones. Writes docs/recorded/ and
+Runs the tutorial's trainings in FOLDER, about five minutes, or uses existing ones. Writes docs/recorded/ and
 docs/images/. Requires Chromium on the PATH.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ DOCS = Path(__file__).parent
 SENTENCE = "Dr. Zoë Lindqvist, a chemist at the University of Oslo, was born in Bergen, Norway."
 PAGE = '<meta charset="utf-8"><body style="margin:18px;width:860px;background:#fff;font:18px sans-serif">{}</body>'
 TUTORIAL = "Ana Lima lives in Oslo and works for Nordlys Energi."
+NEWS = "Ana Lima was born in Lisbon. In 1994 she founded Fjord Systems in Oslo."
+INSTRUMENTS = "Greta Vik plays the bassoon.", "Amir Khan owns a trombone."
 CHROMIUM = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --hide-scrollbars"
 
 
@@ -29,6 +32,14 @@ def main(folder):
         if not (folder / f"runs/{name}/metrics.json").is_file():
             text = _output(f"fit --config sample --run-dir runs/{name} {options}".split(), folder)
             (folder / f"{name}.txt").write_text(text, encoding="utf-8")
+    _record("news.txt", _output(["predict", "news", NEWS], folder))
+    if not (folder / "runs/instruments/metrics.json").is_file():
+        page = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+        program = next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "ANNOTATED" in block)
+        subprocess.run([sys.executable, "-c", program], cwd=folder, check=True)
+        command = "fit --corpus instruments --start-from news --protocol train+dev --run-dir runs/instruments"
+        _output(command.split(), folder)
+    _record("instruments.txt", _output(["predict", "runs/instruments", *INSTRUMENTS], folder))
     trained = (folder / "first.txt").read_text(encoding="utf-8").splitlines()
     _record("fit.txt", "\n".join([*trained[:4], "  ...", *trained[8:]]))
     _record("predict.txt", _output(["predict", "runs/first", TUTORIAL], folder))
