@@ -16,6 +16,7 @@ from cman_tf.data.answers import annotated
 from cman_tf.data.batches import pad
 from cman_tf.data.document import Document
 from cman_tf.errors import InputError
+from cman_tf.model.decoding import Constraints
 from cman_tf.model.extraction import NO_TAGS, Extractor
 
 if TYPE_CHECKING:
@@ -49,9 +50,10 @@ class Predictor:
             for item in network.model.token_embedding.inputs
             if item.name.startswith("contextual_")
         }
-        # The threshold and allowed types are inputs, so that one graph serves all their values. AutoGraph would search
+        # The threshold and constraints are inputs, so that one graph serves all their values. AutoGraph would search
         # for Python loops and conditions longer than the rest of the tracing takes.
-        decoding = [tags, tf.TensorSpec([], tf.float32), tf.TensorSpec([None, None, None], tf.bool)]
+        constraints = Constraints(*map(tf.TensorSpec.from_tensor, self.extractor.constraints))
+        decoding = [tags, tf.TensorSpec([], tf.float32), constraints]
         self._from_tokens = tf.function(
             self.extractor.from_tokens, input_signature=[tokens, *decoding], autograph=False
         )
@@ -148,7 +150,7 @@ class Predictor:
             tags: Any = NO_TAGS
             if label_source == "gold":
                 tags = pad([np.array(self.network.schema.tag_ids(documents[row]), np.int32) for row in rows], 0)
-            decoding = (tags, self.extractor.threshold, self.extractor.allowed)
+            decoding = (tags, self.extractor.threshold, self.extractor.constraints)
             # The last sentence is the longest; a batch of only empty sentences has no column of vectors.
             try:
                 if contextual and len(documents[rows[-1]]):

@@ -58,6 +58,7 @@ def write_manifest(path: str | Path, run: Run, schema: Schema, config: Config, *
             "threshold": config.decoding.threshold,
             "bio_constrained": config.decoding.bio_constrained,
             "type_constrained": config.decoding.type_constrained,
+            "rules": list(config.decoding.rules),
         },
         "metrics": _metrics(run),
         "licence": "Apache-2.0 for the code; the training corpus and word vectors keep their own",

@@ -130,10 +130,13 @@ def test_bad_values(values, told):
     assert told in message(configs.from_dict, values, "x")
 
 
+LISTS = ("encoder.modules", "decoding.rules")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_field_refuses_what_it_cannot_be(name):
-    told = message(configs.change, configs.Config(), {name: [[1]] if name == "encoder.modules" else [1]})
-    item = ".0" if name == "encoder.modules" else ""  # it is a list; its item is wrong
+    told = message(configs.change, configs.Config(), {name: [[1]] if name in LISTS else [1]})
+    item = ".0" if name in LISTS else ""  # it is a list; its item is wrong
     assert told.startswith(f"`{name}{item}` must be ")
     assert told.endswith("Received: [1] in the command line")
 

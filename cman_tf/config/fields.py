@@ -151,6 +151,12 @@ class DecodingConfig:
     type_constrained: bool = _field(
         False, "whether relations must have a type signature of the training data; not in the paper"
     )
+    rules: tuple[str, ...] = _field(
+        (),
+        "rules of the relations in a sentence, as a list: one_type_per_pair, one_tail:TYPE (of a head), one_head:TYPE "
+        "(of a tail), symmetric:TYPE, inverse:TYPE=TYPE, and learnt: those that hold in the training data; not "
+        "in the paper",
+    )
 
 
 @dataclass(frozen=True, config=_STRICT)

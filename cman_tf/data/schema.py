@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from cman_tf.data import rules
 from cman_tf.data.document import Document
 from cman_tf.data.overlap import refuse
 from cman_tf.errors import InputError
@@ -20,6 +21,7 @@ class Schema:
         relation_types: sequence of str, without repeats.
         signatures: set of `(relation type, head entity type, tail entity type)` in the training data; type-constrained
             decoding allows only these.
+        rules: sequence of str, those that the relations of the training data obey, see `cman_tf.data.rules`.
 
     Raises:
         InputError: if there is no entity type, a name is repeated, empty or contains blanks, or a signature contains an
@@ -34,11 +36,13 @@ class Schema:
     entity_types: Sequence[str]
     relation_types: Sequence[str]
     signatures: frozenset[tuple[str, str, str]] = frozenset()
+    rules: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "entity_types", tuple(self.entity_types))
         object.__setattr__(self, "relation_types", tuple(self.relation_types))
         object.__setattr__(self, "signatures", frozenset(tuple(s) for s in self.signatures))
+        object.__setattr__(self, "rules", tuple(self.rules))
         if not self.entity_types:
             raise InputError("A schema must have at least one entity type. Received: none")
         for kind, names in (("entity", self.entity_types), ("relation", self.relation_types)):
@@ -50,6 +54,7 @@ class Schema:
         for relation, head, tail in self.signatures:
             if relation not in self.relation_types or not {head, tail} <= set(self.entity_types):
                 raise InputError(f"A signature must use known types. Received: {relation}: {head} -> {tail}")
+        rules.parse(self.rules, self.relation_types)
 
     @classmethod
     def of(cls, documents: Iterable[Document]) -> Schema:
@@ -64,6 +69,7 @@ class Schema:
             sorted({entity.type for document in documents for entity in document.entities}),
             sorted({name for name, _, _ in signatures}),
             signatures,
+            rules.learn(documents),
         )
 
     @property
@@ -122,6 +128,7 @@ class Schema:
                 "entity_types": self.entity_types,
                 "relation_types": self.relation_types,
                 "signatures": sorted(self.signatures),
+                "rules": self.rules,
             },
             indent=2,
             ensure_ascii=False,
@@ -139,4 +146,4 @@ class Schema:
         except InputError:
             raise
         except (TypeError, ValueError) as error:
-            raise InputError(f"A schema must be JSON with the three fields of `Schema`. Received: {error}") from None
+            raise InputError(f"A schema must be JSON with the fields of `Schema`. Received: {error}") from None

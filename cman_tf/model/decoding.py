@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
 
@@ -43,16 +43,36 @@ def last_tokens(entities: Mapping[str, tf.Tensor]) -> tf.Tensor:
     return tf.maximum(entities["entity_end"] - 1, 0)
 
 
+class Constraints(NamedTuple):
+    """What relations may be decoded, as tensors.
+
+    allowed: bool `(entity types, entity types, relation types)`, the allowed types of head, tail and relation.
+    one_type: bool, see `cman_tf.data.rules.Rules`, like the others.
+    one_tail: bool `(relation types,)`.
+    one_head: bool `(relation types,)`.
+    inverse: int32 `(relation types,)`.
+    """
+
+    allowed: tf.Tensor
+    one_type: tf.Tensor
+    one_tail: tf.Tensor
+    one_head: tf.Tensor
+    inverse: tf.Tensor
+
+
 def decode_relations(
-    scores: tf.Tensor, entities: Mapping[str, tf.Tensor], threshold: float | tf.Tensor, allowed: tf.Tensor
+    scores: tf.Tensor, entities: Mapping[str, tf.Tensor], threshold: float | tf.Tensor, constraints: Constraints
 ) -> dict[str, tf.Tensor]:
-    """Relations between decoded entities: all with a probability above `threshold`.
+    """Relations between decoded entities: all with a probability above `threshold` that obey the constraints.
+
+    Where a rule allows one relation of several, the most probable one stays. After that, what a symmetric or inverse
+    type states in one direction is added in the other, with the same probability.
 
     Args:
         scores: float32 `(batch, entities, entities, relation types)`, logits of the entities' last tokens.
         entities: dict, the result of `decode_entities`.
         threshold: float.
-        allowed: bool `(entity types, entity types, relation types)`, the allowed types of head, tail and relation.
+        constraints: `Constraints`.
 
     Returns:
         dict of `(batch, relations)`, padded: `relation_head`, `relation_tail` (indices of entities) and
@@ -63,8 +83,9 @@ def decode_relations(
     keep = (scores > threshold) & (mask[:, :, None] & mask[:, None, :])[..., None]
     keep &= ~tf.eye(tf.shape(mask)[1], dtype=tf.bool)[None, :, :, None]
     types = entities["entity_type"]
-    keep &= tf.gather(tf.gather(allowed, types), types, axis=2, batch_dims=1)
-    cells = tf.cast(tf.where(keep), tf.int32)
+    keep &= tf.gather(tf.gather(constraints.allowed, types), types, axis=2, batch_dims=1)
+    scores = _obeying(tf.where(keep, scores, 0.0), constraints)
+    cells = tf.cast(tf.where(scores > 0), tf.int32)
     rows = tf.cast(tf.shape(mask)[0], tf.int64)
 
     def padded(values: tf.Tensor) -> tf.Tensor:
@@ -77,6 +98,23 @@ def decode_relations(
         "relation_score": padded(tf.gather_nd(scores, cells)),
         "relation_mask": padded(tf.ones_like(cells[:, 0])) > 0,
     }
+
+
+def _obeying(scores: tf.Tensor, constraints: Constraints) -> tf.Tensor:
+    """Scores `(batch, heads, tails, relation types)`: 0 where the rules forbid them, and inverse ones added."""
+
+    def best(scores: tf.Tensor, others: tf.Tensor, applies: tf.Tensor) -> tf.Tensor:
+        return tf.where(applies & (scores < others), 0.0, scores)
+
+    def turned(scores: tf.Tensor) -> tf.Tensor:
+        return tf.transpose(scores, [0, 2, 1, 3])
+
+    of_pair = tf.reduce_max(scores, axis=3, keepdims=True)
+    scores = best(scores, tf.maximum(of_pair, turned(of_pair)), constraints.one_type)
+    scores = best(scores, tf.reduce_max(scores, axis=2, keepdims=True), constraints.one_tail)
+    scores = best(scores, tf.reduce_max(scores, axis=1, keepdims=True), constraints.one_head)
+    inverse = tf.gather(turned(scores), tf.maximum(constraints.inverse, 0), axis=3)
+    return tf.where(constraints.inverse >= 0, tf.maximum(scores, inverse), scores)
 
 
 def entity_scores(

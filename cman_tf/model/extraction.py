@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from cman_tf.data import rules
 from cman_tf.data.tokenizer import tokenize
-from cman_tf.model.decoding import decode_entities, decode_relations, entity_scores, last_tokens
+from cman_tf.model.decoding import Constraints, decode_entities, decode_relations, entity_scores, last_tokens
 
 if TYPE_CHECKING:
+    from cman_tf.config.fields import DecodingConfig
     from cman_tf.data.schema import Schema
     from cman_tf.model.network import Network
 
@@ -33,7 +35,7 @@ class Extractor(tf.Module):
         split: string `(batch,)` -> `tokens` string, `token_start`, `token_end` int32 (code points) `(batch, tokens)`.
 
     Further arguments of `from_tokens` and `from_features`: `given_tags` int32 `(batch, tokens)`, fed to the BLA units
-    where they are 0 or more, by default nowhere; `threshold` float32 and `allowed` bool, see `decode_relations`, by
+    where they are 0 or more, by default nowhere; `threshold` float32 and `constraints`, see `decode_relations`, by
     default those of the configuration.
     """
 
@@ -44,8 +46,7 @@ class Extractor(tf.Module):
         self.encoders = network.encoders
         decoding = network.config.decoding
         self.threshold = decoding.threshold
-        allowed = allowed_types(network.schema)
-        self.allowed = allowed if decoding.type_constrained else tf.ones_like(allowed)
+        self.constraints = constraints(network.schema, decoding)
 
     def split(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Tokens of raw text, string `(batch,)`, and their offsets: a dict of `(batch, tokens)`."""
@@ -57,12 +58,12 @@ class Extractor(tf.Module):
         tokens: tf.Tensor,
         given_tags: tf.Tensor | Sequence[Sequence[int]] = NO_TAGS,
         threshold: float | tf.Tensor | None = None,
-        allowed: tf.Tensor | None = None,
+        constraints: Constraints | None = None,
     ) -> dict[str, tf.Tensor]:
         """Entities and relations of string `(batch, tokens)`: the dict described in the class."""
         # The CRF cannot decode a batch in which every sentence is empty.
         tokens, given_tags = one_column_at_least(tokens, ""), one_column_at_least(given_tags, 0)
-        return self.from_features(self.features(tokens), given_tags, threshold, allowed)
+        return self.from_features(self.features(tokens), given_tags, threshold, constraints)
 
     def features(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """Inputs of the network for string `(batch, tokens)`: a dict."""
@@ -73,7 +74,7 @@ class Extractor(tf.Module):
         features: Mapping[str, tf.Tensor],
         given_tags: tf.Tensor | Sequence[Sequence[int]] = NO_TAGS,
         threshold: float | tf.Tensor | None = None,
-        allowed: tf.Tensor | None = None,
+        constraints: Constraints | None = None,
     ) -> dict[str, tf.Tensor]:
         """Entities and relations from the result of `features`: the same dict."""
         lengths = features["lengths"]
@@ -93,13 +94,30 @@ class Extractor(tf.Module):
         scores = self.model.score_pairs(tokens, last_tokens(entities), count)
         entities["entity_score"] = entity_scores(self.model.crf, emissions, tags, entities, lengths)
         threshold = self.threshold if threshold is None else threshold
-        allowed = self.allowed if allowed is None else allowed
-        return {"tags": tags, **entities, **decode_relations(scores, entities, threshold, allowed)}
+        constraints = self.constraints if constraints is None else constraints
+        return {"tags": tags, **entities, **decode_relations(scores, entities, threshold, constraints)}
 
 
 def one_column_at_least(values: tf.Tensor | Sequence[Sequence[int]], fill: int | str) -> tf.Tensor:
     """`(batch, tokens)`, with one column of `fill` if there are no columns."""
     return tf.pad(values, [[0, 0], [0, tf.cast(tf.shape(values)[1] == 0, tf.int32)]], constant_values=fill)
+
+
+def constraints(schema: Schema, decoding: DecodingConfig) -> Constraints:
+    """What the configuration allows the relations of a sentence to be.
+
+    Raises:
+        InputError: if `decoding.rules` has an unknown rule.
+    """
+    found = rules.parse(decoding.rules, schema.relation_types, schema.rules)
+    allowed = allowed_types(schema)
+    return Constraints(
+        allowed if decoding.type_constrained else tf.ones_like(allowed),
+        tf.constant(found.one_type),
+        tf.constant(found.one_tail, tf.bool),
+        tf.constant(found.one_head, tf.bool),
+        tf.constant(found.inverse, tf.int32),
+    )
 
 
 def allowed_types(schema: Schema) -> tf.Tensor:

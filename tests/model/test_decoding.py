@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from cman_tf.config.fields import DecodingConfig
+from cman_tf.data.schema import Schema
 from cman_tf.layers.crf import CRF
 from cman_tf.model.assembly import forbidden_transitions
 from cman_tf.model.decoding import decode_entities, decode_relations, entity_scores, last_tokens
 from cman_tf.model.extraction import allowed_types
+from cman_tf.model.extraction import constraints as make_constraints
 
 # O, B-0, I-0, B-1, I-1
 OUT, B0, I0, B1, I1 = range(5)
@@ -49,12 +52,18 @@ def scores_of(cells, tokens=4, relations=2):
     return tf.constant(scores)
 
 
+def constraints(rules=()):
+    """Of two entity types and the relation types `a` and `b`."""
+    return make_constraints(Schema(["x", "y"], ["a", "b"]), DecodingConfig(rules=tuple(rules)))
+
+
 def found_relations(scores, tags, **options):
     entities = decode_entities(tf.constant([tags]), tf.constant([len(tags)]))
     places = last_tokens(entities)[0]
     scores = tf.gather(tf.gather(scores, places, axis=1), places, axis=2)
     allowed = options.pop("allowed", tf.ones([2, 2, 2], tf.bool))
-    found = decode_relations(scores, entities, options.pop("threshold", 0.5), allowed)
+    obeyed = constraints(options.pop("rules", []))._replace(allowed=allowed)
+    found = decode_relations(scores, entities, options.pop("threshold", 0.5), obeyed)
     kept = found["relation_mask"][0]
     return list(zip(*(found[f"relation_{name}"][0][kept].numpy().tolist() for name in ("head", "tail", "type"))))
 
@@ -80,7 +89,7 @@ def test_threshold_is_a_probability():
 def test_relation_score_is_the_sigmoid():
     entities = decode_entities(tf.constant([[B0, B1]]), tf.constant([2]))
     logits = np.array([[[[0, 0], [0.4, 3]], [[-2, 1], [0, 0]]]], np.float32)
-    found = decode_relations(tf.constant(logits), entities, 0.0, tf.ones([2, 2, 2], tf.bool))
+    found = decode_relations(tf.constant(logits), entities, 0.0, constraints())
     cells = zip(*(found[f"relation_{name}"][0].numpy().tolist() for name in ("head", "tail", "type")))
     scores = dict(zip(cells, found["relation_score"][0].numpy()))
     expected = {(0, 1, 0): 0.4, (0, 1, 1): 3, (1, 0, 0): -2, (1, 0, 1): 1}
@@ -96,6 +105,36 @@ def test_type_constraint(schema, documents):
     every = scores_of({(0, 1, 0): 1.0, (1, 0, 0): 1.0, (0, 1, 1): 1.0})
     assert len(found_relations(every, tags)) == 3
     assert found_relations(every, tags, allowed=allowed) == [(0, 1, live_in)]
+
+
+THREE = [B0, B1, B0, OUT]
+SCORES = {(0, 1, 0): 3.0, (0, 1, 1): 2.0, (1, 0, 0): 1.0, (0, 2, 0): 2.5, (2, 1, 0): 1.5}
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ([], [(0, 1, 0), (0, 1, 1), (0, 2, 0), (1, 0, 0), (2, 1, 0)]),
+        (["one_type_per_pair"], [(0, 1, 0), (0, 2, 0), (2, 1, 0)]),
+        (["one_tail:a"], [(0, 1, 0), (0, 1, 1), (1, 0, 0), (2, 1, 0)]),
+        (["one_head:a"], [(0, 1, 0), (0, 1, 1), (0, 2, 0), (1, 0, 0)]),
+        (["one_tail:b"], [(0, 1, 0), (0, 1, 1), (0, 2, 0), (1, 0, 0), (2, 1, 0)]),
+        (["symmetric:b"], [(0, 1, 0), (0, 1, 1), (0, 2, 0), (1, 0, 0), (1, 0, 1), (2, 1, 0)]),
+        (["one_type_per_pair", "one_tail:a"], [(0, 1, 0), (2, 1, 0)]),
+    ],
+)
+def test_rules_keep_the_best_relations(rules, expected):
+    assert found_relations(scores_of(SCORES), THREE, rules=rules) == expected
+
+
+def test_an_inverse_type_is_stated_in_the_other_direction_with_the_same_score():
+    entities = decode_entities(tf.constant([[B0, B1]]), tf.constant([2]))
+    logits = np.full([1, 2, 2, 2], -9.0, np.float32)
+    logits[0, 0, 1, 0] = 2.0
+    found = decode_relations(tf.constant(logits), entities, 0.5, constraints(["inverse:a=b"]))
+    cells = zip(*(found[f"relation_{name}"][0].numpy().tolist() for name in ("head", "tail", "type")))
+    assert sorted(cells) == [(0, 1, 0), (1, 0, 1)]
+    np.testing.assert_allclose(found["relation_score"][0], 1 / (1 + np.exp([-2.0, -2.0])), rtol=1e-6)
 
 
 def test_entity_score_is_the_marginal_of_its_span():
