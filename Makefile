@@ -5,7 +5,7 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
-INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
+INSTALL := $(PY) -m pip install --quiet --quiet --disable-pip-version-check
 
 fit: $(VENV)/installed
 	$(PY) -m cman_tf.fit --config sample

@@ -70,3 +70,13 @@ def test_paths_may_hold_blanks(tmp_path):
     (tmp_path / "bin").mkdir()
     assert make_venv(tmp_path / "an environment", given, path=tmp_path / "bin") == (0, "")
     assert (tmp_path / "an environment" / "bin" / "python").exists()
+
+
+def test_what_a_link_leads_to_is_not_cleared(tmp_path):
+    python(tmp_path / "bin" / "python3")
+    write(tmp_path / "other" / "kept", "")
+    (tmp_path / "venv").symlink_to(tmp_path / "other")
+    code, said = make_venv(tmp_path / "venv", path=tmp_path / "bin")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "a link, whose target would be cleared" in said
+    assert (tmp_path / "other" / "kept").exists()
