@@ -191,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
             if name not in servable.signatures:
                 raise invalid(f'Serving signature name: "{name}" not found in signature def')
             infos = servable.signatures[name].inputs
-        rows = rest_json.fill(value, infos, request)
+        rows = rest_json.fill(value, infos, request, backend.max_elements)
         self._counted = True  # by the backend, from here on
         response = backend.predict(request, connections.TIMEOUT, "REST", self._on_cancel)
         return rest_json.predictions(response.outputs, rows)

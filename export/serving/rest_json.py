@@ -14,6 +14,7 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from cman_tf.stack import with_default_fields
+from export.serving import tensors
 from export.serving.status import invalid
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def fill(
-    value: Mapping[str, Any], infos: Mapping[str, meta_graph_pb2.TensorInfo], request: predict_pb2.PredictRequest
+    value: Mapping[str, Any],
+    infos: Mapping[str, meta_graph_pb2.TensorInfo],
+    request: predict_pb2.PredictRequest,
+    max_elements: int = tensors.MAX_ELEMENTS,
 ) -> bool:
     """Put the tensors of a parsed body into a `PredictRequest`.
 
@@ -48,6 +52,7 @@ def fill(
         value: dict from `parse`.
         infos: dict of input name to `TensorInfo`.
         request: `PredictRequest`.
+        max_elements: int. Most values of an input.
 
     Returns:
         bool, whether the answer is to be written as rows.
@@ -57,9 +62,9 @@ def fill(
             raise invalid("Missing 'inputs' or 'instances' key")
         raise invalid("Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist")
     rows = "instances" in value
-    columns = _columns_of_rows(value["instances"], infos) if rows else _columns(value["inputs"], infos)
+    columns = _columns_of_rows(value["instances"], infos, max_elements) if rows else _columns(value["inputs"], infos)
     for name, column in columns.items():
-        request.inputs[name].CopyFrom(_tensor(name, column, infos[name].dtype))
+        request.inputs[name].CopyFrom(_tensor(name, column, infos[name], max_elements))
     return rows
 
 
@@ -74,11 +79,15 @@ def _columns(inputs: Any, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dic
     return {name: inputs[name] for name in infos}
 
 
-def _columns_of_rows(rows: Any, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, list[Any]]:
+def _columns_of_rows(
+    rows: Any, infos: Mapping[str, meta_graph_pb2.TensorInfo], max_elements: int
+) -> dict[str, list[Any]]:
     if not isinstance(rows, list):
         raise invalid("Excepting 'instances' to be an list/array")
     if not rows:
         raise invalid("No values in 'instances' array")
+    if len(rows) > max_elements:
+        raise invalid(f"'instances' must have at most {max_elements} values. Received: {len(rows)}")
     named = _named(rows[0])
     if not named and len(infos) > 1:
         raise invalid("instances is a plain list, but expecting list of objects as multiple input tensors required")
@@ -102,13 +111,16 @@ def _is_base64(value: object) -> bool:
     return isinstance(value, dict) and set(value) == {"b64"} and isinstance(value["b64"], str)
 
 
-def _tensor(name: str, value: Any, dtype: int) -> tensor_pb2.TensorProto:
+def _tensor(name: str, value: Any, info: meta_graph_pb2.TensorInfo, max_elements: int) -> tensor_pb2.TensorProto:
+    dtype = info.dtype
     shape, level = [], value
     while isinstance(level, list):
         shape.append(len(level))
         if not level:
             break
         level = level[0]
+    tensors.check_rank(name, len(shape), info)
+    tensors.check_shape(name, shape, info, max_elements)
     flat = [value]
     for size in shape:
         if any(not isinstance(item, list) or len(item) != size for item in flat):
