@@ -151,6 +151,12 @@ def free_folder(parent: str | Path, name: str) -> Path:
 ENCODERS_VARIABLE = "CMAN_TF_ENCODERS"
 
 
+def encoder_folders() -> list[Path]:
+    """The folder of encoders: `$CMAN_TF_ENCODERS`, or `encoders` in the current folder, then in the user's cache."""
+    given = os.environ.get(ENCODERS_VARIABLE)
+    return [Path(given)] if given else [Path("encoders"), platformdirs.user_cache_path("cman-tf") / "encoders"]
+
+
 def find_pretrained(name: str) -> str:
     """Address or path of an encoder or a file of word vectors.
 
@@ -163,9 +169,7 @@ def find_pretrained(name: str) -> str:
     """
     if "://" in name:
         return name
-    given = os.environ.get(ENCODERS_VARIABLE)
-    places: list[str | Path] = [given] if given else ["encoders", platformdirs.user_cache_path("cman-tf") / "encoders"]
-    for path in (Path(name), *(Path(place, name) for place in places)):
+    for path in (Path(name), *(folder / name for folder in encoder_folders())):
         if path.expanduser().exists():
             return str(path.expanduser())
     return name
