@@ -166,16 +166,20 @@ class _Handler(BaseHTTPRequestHandler):
         return self._reply(grpc.StatusCode.OK, 200, text)
 
     def _body(self) -> bytes:
-        length = self.headers.get("Content-Length", "0")
-        if not length.isdigit() or int(length) > self.server.max_bytes or "Transfer-Encoding" in self.headers:
+        lengths = set(self.headers.get_all("Content-Length", ["0"]))
+        length = _whole(lengths.pop())
+        if lengths or length is None:
             self.close_connection = True  # the next bytes are the body, not a request
+            raise invalid("Content-Length must be one whole number below 2^63. Received: none or another")
+        if length > self.server.max_bytes or "Transfer-Encoding" in self.headers:
+            self.close_connection = True
             # A client that is still sending would not read the answer.
-            left = min(int(length), 8 * self.server.max_bytes) if length.isdigit() else 0
+            left = min(length, 8 * self.server.max_bytes)
             while left > 0 and (chunk := self.rfile.read(min(left, 1 << 16))):
                 left -= len(chunk)
             raise _TooLarge(self.server.max_bytes)
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):
+        body = self.rfile.read(length)
+        if len(body) < length:
             self.close_connection = True
             code = grpc.StatusCode.UNAVAILABLE if self.server.stopping else grpc.StatusCode.CANCELLED
             raise ServingError(code, "The body is shorter than its Content-Length")
@@ -259,11 +263,19 @@ class _TooLarge(ServingError):
         super().__init__(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
 
 
+def _whole(text: str) -> int | None:
+    """A whole number below 2^63, or None: `int` itself refuses thousands of digits, and takes digits of other scripts."""
+    digits = text.strip().lstrip("0") or "0"
+    plain = text.strip().isascii() and text.strip().isdigit() and len(digits) < 20
+    return int(digits) if plain and int(digits) < 2**63 else None
+
+
 def _fill_spec(match: re.Match[str], spec: model_pb2.ModelSpec) -> None:
     spec.name = urllib.parse.unquote(match["name"])
     if match["version"] is not None:
-        if int(match["version"]) >= 2**63:
+        number = _whole(match["version"])
+        if number is None:
             raise invalid(f"Failed to convert version: {match['version']} to numeric.")
-        spec.version.value = int(match["version"])
+        spec.version.value = number
     elif match["label"] is not None:
         spec.version_label = urllib.parse.unquote(match["label"])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 
 from cman_tf.stack import with_default_fields
 from export.serving import tensors
+from export.serving.json_bodies import read_json
 from export.serving.status import invalid
 
 if TYPE_CHECKING:
@@ -26,13 +27,9 @@ def parse(body: bytes) -> dict[str, Any]:
     """Parse a request body.
 
     Raises:
-        ServingError: if it is not a JSON object.
+        ServingError: if it is not a JSON object in UTF-8; the message says what is wrong, and at which byte.
     """
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        # Not the decoder's message, which quotes the text.
-        raise invalid(f"JSON Parse error: {type(error).__name__}") from None
+    value = read_json(body)
     if not isinstance(value, dict):
         raise invalid("JSON Value Is not object")
     if not isinstance(value.get("signature_name", ""), str):
@@ -132,25 +129,37 @@ def _tensor(name: str, value: Any, info: meta_graph_pb2.TensorInfo, max_elements
     add, accepts = _KINDS.get(dtype, (None, None))
     if add is None or accepts is None:
         raise invalid(f"Input {name}: JSON cannot express {tf.as_dtype(dtype).name}")
-    try:
-        if not all(accepts(item) for item in flat):
-            raise TypeError
-        getattr(proto, add).extend([_bytes(item) for item in flat] if add == "string_val" else flat)
-    except (TypeError, ValueError, binascii.Error):
-        raise invalid(f"Input {name}: a JSON value is not of expected type: {tf.as_dtype(dtype).name}") from None
+    for number, item in enumerate(flat):
+        try:
+            if not accepts(item):
+                raise TypeError(f"is not of expected type: {tf.as_dtype(dtype).name}")
+            getattr(proto, add).append(_bytes(item) if add == "string_val" else item)
+        except (TypeError, ValueError) as error:
+            # protobuf's own message quotes the value
+            why = error if add == "string_val" or isinstance(error, TypeError) else f"is no {tf.as_dtype(dtype).name}"
+            raise invalid(f"Input {name}: JSON value {number} {why}") from None
     return proto
+
+
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
+_WEB_SAFE = dict.fromkeys("-_", ", which is web-safe base64; standard base64 has + and /")
 
 
 def _bytes(item: Any) -> bytes:
     if not isinstance(item, dict):
         return item.encode()
     # As in TensorFlow Serving: padding may be missing but not wrong, and blanks are skipped.
-    text = "".join(item["b64"].split())
+    given = item["b64"]
+    text = "".join(given.split())
     data = text.rstrip("=")
+    wrong = _NOT_BASE64.search(data)
+    if wrong:
+        place = [place for place, character in enumerate(given) if not character.isspace()][wrong.start()]
+        raise ValueError(f"base64 has no {wrong[0]!r} (at byte {place} of it){_WEB_SAFE.get(wrong[0], '')}")
     missing = "=" * (-len(data) % 4)
-    if text != data and text != data + missing:
-        raise binascii.Error
-    return base64.b64decode(data + missing, validate=True)
+    if len(data) % 4 == 1 or text not in (data, data + missing):
+        raise ValueError(f"base64 of {len(data)} characters and {len(text) - len(data)} of padding is incomplete")
+    return base64.b64decode(data + missing)
 
 
 def _integer(item: object) -> bool:
