@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +13,15 @@ from typing import IO, Any
 import platformdirs
 
 from cman_tf.errors import InputError, failed
+from cman_tf.leftovers import owner
 
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a file that appears under `path` only when the block ends without an error.
 
-    Until then it has a temporary name in the same folder. A killed process leaves at most that file behind; an existing
-    file keeps its content. A link stays a link. A device or pipe such as /dev/stdout, which must not be replaced, is
+    Until then it has a temporary name in the same folder. A killed process leaves at most that file behind, which
+    `remove_leftovers` finds; an existing file keeps its content. A link stays a link. A device or pipe such as /dev/stdout, which must not be replaced, is
     written directly.
 
     Args:
@@ -91,7 +91,7 @@ def _temporary(path: str | Path, mode: str) -> IO[Any]:
 
 
 def _temporary_name(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    return path.with_name(f".{path.name}.{owner()}.tmp")
 
 
 @contextlib.contextmanager

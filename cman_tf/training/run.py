@@ -21,6 +21,7 @@ from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
+from cman_tf.leftovers import remove_leftovers
 from cman_tf.model.network import Network
 from cman_tf.predictor import Predictor
 from cman_tf.stack import save_weights_to_hdf5_group
@@ -296,6 +297,11 @@ class Run:
             and self.checkpoint() is None
         )
 
+    def remove_leftovers(self) -> None:
+        """Remove temporary files that killed trainings left in the folder."""
+        for folder in (self.path, self.predictions, self.path / "vocabulary"):
+            remove_leftovers(folder)
+
     def remove_checkpoints(self) -> None:
         """Remove the checkpoints at once: a resumed training cannot use some of their files."""
         gone = self.path / ".checkpoints"
@@ -305,17 +311,17 @@ class Run:
         shutil.rmtree(gone, ignore_errors=True)
 
     def history(self) -> list[dict[str, Any]]:
-        """Rows of `history.csv`, a list of dicts of numbers; None for a score that was not measured."""
+        """Rows of `history.csv`, a list of dicts of numbers, `epoch` a whole one; None for a score not measured."""
         path = self.path / "history.csv"
         if not path.exists():
             return []
         try:
             with open(path, encoding="utf-8", newline="") as file:
                 return [
-                    {name: float(value) if value else None for name, value in row.items()}
+                    {name: _number(name, value) if value else None for name, value in row.items()}
                     for row in csv.DictReader(file, restval="too few", strict=True)
                 ]
-        except (OSError, ValueError, TypeError, csv.Error) as error:
+        except (OSError, ValueError, TypeError, OverflowError, csv.Error) as error:
             raise InputError(f"A run's history must be a table of numbers. Received: {path} ({error})") from None
 
     def save_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -324,3 +330,8 @@ class Run:
             writer = csv.DictWriter(file, rows[0], lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
+
+
+def _number(column: str, text: str) -> int | float:
+    # Earlier versions wrote epochs as 1.0 after a resume.
+    return int(float(text)) if column == "epoch" else float(text)

@@ -146,6 +146,7 @@ def resume(
     """
     moved = dict(moved or {})
     run = Run.open(path, trained=False, allow_encoders=allow_encoders)
+    run.remove_leftovers()
     kept, config = run.config(), run.config(moved)
     for name in moved:
         if name not in PLACES and get(config, name) != get(kept, name):
