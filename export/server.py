@@ -76,9 +76,13 @@ def _serve(args: argparse.Namespace) -> None:
     logs.start(args.log_level)
     if ignored:
         logs.warning("ignored", file=args.batching_parameters_file, fields=ignored)
-    server.start()
+    server.start(stop)
     stop.wait()
-    server.stop(args.grace_seconds)
+    if not server.stop(args.grace_seconds):
+        # Python would wait for what TensorFlow is still doing.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _add_interface_options(parser: argparse.ArgumentParser) -> None:

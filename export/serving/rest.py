@@ -42,7 +42,7 @@ class RestServer(ThreadingHTTPServer):
         key: path or None. PEM private key.
 
     Raises:
-        OSError: if the address is in use, or a file cannot be read.
+        OSError: if a file cannot be read, or certificate and key do not match.
     """
 
     # `Clients` waits for the threads, for a limited time.
@@ -66,7 +66,8 @@ class RestServer(ThreadingHTTPServer):
         if certificate:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(certificate, key)
-        super().__init__(address, _Handler)
+        super().__init__(address, _Handler, bind_and_activate=False)
+        self._begun = False
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Give a connection a thread, or close it if there is no room: see `Clients.make_room`."""
@@ -97,14 +98,22 @@ class RestServer(ThreadingHTTPServer):
         """Ignore disconnected clients; the standard library would print a traceback."""
 
     def start(self) -> None:
-        """Start to answer, on a new thread."""
+        """Listen, and answer on a new thread.
+
+        Raises:
+            OSError: if the address is in use or not of this machine.
+        """
+        self.server_bind()
+        self.server_activate()
+        self._begun = True
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="rest", daemon=True).start()
 
     def stop(self, grace: float) -> None:
         """Refuse new connections and finish requests in progress within `grace` seconds."""
         end = time.monotonic() + grace
         self.stopping = True
-        self.shutdown()
+        if self._begun:
+            self.shutdown()
         self.server_close()
         self.clients.finish(max(end - time.monotonic(), 0))
 
