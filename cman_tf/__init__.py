@@ -8,6 +8,7 @@ from cman_tf.data.schema import Schema
 from cman_tf.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from cman_tf.interop.saved_model import SavedModel
@@ -18,12 +19,15 @@ __all__ = ["Document", "Entity", "Relation", "Schema", "__version__", "load"]
 stack.prepare()
 
 
-def load(path: "str | Path") -> "Predictor | SavedModel":
+def load(path: "str | Path", allow_encoders: "Sequence[str]" = ()) -> "Predictor | SavedModel":
     """Load a trained model.
 
     Args:
         path: str or path. A run folder written by `cman fit`, or an export written by `cman export`: one version, or
-            the folder of versions, of which the newest is taken.
+            the folder of versions, of which the newest is taken. A run may come from a stranger; an export, which is a
+            program, must come from someone you trust.
+        allow_encoders: sequence of str. Folders or addresses of encoders that you trust. Others are only loaded from
+            the folder of encoders, by name and fingerprint.
 
     Returns:
         `cman_tf.predictor.Predictor` for a run, `cman_tf.interop.saved_model.SavedModel` for an export. Both have
@@ -40,4 +44,4 @@ def load(path: "str | Path") -> "Predictor | SavedModel":
     """
     from cman_tf.interop.saved_model import load_model
 
-    return load_model(path)
+    return load_model(path, allow_encoders)

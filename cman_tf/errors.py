@@ -7,6 +7,9 @@ import importlib
 from collections.abc import Iterable
 from typing import Any
 
+# Tab; blanks that do not break; joiners, which emoji, Persian and the scripts of India need.
+_HARMLESS = "\t\u00a0\u202f\u200c\u200d"
+
 
 class InputError(ValueError):
     """Invalid input. The message is one sentence: the rule, the received value and its location."""
@@ -74,6 +77,18 @@ def failed(action: str, path: object, error: BaseException) -> InputError:
     return InputError(f"Cannot {action} {path}: {why}.")
 
 
-def printable(text: str) -> str:
-    """Escape control characters, so that text from outside cannot control the terminal."""
-    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
+def printable(text: object) -> str:
+    r"""Text from outside as it can be shown: every table, page and message uses this one function.
+
+    Control characters, line ends, direction marks and lone surrogates are escaped, so that text can neither control a
+    terminal nor change what is around it. HTML and the markup of `rich` are not escaped: templates do that, and
+    `rich.text.Text`.
+
+    Args:
+        text: str, or an object whose `str` is shown.
+
+    Example:
+        >>> printable("a\n[b]")
+        'a\\n[b]'
+    """
+    return "".join(c if c.isprintable() or c in _HARMLESS else c.encode("unicode_escape").decode() for c in str(text))

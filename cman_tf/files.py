@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +13,15 @@ from typing import IO, Any
 import platformdirs
 
 from cman_tf.errors import InputError, failed
+from cman_tf.leftovers import owner
 
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a file that appears under `path` only when the block ends without an error.
 
-    Until then it has a temporary name in the same folder. A killed process leaves at most that file behind; an existing
-    file keeps its content. A link stays a link. A device or pipe such as /dev/stdout, which must not be replaced, is
+    Until then it has a temporary name in the same folder. A killed process leaves at most that file behind, which
+    `remove_leftovers` finds; an existing file keeps its content. A link stays a link. A device or pipe such as /dev/stdout, which must not be replaced, is
     written directly.
 
     Args:
@@ -91,7 +91,7 @@ def _temporary(path: str | Path, mode: str) -> IO[Any]:
 
 
 def _temporary_name(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    return path.with_name(f".{path.name}.{owner()}.tmp")
 
 
 @contextlib.contextmanager
@@ -151,6 +151,12 @@ def free_folder(parent: str | Path, name: str) -> Path:
 ENCODERS_VARIABLE = "CMAN_TF_ENCODERS"
 
 
+def encoder_folders() -> list[Path]:
+    """The folder of encoders: `$CMAN_TF_ENCODERS`, or `encoders` in the current folder, then in the user's cache."""
+    given = os.environ.get(ENCODERS_VARIABLE)
+    return [Path(given)] if given else [Path("encoders"), platformdirs.user_cache_path("cman-tf") / "encoders"]
+
+
 def find_pretrained(name: str) -> str:
     """Address or path of an encoder or a file of word vectors.
 
@@ -163,9 +169,7 @@ def find_pretrained(name: str) -> str:
     """
     if "://" in name:
         return name
-    given = os.environ.get(ENCODERS_VARIABLE)
-    places: list[str | Path] = [given] if given else ["encoders", platformdirs.user_cache_path("cman-tf") / "encoders"]
-    for path in (Path(name), *(Path(place, name) for place in places)):
+    for path in (Path(name), *(folder / name for folder in encoder_folders())):
         if path.expanduser().exists():
             return str(path.expanduser())
     return name

@@ -1,7 +1,7 @@
 """Hook of MkDocs that makes pages from the code, so that they are never out of date.
 
-It makes the reference of the configuration, the commands and the packages, and copies CONTRIBUTING.md, CHANGELOG.md and
-each file of the checkout that a page links to.
+It makes the reference of the configuration, the commands and the packages, and copies CONTRIBUTING.md, SECURITY.md,
+CHANGELOG.md and each file of the checkout that a page links to.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PACKAGES = (
     "export",
     "tuning",
 )
-COPIES = {"contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
+COPIES = {"contributing.md": "CONTRIBUTING.md", "security.md": "SECURITY.md", "changelog.md": "CHANGELOG.md"}
 _PAGES = {source: page for page, source in COPIES.items()}
 _LINK = re.compile(r"(\]\()((?:\.\./)+[^)#\s]+|[\w./-]+)(#[^)]*)?(\))")
 

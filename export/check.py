@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.commands import cli
 from cman_tf.commands.main import main
+from cman_tf.commands.options import add_allow_encoder
 from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 from export.probe import probe
@@ -42,6 +43,7 @@ def command(argv: list[str]) -> None:
         usage="MODEL_DIR [options]",
     )
     parser.add_argument("model_dir", metavar="MODEL_DIR", help="model folder, or the folder of one version")
+    add_allow_encoder(parser)
     parser.add_argument("--version", type=int, metavar="N", help="version to check (default: the newest)")
     parser.add_argument("--run", metavar="RUN", help="run of the export, to compare its answers (default: none)")
     parser.add_argument(
@@ -53,7 +55,7 @@ def command(argv: list[str]) -> None:
     from cman_tf.files import atomic_write
 
     path = version_folder(args.model_dir, args.version)
-    findings = check(path, args.run, args.input)
+    findings = check(path, args.run, args.input, allow_encoders=args.allow_encoder)
     if args.json:
         with atomic_write(args.json) as file:
             json.dump(findings, file, indent=2)
@@ -79,7 +81,11 @@ def version_folder(model_dir: str | Path, number: int | None = None) -> Path:
 
 
 def check(
-    path: str | Path, run: str | Path | None = None, input: str | None = None, python: str = sys.executable
+    path: str | Path,
+    run: str | Path | None = None,
+    input: str | None = None,
+    python: str = sys.executable,
+    allow_encoders: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Check one version.
 
@@ -88,6 +94,7 @@ def check(
         run: str, path or None. The run to compare answers with.
         input: str or None. A file of sentences. Default: `TEXTS`.
         python: str. Interpreter of the process that loads it; it needs TensorFlow alone.
+        allow_encoders: sequence of str, see `Run`.
 
     Returns:
         dict: `problems`, a list of sentences, empty for a good export; and the other findings.
@@ -105,7 +112,7 @@ def check(
     if run is not None:
         from cman_tf.training.run import Run
 
-        trained = Run.open(run)
+        trained = Run.open(run, allow_encoders=allow_encoders)
     for examine in (
         lambda: about.update(manifest.read_manifest(path)),
         lambda: requests.extend(read_warmup(path)),

@@ -22,6 +22,7 @@ def command(argv: list[str]) -> None:
         usage="RUN MODEL_DIR [options]",
     )
     parser.add_argument("run", metavar="RUN", help="folder written by cman fit")
+    options.add_allow_encoder(parser)
     parser.add_argument("model_dir", metavar="MODEL_DIR", help="folder with the numbered versions; created if missing")
     parser.add_argument(
         "--version", type=int, metavar="N", help="number of the new version (default: the last one plus 1)"
@@ -43,7 +44,7 @@ def command(argv: list[str]) -> None:
 
     from cman_tf.training.run import Run
 
-    run = Run.open(args.run)
+    run = Run.open(args.run, allow_encoders=args.allow_encoder)
     path, about = export(run, args.model_dir, version=args.version, overrides=options.overrides(args), **limits)
     print(path)
     print(f"operations beyond core TensorFlow: {', '.join(about['operations']['beyond_core']) or 'none'}")

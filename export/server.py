@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from cman_tf.commands import cli
 from cman_tf.commands.main import main
+from cman_tf.commands.options import add_allow_encoder
 from cman_tf.errors import InputError
 from cman_tf.training import shipped
 from export.serving.options import port, positive, whole
@@ -36,15 +37,16 @@ def command(argv: list[str]) -> None:
         metavar="MODEL_DIR|RUN",
         help="folder with the numbered versions; a run folder or shipped model is exported to a temporary folder first",
     )
+    add_allow_encoder(parser)
     _add_interface_options(parser)
     _add_batching_options(parser)
     args = cli.parse(parser, argv)
     with contextlib.ExitStack() as temporary:
-        args.folder = _versions_of(args.folder, temporary)
+        args.folder = _versions_of(args.folder, args.allow_encoder, temporary)
         _serve(args)
 
 
-def _versions_of(folder: str, temporary: contextlib.ExitStack) -> str:
+def _versions_of(folder: str, allow_encoders: list[str], temporary: contextlib.ExitStack) -> str:
     """The folder of versions to serve; a run is exported to a folder that `temporary` removes."""
     run = shipped.folder(folder)
     if not (run / "weights.h5").is_file():
@@ -53,7 +55,9 @@ def _versions_of(folder: str, temporary: contextlib.ExitStack) -> str:
     # The log is on standard error.
     print(f"Exporting {folder}", flush=True)
     # In a process of its own, because TensorFlow's threads can be set only before its first operation.
-    done = subprocess.run([sys.executable, "-m", "export.savedmodel", str(run), versions], stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "export.savedmodel", str(run), versions]
+    command += [f"--allow-encoder={encoder}" for encoder in allow_encoders]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL)
     if done.returncode:
         raise InputError(f"Cannot export {folder}; the reason is above.")
     return versions
@@ -72,9 +76,13 @@ def _serve(args: argparse.Namespace) -> None:
     logs.start(args.log_level)
     if ignored:
         logs.warning("ignored", file=args.batching_parameters_file, fields=ignored)
-    server.start()
+    server.start(stop)
     stop.wait()
-    server.stop(args.grace_seconds)
+    if not server.stop(args.grace_seconds):
+        # Python would wait for what TensorFlow is still doing.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _add_interface_options(parser: argparse.ArgumentParser) -> None:

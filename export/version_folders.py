@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from cman_tf.errors import InputError
 from cman_tf.interop.saved_model import versions
+from cman_tf.leftovers import owner, remove_leftovers
 
 
 @contextlib.contextmanager
@@ -19,7 +19,7 @@ def new_version(model_dir: str | Path, number: int | None = None) -> Iterator[Ne
     """Create a folder for a version, which gets its number only when the block ends without an error.
 
     Until then it has a hidden name beside the other versions, which servers skip; a killed process leaves at most
-    that hidden folder behind.
+    that hidden folder behind, which the next export removes.
 
     Args:
         model_dir: str or path. Created if missing.
@@ -38,7 +38,8 @@ def new_version(model_dir: str | Path, number: int | None = None) -> Iterator[Ne
         _check_free(model_dir, number)
     try:
         made = _make(model_dir)
-        folder = model_dir / f".export-{secrets.token_hex(4)}"
+        remove_leftovers(model_dir)
+        folder = model_dir / f".export-{owner()}"
         folder.mkdir()
     except OSError as error:
         raise _refusal(model_dir, error) from None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
+from cman_tf.evaluation.markup import shown
 from cman_tf.files import atomic_write
 from tuning.outcome import named
 
@@ -34,6 +35,7 @@ def write_report(path: str | Path, search: Mapping[str, Any]) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=shown,
     )
     trials, objective = search["trials"], search["objective"]
     completed = [trial for trial in trials if trial["status"] == "COMPLETED"]

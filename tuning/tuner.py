@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cman_tf.errors import printable
 from cman_tf.files import atomic_write
 from tuning.keras2 import keras_tuner
 from tuning.outcome import COSTS, reason
@@ -73,7 +74,7 @@ class CmanTuner(keras_tuner.Tuner):
             json.dump(costs, file)
         trial = self.oracle.get_trial(trial.trial_id)
         if trial.score is None:
-            print(f"trial {trial.trial_id}: failed. {reason(trial.message)}")
+            print(f"trial {trial.trial_id}: failed. {printable(reason(trial.message))}")
         else:
             best = self.oracle.get_best_trials(1)[0]
             print(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.commands import cli
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, printable
 from cman_tf.files import atomic_write, check_new_file
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ def _print(counts: Mapping[str, Mapping[str, Any]], found: Sequence[Finding], ex
     width = max(map(len, names))
     print(" " * width + "".join(f"{split:>9}" for split in counts))
     for name in names:
-        print(f"{name:<{width}}" + "".join(f"{figures.get(name, 0):>9,}" for figures in counts.values()))
+        print(f"{printable(name):<{width}}" + "".join(f"{figures.get(name, 0):>9,}" for figures in counts.values()))
     print("\nTo look at: nothing" if not found else "\nTo look at")
     for finding in found:
-        print(f"- {len(finding.examples)} {finding.title}")
+        print(f"- {len(finding.examples)} {printable(finding.title)}")
         for example in finding.examples[:examples]:
-            print(f"    {example}")
+            print(f"    {printable(example)}")

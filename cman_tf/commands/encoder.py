@@ -7,7 +7,7 @@ import shutil
 from cman_tf.commands import cli
 from cman_tf.encoders.card import KINDS
 from cman_tf.encoders.published import PUBLISHED
-from cman_tf.errors import InputError, check_choice
+from cman_tf.errors import InputError, check_choice, printable
 
 
 def command(argv: list[str]) -> None:
@@ -75,8 +75,8 @@ def _convert(argv: list[str]) -> None:
 
     card = convert(args.kind, args.folder, args.out, args.name, args.licence, args.with_whitespace)
     print(
-        f"{args.out}: {card.name}, {card.layers} layer{'s' * (card.layers > 1)} of {card.width}, {card.casing}, "
-        f"licence {card.licence}, fingerprint {card.fingerprint[:12]}"
+        f"{args.out}: {printable(card.name)}, {card.layers} layer{'s' * (card.layers > 1)} of {card.width}, "
+        f"{card.casing}, licence {printable(card.licence)}, fingerprint {card.fingerprint[:12]}"
     )
 
 
@@ -105,6 +105,6 @@ def _stores(action: str, about: str, argv: list[str]) -> None:
         size = f"{row['bytes'] / 1e6:,.1f} MB, {row['sentences']} sentences"
         if action == "clear":
             shutil.rmtree(row["path"])
-        print(f"{'removed ' * (action == 'clear')}{row['name'] or 'damaged'}: {size}, {row['path']}")
+        print(f"{'removed ' * (action == 'clear')}{printable(row['name'] or 'damaged')}: {size}, {row['path']}")
     if not found:
         print(f"No vectors in {store_folder(args.folder)}")

@@ -44,7 +44,9 @@ def command(argv: list[str]) -> None:
 
     for path in filter(None, (args.json, args.report)):
         check_new_file(path)
-    found = evaluate_run(args.run, args.split, options.overrides(args), args.exclude_type, args.against)
+    found = evaluate_run(
+        args.run, args.split, options.overrides(args), args.exclude_type, args.against, args.allow_encoder
+    )
     try:
         if args.json:
             with atomic_write(args.json) as file:

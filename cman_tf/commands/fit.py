@@ -37,6 +37,7 @@ def command(argv: list[str]) -> None:
         help="none: one device; mirrored: all devices of this machine; multi_worker: a process on each host listed "
         "in $TF_CONFIG, all started with the same command (default: none)",
     )
+    options.add_allow_encoder(parser)
     options.add_training(parser)
     args = cli.parse(parser, argv)
     changes = options.overrides(args)
@@ -59,7 +60,7 @@ def command(argv: list[str]) -> None:
     from cman_tf.training.workflow import train
 
     progress = TrainingProgress if is_chief(strategy) else None
-    trained = train(config, path, resuming=args.resume, progress=progress, strategy=strategy, moved=moved)
+    trained = train(config, path, args.resume, progress, strategy, moved, args.allow_encoder)
     if trained:
         _print(*trained)
     else:

@@ -13,8 +13,21 @@ from cman_tf.commands import field_texts
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
-    """Add the argument `RUN`."""
+    """Add the argument `RUN`, and `--allow-encoder`."""
     parser.add_argument("run", metavar="RUN", help="run folder, written by cman fit")
+    add_allow_encoder(parser)
+
+
+def add_allow_encoder(parser: argparse.ArgumentParser) -> None:
+    """Add `--allow-encoder`, for commands that load a run."""
+    parser.add_argument(
+        "--allow-encoder",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="folder or address of an encoder of the run that you trust; may be repeated (default: encoders are loaded "
+        "from the folder of encoders only)",
+    )
 
 
 def add_corpus(parser: argparse.ArgumentParser, default: str) -> None:
@@ -86,11 +99,19 @@ def configuration(name: str | None, changes: dict[str, Any], default: str) -> co
     if name or not changes.get("start_from"):
         return configs.load(name or default, changes)
     # Opening a run imports TensorFlow.
+    from cman_tf.encoders.choosing import encoder_name
     from cman_tf.training.run import Run
 
     training = configs.to_dict(configs.load("start"))["training"]
-    fresh = {"corpus": configs.to_dict(configs.Config())["corpus"], "training": training, "start_from": None}
-    config = configs.change(Run.open(changes["start_from"]).config(), {**fresh, "words.vectors": None})
+    fresh: dict[str, Any] = {
+        "corpus": configs.to_dict(configs.Config())["corpus"],
+        "training": training,
+        "start_from": None,
+    }
+    kept = Run.open(changes["start_from"]).config()
+    # The run says which encoders, not where they are: see `cman_tf.encoders.choosing`.
+    fresh["encoder.modules"] = [encoder_name(module) for module in kept.encoder.modules]
+    config = configs.change(kept, {**fresh, "words.vectors": None})
     return configs.change(config, changes)
 
 

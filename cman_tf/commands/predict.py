@@ -27,7 +27,7 @@ def command(argv: list[str]) -> None:
     from cman_tf.training.run import Run
 
     check_output(args.format, args.output)
-    run = Run.open(args.run)
+    run = Run.open(args.run, allow_encoders=args.allow_encoder)
     predictor = run.predictor(options.overrides(args))
     documents = read_sentences(args.text, args.input, predictor.tokenize, args.input_format)
     with cli.progress(len(documents), "sentences") as advance:

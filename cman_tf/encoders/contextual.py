@@ -92,7 +92,7 @@ def load_encoder(handle: str | Path) -> ContextualEncoder:
         InputError: if the handle cannot be downloaded or loaded, is not an encoder, or has an invalid card.
     """
     handle = os.fspath(handle)
-    folder = _resolve(handle)
+    folder = resolve(handle)
     module = _load(folder, handle)
     with located(handle):
         if is_elmo(module):
@@ -108,7 +108,15 @@ def load_encoder(handle: str | Path) -> ContextualEncoder:
     return ContextualEncoder(module, card)
 
 
-def _resolve(handle: str) -> str:
+def resolve(handle: str) -> str:
+    """Folder of an encoder; an address is downloaded. Nothing is loaded.
+
+    Args:
+        handle: str, see `load_encoder`.
+
+    Raises:
+        InputError: if there is no SavedModel, or it cannot be downloaded.
+    """
     if "://" not in handle:
         folder = os.path.expanduser(handle)
         if not (Path(folder) / "saved_model.pb").is_file():

@@ -57,7 +57,7 @@ class ElmoModule(tf.Module):
                 f"others. Received: widths {widths}"
             )
         self._widths = tuple(widths)
-        self.card = Card("elmo", "elmo", 3, widths[1], "cased", "Apache-2.0", _fingerprint(folder))
+        self.card = Card("elmo", "elmo", 3, widths[1], "cased", "Apache-2.0", files_fingerprint(folder))
 
     def __call__(self, tokens: tf.Tensor, training: bool = False) -> tf.Tensor:
         there = tokens != ""
@@ -79,7 +79,7 @@ def is_elmo(module: Any) -> bool:
     return set(inputs) == {"tokens", "sequence_len"}
 
 
-def _fingerprint(folder: str) -> str:
+def files_fingerprint(folder: str) -> str:
     """SHA-256 of the module's graph, variables and assets."""
     digest = hashlib.sha256(b"elmo")
     files = [os.path.join(folder, "saved_model.pb")]

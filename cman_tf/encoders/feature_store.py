@@ -19,7 +19,7 @@ import lmdb
 import numpy as np
 
 from cman_tf.encoders.store_files import STORE_VARIABLE, is_whole, store_folder
-from cman_tf.errors import InputError, reason
+from cman_tf.errors import InputError, printable, reason
 
 if TYPE_CHECKING:
     from cman_tf.config.fields import EncoderConfig
@@ -199,7 +199,9 @@ def console_progress(name: str) -> Callable[[int, int], None]:
             return
         last[0] = now
         left = (now - started) / done * (total - done)
-        print(f"vectors of {name}: {done} of {total} sentences, {left:.0f} s left", file=sys.stderr, flush=True)
+        print(
+            f"vectors of {printable(name)}: {done} of {total} sentences, {left:.0f} s left", file=sys.stderr, flush=True
+        )
 
     return show
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cman_tf.data.corpora import repeated_in
 from cman_tf.data.document import Document
 from cman_tf.encoders.feature_store import stored_vectors
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, printable
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length, score_sentences
 from cman_tf.evaluation.error_kinds import count_kinds
 from cman_tf.evaluation.scorer import score
@@ -84,7 +84,7 @@ def contextual_vectors(predictor: Predictor, documents: Sequence[Document]) -> d
     try:
         return stored_vectors(predictor.network.encoders, predictor.network.config.encoder, documents)
     except InputError as error:
-        print(f"Contextual vectors are computed without being kept. {error}", file=sys.stderr)
+        print(f"Contextual vectors are computed without being kept. {printable(error)}", file=sys.stderr)
         return None
 
 

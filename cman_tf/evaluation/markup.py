@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.errors import printable
 from cman_tf.evaluation.error_kinds import compare
 from cman_tf.evaluation.tables import group_f1, percent
 
@@ -31,9 +32,6 @@ SYMBOLS = {
 
 # The first hues are distinct under the common colour blindnesses; the label gives the type in any case.
 _HUES = (212, 32, 158, 285, 355, 58, 188, 322)
-
-# Browsers drop or obey C0 controls; their pictures are visible.
-_CONTROL_PICTURES = {code: 0x2400 + code for code in range(32)}
 
 
 class Line(NamedTuple):
@@ -123,8 +121,13 @@ def type_hues(documents: Iterable[Document]) -> dict[str, int]:
 
 
 def render(template: str, **values: Any) -> str:
-    """A template of the package folder `page`, filled in; every value is escaped."""
+    """A template of the package folder `page`, filled in; every value is made printable and escaped."""
     return _templates().get_template(template).render(values)
+
+
+def shown(value: Any) -> Any:
+    """What a template shows for a value: text is made printable, finished markup and numbers are not changed."""
+    return printable(value) if type(value) is str else value
 
 
 @lru_cache(maxsize=1)
@@ -133,11 +136,15 @@ def _templates() -> Environment:
 
     loader = PackageLoader("cman_tf.evaluation", "page")
     templates = Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+        loader=loader,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        finalize=shown,
     )
     templates.globals["symbols"] = SYMBOLS
     templates.filters.update(
-        visible=lambda text: text.translate(_CONTROL_PICTURES),
         # CSS class of a kind of error: right, wrong, missed or spurious.
         kind_class=lambda kind: kind.partition(" ")[0],
         percent=percent,

@@ -111,6 +111,5 @@ def write_extraction_page(path: str | Path, documents: Sequence[Document], *, ti
 def _write(path: str | Path, template: str, documents: Sequence[Document], rows: Sequence[Row], **values: Any) -> None:
     counts = Counter(key for row in rows for key in row.keys)
     page = render(template, rows=rows, counts=counts, hues=type_hues(documents), **values)
-    with atomic_write(path, "wb") as file:
-        # A lone surrogate has no UTF-8 form; as a character reference it shows as the replacement character.
-        file.write(page.encode("utf-8", errors="xmlcharrefreplace"))
+    with atomic_write(path) as file:
+        file.write(page)

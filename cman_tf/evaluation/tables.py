@@ -9,7 +9,9 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from cman_tf.errors import printable
 from cman_tf.evaluation.scorer import ITEMS, MODES, RATES
 
 _COUNTS = ("gold", "predicted", "correct")
@@ -25,7 +27,7 @@ def text_table(metrics: Mapping[str, Any]) -> str:
         str: three tables, lines of at most 100 characters, without colours. Rates are percent.
     """
     excluded = metrics.get("exclude_types")
-    note = f"Without entities of type {', '.join(excluded)}." if excluded else ""
+    note = f"Without entities of type {', '.join(map(printable, excluded))}." if excluded else ""
     return _text([summary_table(metrics), *type_tables(metrics)], note)
 
 
@@ -66,7 +68,7 @@ def evaluation_text(metrics: Mapping[str, Any]) -> str:
     note = ""
     if "against" in metrics:
         against = metrics["against"]
-        note = f"Against {against['run']}, strict micro F1, paired bootstrap:\n"
+        note = f"Against {printable(against['run'])}, strict micro F1, paired bootstrap:\n"
         for item in ITEMS:
             low, high = against[item]["interval"]
             note += (
@@ -85,10 +87,11 @@ def _text(tables: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]], note:
             table.add_column(heading, justify="right" if position else "left", no_wrap=True)
         for first, *cells in rows:
             # A type's name is data: rich must not read "[bold]" in it as markup.
-            table.add_row(first.replace("[", r"\["), *cells)
+            table.add_row(Text(printable(first)), *cells)
         console.print(table)
     if note:
-        console.print(note, markup=False, highlight=False, soft_wrap=True)
+        for line in note.splitlines():
+            console.print(Text(printable(line)), soft_wrap=True)
     lines = text.getvalue().splitlines()
     return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
 

@@ -29,15 +29,16 @@ class CmanComponent:
     Args:
         model: str. A run folder, or an exported model (a version or the folder of versions).
         batch_size: int. Docs whose sentences `pipe` extracts together, unless `nlp.pipe` sets it.
+        allow_encoders: list of str or None, see `cman_tf.load`.
 
     Raises:
         InputError: if the model does not exist or cannot be loaded.
     """
 
-    def __init__(self, model: str, batch_size: int = 64) -> None:
+    def __init__(self, model: str, batch_size: int = 64, allow_encoders: Optional[list[str]] = None) -> None:
         from cman_tf.interop.saved_model import load_model
 
-        self.model = load_model(model)
+        self.model = load_model(model, allow_encoders or ())
         self.batch_size = batch_size
         spacy_docs.spacy()
 
@@ -62,6 +63,8 @@ class CmanComponent:
 
 # The model has no sensible default: a run folder is the user's own.
 @Language.factory("cman", assigns=["doc.ents", "doc._.relations"])
-def make_component(nlp: Language, name: str, model: str, batch_size: int = 64) -> CmanComponent:
+def make_component(
+    nlp: Language, name: str, model: str, batch_size: int = 64, allow_encoders: Optional[list[str]] = None
+) -> CmanComponent:
     """Create the component; `nlp.add_pipe("cman", config=...)` calls this."""
-    return CmanComponent(model, batch_size)
+    return CmanComponent(model, batch_size, allow_encoders)

@@ -6,9 +6,10 @@ together.
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING, Any
 
-from cman_tf.errors import InputError, optional
+from cman_tf.errors import InputError, optional, printable
 
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
@@ -85,7 +86,17 @@ def render(document: Document, style: str = "ent", **options: Any) -> str:
     Raises:
         InputError: if spaCy is not installed, or as `relations`.
     """
-    data = entities(document) if style == "ent" else relations(document)
+    data = _escaped(entities(document) if style == "ent" else relations(document))
     displacy = optional("spacy.displacy", "spacy")
     # Without jupyter=False, a notebook would show it and return None.
     return displacy.render(data, style=style, manual=True, jupyter=False, options=options)
+
+
+def _escaped(data: dict[str, Any]) -> dict[str, Any]:
+    """The data with types and title escaped: displaCy escapes the text alone."""
+    for items, names in (("ents", ("label",)), ("arcs", ("label",)), ("words", ("tag",))):
+        for item in data.get(items, ()):
+            item.update((name, html.escape(printable(item[name]))) for name in names)
+    if data.get("title"):
+        data["title"] = html.escape(printable(data["title"]))
+    return data

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from cman_tf.predictor import Predictor
 
 
-def load_model(path: str | Path) -> Predictor | SavedModel:
+def load_model(path: str | Path, allow_encoders: Sequence[str] = ()) -> Predictor | SavedModel:
     """Load a run folder or an exported model.
 
     Args:
         path: str or path. A folder written by `cman fit`, or one written by `cman export`: a version, or the folder of
             versions, of which the newest is loaded.
+        allow_encoders: sequence of str, see `cman_tf.load`.
 
     Returns:
         object with `extract(documents)`: `Predictor` or `SavedModel`.
@@ -37,7 +38,7 @@ def load_model(path: str | Path) -> Predictor | SavedModel:
         return SavedModel(version)
     from cman_tf.training.run import Run
 
-    return Run.open(path).predictor()
+    return Run.open(path, allow_encoders=allow_encoders).predictor()
 
 
 def versions(model_dir: str | Path) -> dict[int, Path]:

@@ -145,7 +145,8 @@ class Runner:
         path = self.folder / job.name
         path.parent.mkdir(parents=True, exist_ok=True)
         if resume:
-            arguments = ["--resume"]
+            # The job's configuration is the user's; the run's may be anybody's.
+            arguments = ["--resume", *(f"--allow-encoder={module}" for module in job.config.encoder.modules)]
         else:
             # A start that was killed leaves an incomplete run.
             shutil.rmtree(path, ignore_errors=True)

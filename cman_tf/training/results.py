@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cman_tf.data import formats
 from cman_tf.data.formats.reading import located
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, printable
 from cman_tf.evaluation.evaluator import contextual_vectors, evaluate
 from cman_tf.evaluation.overlap_policies import by_overlap_policy
 from cman_tf.evaluation.report import write_report
@@ -91,6 +91,7 @@ def evaluate_run(
     changes: Mapping[str, Any] | None = None,
     exclude_types: Sequence[str] = (),
     against: str | Path | None = None,
+    allow_encoders: Sequence[str] = (),
 ) -> Evaluation:
     """Score a trained run on a split of its corpus or of another one.
 
@@ -100,6 +101,7 @@ def evaluate_run(
         changes: dict of dotted config fields, for another corpus or other decoding.
         exclude_types: sequence of str. Entity types for a second score without them.
         against: str, path or None. A second run, for a paired bootstrap of the difference.
+        allow_encoders: sequence of str, see `Run`.
 
     Returns:
         `Evaluation`.
@@ -108,8 +110,8 @@ def evaluate_run(
         InputError: if a run or the split cannot be read, or a type is not one of the run's.
     """
     changes = dict(changes or {})
-    run = Run.open(path)
-    rival = Run.open(against) if against else None
+    run = Run.open(path, allow_encoders=allow_encoders)
+    rival = Run.open(against, allow_encoders=allow_encoders) if against else None
     config = run.config(changes)
     corpus = load_corpus(config, splits=(split,))
     documents = corpus.splits[split]
@@ -165,7 +167,8 @@ def _sentences_trained_on(run: Run, scored: Corpus, changes: Mapping[str, Any]) 
         if os.path.abspath(scored.name) == os.path.abspath(config.corpus.name):
             raise
         print(
-            f"Repeated sentences are not scored separately: the run's training sentences cannot be read. {error}",
+            "Repeated sentences are not scored separately: the run's training sentences cannot be read. "
+            f"{printable(error)}",
             file=sys.stderr,
         )
         return []

@@ -21,11 +21,13 @@ from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
+from cman_tf.leftovers import remove_leftovers
 from cman_tf.model.network import Network
 from cman_tf.predictor import Predictor
 from cman_tf.stack import save_weights_to_hdf5_group
 from cman_tf.training import shipped
 from cman_tf.training.origin import environment
+from cman_tf.training.weights_file import check_weights_file
 from cman_tf.version import __version__
 
 if TYPE_CHECKING:
@@ -43,10 +45,13 @@ class Run:
 
     Args:
         path: str or path.
+        allow_encoders: sequence of str. Folders or addresses from which its encoders may be loaded, beside the folder
+            of encoders.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, allow_encoders: Sequence[str] = ()) -> None:
         self.path = Path(path)
+        self.allow_encoders = tuple(allow_encoders)
         self.weights = self.path / "weights.h5"
         self.checkpoints = self.path / "checkpoints"
         self.logs = self.path / "logs"
@@ -107,17 +112,19 @@ class Run:
             )
 
     @classmethod
-    def open(cls, path: str | Path, trained: bool = True) -> Run:
+    def open(cls, path: str | Path, trained: bool = True, allow_encoders: Sequence[str] = ()) -> Run:
         """Check that a folder is a run that this version can read; print on standard error if it is unfinished.
 
         Args:
             path: str or path. A run folder, or the name of a shipped model.
             trained: bool. Whether it must have weights. Default True.
+            allow_encoders: sequence of str, see the class.
 
         Raises:
-            InputError: if the folder is missing, incomplete or from an incompatible version.
+            InputError: if the folder is missing, incomplete or from an incompatible version, or one of its files is a
+                link to a place outside of it.
         """
-        run = cls(shipped.folder(path))
+        run = cls(shipped.folder(path), allow_encoders)
         if not run.path.is_dir():
             raise InputError(
                 f"A run must be a folder written by `cman fit`, or a shipped model: {', '.join(shipped.names())}. "
@@ -129,6 +136,7 @@ class Run:
         missing = [name for name in needed if not (run.path / name).is_file()]
         if missing:
             raise InputError(f"{path} is not a complete run folder: it lacks {', '.join(missing)}")
+        run._check_links([*needed, "encoders.json", "history.csv", "metrics.json"])
         found = run.environment().get("format")
         if found != FORMAT:
             raise InputError(
@@ -151,6 +159,16 @@ class Run:
                 file=sys.stderr,
             )
         return run
+
+    def _check_links(self, names: Sequence[str]) -> None:
+        folder = self.path.resolve()
+        for name in names:
+            target = (self.path / name).resolve()
+            if folder not in target.parents:
+                raise InputError(
+                    f"The files of a run must be in its folder. Received: {self.path / name}, a link to {target}; copy "
+                    "the run with `cp -rL` if you trust it"
+                )
 
     def environment(self) -> dict[str, Any]:
         """Versions, machine, seed and corpus of the run, a dict."""
@@ -195,7 +213,7 @@ class Run:
 
         Args:
             overrides: dict of dotted config fields, for other decoding, e.g. `{"decoding.threshold": 0.4}`, or for
-                files that were moved.
+                files that were moved. Encoders among them are allowed, see the class.
             trained: bool. Whether to load the weights of the run; if not, the network has those that a training starts
                 from. Default True.
 
@@ -204,18 +222,21 @@ class Run:
                 do not fit the configuration.
         """
         config = self.config(overrides)
-        network = Network.build(config, self.schema(), self.vocabulary(), self._encoders(config))
+        moved = "encoder.modules" in (overrides or {})
+        allowed = config.encoder.modules if moved else self.allow_encoders
+        network = Network.build(config, self.schema(), self.vocabulary(), self._encoders(config, allowed))
         if trained:
             self.load_weights(network)
         return network
 
-    def _encoders(self, config: configs.Config) -> Encoders | None:
+    def _encoders(self, config: configs.Config, allowed: Sequence[str]) -> Encoders | None:
         if not config.encoder.modules:
             return None
         # tensorflow-hub and tensorflow-text take seconds to import.
+        from cman_tf.encoders.choosing import choose
         from cman_tf.encoders.combined import Encoders
 
-        encoders = Encoders(config.encoder.modules)
+        encoders = Encoders(choose(config.encoder.modules, self.about_encoders(), allowed, self.path))
         encoders.check(self.about_encoders(), self.path)
         return encoders
 
@@ -225,17 +246,23 @@ class Run:
 
     def load_weights(self, network: Network) -> None:
         """Load `weights.h5` into a network of this run, and into its encoders if they were trained."""
+        encoders = network.encoders if network.config.encoder.trainable else None
+        encoder_variables = encoders.trainable_variables if encoders else ()
+        sizes = (variable.shape.num_elements() for variable in (*network.model.weights, *encoder_variables))
         with self._loading(self.weights):
+            check_weights_file(self.weights, sum(sizes))
             network.model.load_weights(self.weights)
-            if network.encoders and network.config.encoder.trainable:
+            if encoder_variables:
                 with h5py.File(self.weights) as file:
-                    for number, variable in enumerate(network.encoders.trainable_variables):
+                    for number, variable in enumerate(encoder_variables):
                         variable.assign(file[f"encoders/{number}"][()])
 
     @contextlib.contextmanager
     def _loading(self, path: str | Path) -> Iterator[None]:
         try:
             yield
+        except InputError:  # which is a ValueError
+            raise
         except (OSError, ValueError, KeyError) as error:
             raise InputError(
                 f"The weights of a run must fit its configuration. Received: {path} ({' '.join(str(error).split())})"
@@ -270,6 +297,11 @@ class Run:
             and self.checkpoint() is None
         )
 
+    def remove_leftovers(self) -> None:
+        """Remove temporary files that killed trainings left in the folder."""
+        for folder in (self.path, self.predictions, self.path / "vocabulary"):
+            remove_leftovers(folder)
+
     def remove_checkpoints(self) -> None:
         """Remove the checkpoints at once: a resumed training cannot use some of their files."""
         gone = self.path / ".checkpoints"
@@ -279,17 +311,17 @@ class Run:
         shutil.rmtree(gone, ignore_errors=True)
 
     def history(self) -> list[dict[str, Any]]:
-        """Rows of `history.csv`, a list of dicts of numbers; None for a score that was not measured."""
+        """Rows of `history.csv`, a list of dicts of numbers, `epoch` a whole one; None for a score not measured."""
         path = self.path / "history.csv"
         if not path.exists():
             return []
         try:
             with open(path, encoding="utf-8", newline="") as file:
                 return [
-                    {name: float(value) if value else None for name, value in row.items()}
+                    {name: _number(name, value) if value else None for name, value in row.items()}
                     for row in csv.DictReader(file, restval="too few", strict=True)
                 ]
-        except (OSError, ValueError, TypeError, csv.Error) as error:
+        except (OSError, ValueError, TypeError, OverflowError, csv.Error) as error:
             raise InputError(f"A run's history must be a table of numbers. Received: {path} ({error})") from None
 
     def save_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -298,3 +330,8 @@ class Run:
             writer = csv.DictWriter(file, rows[0], lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
+
+
+def _number(column: str, text: str) -> int | float:
+    # Earlier versions wrote epochs as 1.0 after a resume.
+    return int(float(text)) if column == "epoch" else float(text)

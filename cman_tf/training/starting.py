@@ -37,8 +37,12 @@ _RELATIONS: dict[str, _Axes] = {
 _CHARACTERS: _Axes = {"character_encoder/embeddings:0": (0,)}
 
 
-def starting_network(config: Config) -> Network | None:
+def starting_network(config: Config, allow_encoders: Sequence[str] = ()) -> Network | None:
     """The trained network that `config.start_from` names, or None.
+
+    Args:
+        config: `Config`.
+        allow_encoders: sequence of str, see `Run`.
 
     Raises:
         InputError: if it cannot be opened, or `config` also names a file of word vectors.
@@ -52,7 +56,7 @@ def starting_network(config: Config) -> Network | None:
         )
     from cman_tf.training.run import Run
 
-    return Run.open(config.start_from).network()
+    return Run.open(config.start_from, allow_encoders=allow_encoders).network()
 
 
 def known_words(source: Network) -> tuple[Vocabulary, np.ndarray]:
@@ -87,7 +91,7 @@ def copy_weights(source: Network, network: Network) -> float:
             continue
         total += weight.shape.num_elements()
         old = given.get(weight.name)
-        value = weight.numpy()
+        value = np.array(weight.numpy())  # of a scalar weight, `numpy` gives no array
         if old is None or old.ndim != value.ndim:
             continue
         # For each axis, rows of the old and of the new weight that belong together.

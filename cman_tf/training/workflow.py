@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,7 @@ def train(
     progress: Callable[[int], TrainingProgress] | None = None,
     strategy: tf.distribute.Strategy | None = None,
     moved: Mapping[str, Any] | None = None,
+    allow_encoders: Sequence[str] = (),
 ) -> tuple[Run, dict[str, Any] | None, list[Document]] | None:
     """Train a network and score it on the corpus's test split, if it has one.
 
@@ -48,6 +49,7 @@ def train(
         progress: callable that takes the number of epochs and returns a `TrainingProgress`, or None.
         strategy: `tf.distribute.Strategy` or None, see `cman_tf.training.distribution`.
         moved: dict or None. When resuming, files that were moved, see `resume`.
+        allow_encoders: sequence of str. For the run that is resumed or that the training starts from, see `Run`.
 
     Returns:
         `(run, metrics, predictions)`: `Run`; the content of `metrics.json` and the predicted test documents, or None
@@ -55,7 +57,9 @@ def train(
         chief writes the run folder and scores the network.
     """
     with distribution.own_folder(strategy, path, resuming) as folder, distribution.scope(strategy):
-        run, network, corpus = resume(folder, moved) if resuming else begin(config, folder)  # type: ignore[arg-type]
+        run, network, corpus = (
+            resume(folder, moved, allow_encoders) if resuming else begin(config, folder, allow_encoders)  # type: ignore[arg-type]
+        )
         config = network.config
         train, dev = training_data(config, corpus)
         with progress(config.training.epochs) if progress else contextlib.nullcontext() as shown:
@@ -73,12 +77,13 @@ def train(
     return (run, *score_run(run, corpus, train, dev, predictor))
 
 
-def begin(config: Config, path: str | Path) -> tuple[Run, Network, corpora.Corpus]:
+def begin(config: Config, path: str | Path, allow_encoders: Sequence[str] = ()) -> tuple[Run, Network, corpora.Corpus]:
     """Create a run folder with everything but weights: configuration, labels, vocabulary.
 
     Args:
         config: `Config`.
         path: str or path, a new or empty folder.
+        allow_encoders: sequence of str. For the run that the training starts from, see `Run`.
 
     Returns:
         `(run, network, corpus)`: what `Trainer` needs.
@@ -88,19 +93,21 @@ def begin(config: Config, path: str | Path) -> tuple[Run, Network, corpora.Corpu
     corpus = load_corpus(config, splits=("train",))
     train, dev = training_data(config, corpus)
     schema = schema_of(train, corpus)
-    source = starting_network(config)
+    source = starting_network(config, allow_encoders)
     vocabulary, vectors = Vocabulary.of(train, config.words, known_words(source) if source else None)
     if vectors is not None:
         config = change(config, {"words.size": vectors.shape[1]})
-    encoders = None
+    encoders, allowed = None, tuple(allow_encoders)
     if config.encoder.modules:
         # tensorflow-hub and tensorflow-text take seconds to import.
         from cman_tf.encoders.combined import Encoders
         from cman_tf.encoders.feature_store import FeatureStore
 
-        encoders = Encoders(config.encoder.modules)
-        if source and source.encoders and source.config.encoder.modules == config.encoder.modules:
-            encoders = source.encoders  # they may be trained too
+        if source and source.encoders and _names(source.config) == _names(config):
+            encoders = source.encoders  # they may be trained too, and were checked
+        else:
+            encoders = Encoders(config.encoder.modules)
+            allowed += config.encoder.modules  # the user's configuration, not a run's
         for encoder in encoders.encoders if not config.encoder.trainable else ():
             # Raises for a store that cannot be written, before the run folder exists.
             FeatureStore(encoder, config.encoder.store, config.encoder.store_gb)
@@ -108,16 +115,27 @@ def begin(config: Config, path: str | Path) -> tuple[Run, Network, corpora.Corpu
     if source:
         share = copy_weights(source, network)
         print(f"Starting from {config.start_from}: {share:.0%} of the weights beside words fit", file=sys.stderr)
-    return Run.create(path, network, fingerprint(train, dev)), network, corpus
+    run = Run.create(path, network, fingerprint(train, dev))
+    run.allow_encoders = allowed
+    return run, network, corpus
 
 
-def resume(path: str | Path, moved: Mapping[str, Any] | None = None) -> tuple[Run, Network, corpora.Corpus]:
+def _names(config: Config) -> list[str]:
+    from cman_tf.encoders.choosing import encoder_name
+
+    return [encoder_name(module) for module in config.encoder.modules]
+
+
+def resume(
+    path: str | Path, moved: Mapping[str, Any] | None = None, allow_encoders: Sequence[str] = ()
+) -> tuple[Run, Network, corpora.Corpus]:
     """Open the folder of an unfinished run, to continue its training.
 
     Args:
         path: str or path. The run folder.
         moved: dict of dotted config fields that name places (`PLACES`), for files that were moved, or None. The run
             keeps them. Other fields must have the values of the run.
+        allow_encoders: sequence of str, see `Run`. Encoders of `moved` are allowed.
 
     Returns:
         `(run, network, corpus)`, as from `begin`.
@@ -126,9 +144,11 @@ def resume(path: str | Path, moved: Mapping[str, Any] | None = None) -> tuple[Ru
         InputError: if another field has a new value, or the corpus, the word vectors or an encoder is not the one that
             the run began with.
     """
-    run = Run.open(path, trained=False)
-    kept, config = run.config(), run.config(dict(moved or {}))
-    for name in moved or {}:
+    moved = dict(moved or {})
+    run = Run.open(path, trained=False, allow_encoders=allow_encoders)
+    run.remove_leftovers()
+    kept, config = run.config(), run.config(moved)
+    for name in moved:
         if name not in PLACES and get(config, name) != get(kept, name):
             raise InputError(
                 f"A resumed run keeps its configuration: `{name}` is {get(kept, name)} in {path}. Received: "
@@ -144,10 +164,11 @@ def resume(path: str | Path, moved: Mapping[str, Any] | None = None) -> tuple[Ru
             f"{began}, is now {now}"
         )
     # Not the weights that training gave the encoders: those are in the checkpoint.
-    network = run.network({name: get(config, name) for name in PLACES}, trained=False)
+    places = {name: get(config, name) for name in PLACES if name != "encoder.modules" or name in moved}
+    network = run.network(places, trained=False)
     # A run that was killed in its first epoch has nothing else to start from.
     untrained = run.checkpoint() is None and not run.finished()
-    source = starting_network(config) if untrained else None
+    source = starting_network(config, allow_encoders) if untrained else None
     if source:
         copy_weights(source, network)
     elif config.words.vectors and untrained:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
+import time
 from concurrent import futures
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,11 +100,34 @@ class Server:
         self.backend = Backend(self.watcher, self.batcher, self.metrics, options.max_row_bytes)
         self._stopping = False
         self._update_health()
-        self.grpc, self.port = self._make_grpc()
+        self._check_addresses()
+        self.grpc = self._make_grpc()
         self.rest = self._make_rest()
-        self.rest_port = self.rest.server_address[1] if self.rest else None
+        # Known once the server listens: 0 is any free port.
+        self.port, self.rest_port = options.port, options.rest_port
 
-    def _make_grpc(self) -> tuple[grpc.Server, int]:
+    def _check_addresses(self) -> None:
+        """Fail before a model is loaded. Nothing listens yet: a client would wait for the model, without knowing."""
+        options = self.options
+        ports = {"gRPC": options.port, "REST": options.rest_port}
+        for interface, port in ports.items():
+            address = f"{_bracketed(options.host)}:{port}"
+            if port is None:
+                continue
+            if port and list(ports.values()).count(port) > 1:
+                raise _unusable(interface, f"{address} for both interfaces")
+            try:
+                for family, kind, protocol, _, place in socket.getaddrinfo(
+                    options.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+                ):
+                    with socket.socket(family, kind, protocol) as probe:
+                        if os.name == "posix":  # elsewhere the option would take the port of another process
+                            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                        probe.bind(place)
+            except (OSError, OverflowError) as error:
+                raise _unusable(interface, f"{address} ({error})") from None
+
+    def _make_grpc(self) -> grpc.Server:
         batching = self.options.batching
         # Enough that a request beyond the queue is refused, instead of waiting for a thread.
         threads = batching.capacity + 2 * batching.max_batch_size * batching.num_batch_threads + 16
@@ -117,6 +144,11 @@ class Server:
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(self.backend), server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self.backend), server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
+        return server
+
+    def _listen(self) -> None:
+        """Open the ports."""
+        server = self.grpc
         address = f"{_bracketed(self.options.host)}:{self.options.port}"
         try:
             if self.options.certificate:
@@ -128,7 +160,14 @@ class Server:
             port = 0
         if not port:
             raise _unusable("gRPC", address)
-        return server, port
+        self.port = port
+        server.start()
+        if self.rest:
+            try:
+                self.rest.start()
+            except OSError as error:
+                raise _unusable("REST", f"{_bracketed(self.options.host)}:{self.rest_port} ({error})") from None
+            self.rest_port = self.rest.server_address[1]
 
     def _make_rest(self) -> RestServer | None:
         options = self.options
@@ -137,22 +176,36 @@ class Server:
         address = options.host, options.rest_port
         try:
             return RestServer(address, self.backend, options.max_message_bytes, options.certificate, options.key)
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise _unusable("REST", f"{_bracketed(options.host)}:{options.rest_port} ({error})") from None
 
-    def start(self) -> None:
-        """Load the model, then answer: an earlier request would get NOT_FOUND, which clients do not retry."""
+    def start(self, stop: threading.Event | None = None) -> None:
+        """Load the model, then listen: an earlier request would get NOT_FOUND, which clients do not retry.
+
+        Args:
+            stop: `threading.Event` or None. If it is set while the model loads, the server does not start.
+
+        Raises:
+            InputError: if an address has been taken meanwhile, or certificate and key cannot be used.
+        """
         self.watcher.start()
+        while not self.watcher.looked.wait(0.05):
+            if stop is not None and stop.is_set():
+                return
         if not self.watcher.available():
             logs.warning("no_version", folder=str(self.options.folder))
         self.backend.rehearse()
-        self.grpc.start()
-        if self.rest:
-            self.rest.start()
+        self._listen()
         logs.info("listening", host=self.options.host, port=self.port, rest_port=self.rest_port)
 
-    def stop(self, grace: float) -> None:
-        """Refuse new requests, finish accepted ones within `grace` seconds, and close."""
+    def stop(self, grace: float) -> bool:
+        """Refuse new requests, finish accepted ones within `grace` seconds, and close.
+
+        Returns:
+            bool, whether all has ended. If not, a version is still being loaded or a batch computed, which cannot be
+            interrupted: the process has to end with `os._exit`.
+        """
+        end = time.monotonic() + grace
         self._stopping = True
         self._update_health()
         logs.info("stopping", queued_rows=self.batcher.size)
@@ -160,9 +213,9 @@ class Server:
         if self.rest:
             self.rest.stop(grace)
         finished.wait()
-        self.batcher.stop()
-        self.watcher.stop()
-        logs.info("stopped")
+        ended = [stop(max(end - time.monotonic(), 0.1)) for stop in (self.batcher.stop, self.watcher.stop)]
+        logs.info("stopped", unfinished=not all(ended))
+        return all(ended)
 
     def _update_health(self) -> None:
         ready = not self._stopping and bool(self.watcher.available())

@@ -41,6 +41,7 @@ class Backend:
         self.batcher = batcher
         self.metrics = metrics
         self.max_row_bytes = max_row_bytes
+        self.max_elements = batcher.options.max_padded_bytes  # a string has a byte at least, see `longest_row`
 
     def predict(
         self,
@@ -128,7 +129,7 @@ class Backend:
         on_cancel: Callable[[Callable[[], object]], object],
     ) -> tuple[predict_pb2.PredictResponse, int]:
         with self.watcher.use(_spec(request)) as (number, servable):
-            signature, outputs, feeds = servable.read(request)
+            signature, outputs, feeds = servable.read(request, self.max_elements)
             task = Task((servable, signature), feeds, _rows(servable, signature, feeds), deadline)
             if task.width > self.max_row_bytes:
                 raise invalid(f"A row must have at most {self.max_row_bytes} bytes. Received: {task.width}")

@@ -108,13 +108,22 @@ class Batcher:
             self._size += task.size
             self._changed.notify()
 
-    def stop(self) -> None:
-        """Compute the tasks in the queue, then end the threads."""
+    def stop(self, seconds: float | None = None) -> bool:
+        """Compute the tasks in the queue, then end the threads.
+
+        Args:
+            seconds: float or None. Longest wait for them.
+
+        Returns:
+            bool, whether they have ended.
+        """
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+        end = None if seconds is None else time.monotonic() + seconds
         for thread in self._threads:
-            thread.join()
+            thread.join(None if end is None else max(end - time.monotonic(), 0))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
         while True:

@@ -42,7 +42,7 @@ class RestServer(ThreadingHTTPServer):
         key: path or None. PEM private key.
 
     Raises:
-        OSError: if the address is in use, or a file cannot be read.
+        OSError: if a file cannot be read, or certificate and key do not match.
     """
 
     # `Clients` waits for the threads, for a limited time.
@@ -66,7 +66,8 @@ class RestServer(ThreadingHTTPServer):
         if certificate:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(certificate, key)
-        super().__init__(address, _Handler)
+        super().__init__(address, _Handler, bind_and_activate=False)
+        self._begun = False
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Give a connection a thread, or close it if there is no room: see `Clients.make_room`."""
@@ -97,14 +98,22 @@ class RestServer(ThreadingHTTPServer):
         """Ignore disconnected clients; the standard library would print a traceback."""
 
     def start(self) -> None:
-        """Start to answer, on a new thread."""
+        """Listen, and answer on a new thread.
+
+        Raises:
+            OSError: if the address is in use or not of this machine.
+        """
+        self.server_bind()
+        self.server_activate()
+        self._begun = True
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="rest", daemon=True).start()
 
     def stop(self, grace: float) -> None:
         """Refuse new connections and finish requests in progress within `grace` seconds."""
         end = time.monotonic() + grace
         self.stopping = True
-        self.shutdown()
+        if self._begun:
+            self.shutdown()
         self.server_close()
         self.clients.finish(max(end - time.monotonic(), 0))
 
@@ -166,16 +175,20 @@ class _Handler(BaseHTTPRequestHandler):
         return self._reply(grpc.StatusCode.OK, 200, text)
 
     def _body(self) -> bytes:
-        length = self.headers.get("Content-Length", "0")
-        if not length.isdigit() or int(length) > self.server.max_bytes or "Transfer-Encoding" in self.headers:
+        lengths = set(self.headers.get_all("Content-Length", ["0"]))
+        length = _whole(lengths.pop())
+        if lengths or length is None:
             self.close_connection = True  # the next bytes are the body, not a request
+            raise invalid("Content-Length must be one whole number below 2^63. Received: none or another")
+        if length > self.server.max_bytes or "Transfer-Encoding" in self.headers:
+            self.close_connection = True
             # A client that is still sending would not read the answer.
-            left = min(int(length), 8 * self.server.max_bytes) if length.isdigit() else 0
+            left = min(length, 8 * self.server.max_bytes)
             while left > 0 and (chunk := self.rfile.read(min(left, 1 << 16))):
                 left -= len(chunk)
             raise _TooLarge(self.server.max_bytes)
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):
+        body = self.rfile.read(length)
+        if len(body) < length:
             self.close_connection = True
             code = grpc.StatusCode.UNAVAILABLE if self.server.stopping else grpc.StatusCode.CANCELLED
             raise ServingError(code, "The body is shorter than its Content-Length")
@@ -191,7 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
             if name not in servable.signatures:
                 raise invalid(f'Serving signature name: "{name}" not found in signature def')
             infos = servable.signatures[name].inputs
-        rows = rest_json.fill(value, infos, request)
+        rows = rest_json.fill(value, infos, request, backend.max_elements)
         self._counted = True  # by the backend, from here on
         response = backend.predict(request, connections.TIMEOUT, "REST", self._on_cancel)
         return rest_json.predictions(response.outputs, rows)
@@ -259,11 +272,19 @@ class _TooLarge(ServingError):
         super().__init__(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
 
 
+def _whole(text: str) -> int | None:
+    """A whole number below 2^63, or None: `int` itself refuses thousands of digits, and takes digits of other scripts."""
+    digits = text.strip().lstrip("0") or "0"
+    plain = text.strip().isascii() and text.strip().isdigit() and len(digits) < 20
+    return int(digits) if plain and int(digits) < 2**63 else None
+
+
 def _fill_spec(match: re.Match[str], spec: model_pb2.ModelSpec) -> None:
     spec.name = urllib.parse.unquote(match["name"])
     if match["version"] is not None:
-        if int(match["version"]) >= 2**63:
+        number = _whole(match["version"])
+        if number is None:
             raise invalid(f"Failed to convert version: {match['version']} to numeric.")
-        spec.version.value = int(match["version"])
+        spec.version.value = number
     elif match["label"] is not None:
         spec.version_label = urllib.parse.unquote(match["label"])

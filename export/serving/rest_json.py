@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from cman_tf.stack import with_default_fields
+from export.serving import tensors
+from export.serving.json_bodies import read_json
 from export.serving.status import invalid
 
 if TYPE_CHECKING:
@@ -25,13 +27,9 @@ def parse(body: bytes) -> dict[str, Any]:
     """Parse a request body.
 
     Raises:
-        ServingError: if it is not a JSON object.
+        ServingError: if it is not a JSON object in UTF-8; the message says what is wrong, and at which byte.
     """
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        # Not the decoder's message, which quotes the text.
-        raise invalid(f"JSON Parse error: {type(error).__name__}") from None
+    value = read_json(body)
     if not isinstance(value, dict):
         raise invalid("JSON Value Is not object")
     if not isinstance(value.get("signature_name", ""), str):
@@ -40,7 +38,10 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def fill(
-    value: Mapping[str, Any], infos: Mapping[str, meta_graph_pb2.TensorInfo], request: predict_pb2.PredictRequest
+    value: Mapping[str, Any],
+    infos: Mapping[str, meta_graph_pb2.TensorInfo],
+    request: predict_pb2.PredictRequest,
+    max_elements: int = tensors.MAX_ELEMENTS,
 ) -> bool:
     """Put the tensors of a parsed body into a `PredictRequest`.
 
@@ -48,6 +49,7 @@ def fill(
         value: dict from `parse`.
         infos: dict of input name to `TensorInfo`.
         request: `PredictRequest`.
+        max_elements: int. Most values of an input.
 
     Returns:
         bool, whether the answer is to be written as rows.
@@ -57,9 +59,9 @@ def fill(
             raise invalid("Missing 'inputs' or 'instances' key")
         raise invalid("Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist")
     rows = "instances" in value
-    columns = _columns_of_rows(value["instances"], infos) if rows else _columns(value["inputs"], infos)
+    columns = _columns_of_rows(value["instances"], infos, max_elements) if rows else _columns(value["inputs"], infos)
     for name, column in columns.items():
-        request.inputs[name].CopyFrom(_tensor(name, column, infos[name].dtype))
+        request.inputs[name].CopyFrom(_tensor(name, column, infos[name], max_elements))
     return rows
 
 
@@ -74,11 +76,15 @@ def _columns(inputs: Any, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dic
     return {name: inputs[name] for name in infos}
 
 
-def _columns_of_rows(rows: Any, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, list[Any]]:
+def _columns_of_rows(
+    rows: Any, infos: Mapping[str, meta_graph_pb2.TensorInfo], max_elements: int
+) -> dict[str, list[Any]]:
     if not isinstance(rows, list):
         raise invalid("Excepting 'instances' to be an list/array")
     if not rows:
         raise invalid("No values in 'instances' array")
+    if len(rows) > max_elements:
+        raise invalid(f"'instances' must have at most {max_elements} values. Received: {len(rows)}")
     named = _named(rows[0])
     if not named and len(infos) > 1:
         raise invalid("instances is a plain list, but expecting list of objects as multiple input tensors required")
@@ -102,13 +108,16 @@ def _is_base64(value: object) -> bool:
     return isinstance(value, dict) and set(value) == {"b64"} and isinstance(value["b64"], str)
 
 
-def _tensor(name: str, value: Any, dtype: int) -> tensor_pb2.TensorProto:
+def _tensor(name: str, value: Any, info: meta_graph_pb2.TensorInfo, max_elements: int) -> tensor_pb2.TensorProto:
+    dtype = info.dtype
     shape, level = [], value
     while isinstance(level, list):
         shape.append(len(level))
         if not level:
             break
         level = level[0]
+    tensors.check_rank(name, len(shape), info)
+    tensors.check_shape(name, shape, info, max_elements)
     flat = [value]
     for size in shape:
         if any(not isinstance(item, list) or len(item) != size for item in flat):
@@ -120,25 +129,37 @@ def _tensor(name: str, value: Any, dtype: int) -> tensor_pb2.TensorProto:
     add, accepts = _KINDS.get(dtype, (None, None))
     if add is None or accepts is None:
         raise invalid(f"Input {name}: JSON cannot express {tf.as_dtype(dtype).name}")
-    try:
-        if not all(accepts(item) for item in flat):
-            raise TypeError
-        getattr(proto, add).extend([_bytes(item) for item in flat] if add == "string_val" else flat)
-    except (TypeError, ValueError, binascii.Error):
-        raise invalid(f"Input {name}: a JSON value is not of expected type: {tf.as_dtype(dtype).name}") from None
+    for number, item in enumerate(flat):
+        try:
+            if not accepts(item):
+                raise TypeError(f"is not of expected type: {tf.as_dtype(dtype).name}")
+            getattr(proto, add).append(_bytes(item) if add == "string_val" else item)
+        except (TypeError, ValueError) as error:
+            # protobuf's own message quotes the value
+            why = error if add == "string_val" or isinstance(error, TypeError) else f"is no {tf.as_dtype(dtype).name}"
+            raise invalid(f"Input {name}: JSON value {number} {why}") from None
     return proto
+
+
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
+_WEB_SAFE = dict.fromkeys("-_", ", which is web-safe base64; standard base64 has + and /")
 
 
 def _bytes(item: Any) -> bytes:
     if not isinstance(item, dict):
         return item.encode()
     # As in TensorFlow Serving: padding may be missing but not wrong, and blanks are skipped.
-    text = "".join(item["b64"].split())
+    given = item["b64"]
+    text = "".join(given.split())
     data = text.rstrip("=")
+    wrong = _NOT_BASE64.search(data)
+    if wrong:
+        place = [place for place, character in enumerate(given) if not character.isspace()][wrong.start()]
+        raise ValueError(f"base64 has no {wrong[0]!r} (at byte {place} of it){_WEB_SAFE.get(wrong[0], '')}")
     missing = "=" * (-len(data) % 4)
-    if text != data and text != data + missing:
-        raise binascii.Error
-    return base64.b64decode(data + missing, validate=True)
+    if len(data) % 4 == 1 or text not in (data, data + missing):
+        raise ValueError(f"base64 of {len(data)} characters and {len(text) - len(data)} of padding is incomplete")
+    return base64.b64decode(data + missing)
 
 
 def _integer(item: object) -> bool:

@@ -60,8 +60,14 @@ class Servable:
             raise ServingError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
         return self.signatures[name]
 
-    def read(self, request: predict_pb2.PredictRequest) -> tuple[str, tuple[str, ...], dict[str, np.ndarray]]:
+    def read(
+        self, request: predict_pb2.PredictRequest, max_elements: int = tensors.MAX_ELEMENTS
+    ) -> tuple[str, tuple[str, ...], dict[str, np.ndarray]]:
         """Read and check a `PredictRequest`.
+
+        Args:
+            request: `PredictRequest`.
+            max_elements: int. Most values of an input.
 
         Returns:
             `(signature name, outputs, feeds)`: str, sorted tuple of str, dict of name to array.
@@ -84,7 +90,10 @@ class Servable:
                 )
             if output in request.output_filter[:position]:
                 raise invalid(f"duplicate output tensor alias: {output}")
-        feeds = {name: tensors.read(name, request.inputs[name], signature.inputs[name]) for name in sorted(wanted)}
+        feeds = {
+            name: tensors.read(name, request.inputs[name], signature.inputs[name], max_elements)
+            for name in sorted(wanted)
+        }
         outputs = tuple(sorted(request.output_filter or signature.outputs))
         return request.model_spec.signature_name or "serving_default", outputs, feeds
 

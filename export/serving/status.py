@@ -24,16 +24,20 @@ _HTTP = {
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
 
+_LONGEST = 600  # gRPC sends up to 12 bytes for a character, and clients accept 8 kB
+
 
 class ServingError(Exception):
     """A request fails: it is answered with a status other than OK.
 
     Args:
         code: `grpc.StatusCode`.
-        message: str. Sent to the client; never logged, as it may quote the client's text.
+        message: str. Sent to the client, its first 600 characters; never logged, as it may quote the client's text.
     """
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        # What it quotes may be of any length, and gRPC loses a message that does not fit into its headers.
+        message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]} ..."
         super().__init__(message)
         self.code = code
         self.message = message

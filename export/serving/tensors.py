@@ -15,7 +15,8 @@ from export.serving.status import invalid
 if TYPE_CHECKING:
     from tensorflow.core.protobuf import meta_graph_pb2
 
-MAX_ELEMENTS = 1 << 24  # a shape of a few bytes may ask for any amount of memory
+MAX_ELEMENTS = 1 << 24  # for requests that no client sent: the warm-up's
+MAX_RANK = 254  # TensorFlow's
 
 _FIELDS = {
     types_pb2.DT_FLOAT: "float_val",
@@ -33,13 +34,16 @@ _FIELDS = {
 }
 
 
-def read(name: str, proto: tensor_pb2.TensorProto, info: meta_graph_pb2.TensorInfo) -> np.ndarray:
-    """Convert an input to an array.
+def read(
+    name: str, proto: tensor_pb2.TensorProto, info: meta_graph_pb2.TensorInfo, max_elements: int = MAX_ELEMENTS
+) -> np.ndarray:
+    """Convert an input to an array. Nothing of the size that a client claims is made before the size is checked.
 
     Args:
         name: str. The input's name, for errors.
         proto: `TensorProto` from a client.
         info: `TensorInfo` of the signature.
+        max_elements: int. Most values of a tensor.
 
     Returns:
         array, of objects (bytes) for strings.
@@ -49,14 +53,38 @@ def read(name: str, proto: tensor_pb2.TensorProto, info: meta_graph_pb2.TensorIn
     """
     if proto.dtype != info.dtype:
         raise invalid(f"Input {name} must be {_type(info.dtype)}. Received: {_type(proto.dtype)}")
+    if proto.tensor_shape.unknown_rank:
+        raise invalid(f"Input {name} must have a known shape. Received: one of unknown rank")
+    check_rank(name, len(proto.tensor_shape.dim), info)
     shape = [dim.size for dim in proto.tensor_shape.dim]
-    if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape) or math.prod(shape) > MAX_ELEMENTS:
-        raise invalid(f"Input {name} must have a known shape of at most {MAX_ELEMENTS} elements. Received: {shape}")
-    expected = [dim.size for dim in info.tensor_shape.dim]
-    fits = len(expected) == len(shape) and all(size in (-1, got) for size, got in zip(expected, shape))
-    if not info.tensor_shape.unknown_rank and not fits:
-        raise invalid(f"Input {name} must have shape {expected}, where -1 is any size. Received: {shape}")
+    check_shape(name, shape, info, max_elements)
     return _values(name, proto, shape)
+
+
+def check_rank(name: str, rank: int, info: meta_graph_pb2.TensorInfo) -> None:
+    """Raise INVALID_ARGUMENT unless a signature takes tensors of this rank: before their sizes are looked at."""
+    expected = MAX_RANK if info.tensor_shape.unknown_rank else len(info.tensor_shape.dim)
+    if rank > MAX_RANK or (rank != expected and not info.tensor_shape.unknown_rank):
+        raise invalid(f"Input {name} must have {expected} dimensions. Received: {rank}")
+
+
+def check_shape(
+    name: str, shape: Sequence[int], info: meta_graph_pb2.TensorInfo, max_elements: int = MAX_ELEMENTS
+) -> None:
+    """Raise INVALID_ARGUMENT unless a shape of the right rank is one of a signature, and small enough.
+
+    Args:
+        name: str. The input's name, for errors.
+        shape: sequence of int, from a client.
+        info: `TensorInfo` of the signature.
+        max_elements: int. Largest product of the sizes. A size of 0 counts as 1: an input without rows is padded with
+            those of other clients, to its other sizes.
+    """
+    if any(size < 0 for size in shape) or math.prod(max(size, 1) for size in shape) > max_elements:
+        raise invalid(f"Input {name} must have a known shape of at most {max_elements} elements. Received: {shape}")
+    expected = [dim.size for dim in info.tensor_shape.dim]
+    if not info.tensor_shape.unknown_rank and any(size not in (-1, got) for size, got in zip(expected, shape)):
+        raise invalid(f"Input {name} must have shape {expected}, where -1 is any size. Received: {shape}")
 
 
 def _values(name: str, proto: tensor_pb2.TensorProto, shape: Sequence[int]) -> np.ndarray:
@@ -106,8 +134,10 @@ def concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 def longest_row(array: np.ndarray) -> int:
     """Bytes of the longest row of strings, plus one for each string; 0 for numbers."""
-    if array.dtype != object or not array.size:
+    if array.dtype != object:
         return 0
+    if not array.size:
+        return math.prod(array.shape[1:])  # without a row, those that others are padded to
     rows = array.reshape(array.shape[0] if array.ndim else 1, -1)
     return max(sum(len(value) + 1 for value in row) for row in rows)
 

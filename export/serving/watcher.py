@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,8 @@ class Watcher:
         poll_seconds: float. Seconds between two looks at the folder.
         load: callable, path -> `Servable`.
         changed: callable without arguments, called when a version has become available or unavailable.
+        patience: float. Seconds that the newest version may load before an older one is loaded beside it, if none is
+            available.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Watcher:
         poll_seconds: float = 1.0,
         load: Callable[[Path], Servable] = Servable,
         changed: Callable[[], object] = lambda: None,
+        patience: float = 10.0,
     ) -> None:
         self.model = model
         self.folder = Path(folder)
@@ -64,6 +67,8 @@ class Watcher:
         self.poll_seconds = poll_seconds
         self.load = load
         self.changed = changed
+        self.patience = patience
+        self.looked = threading.Event()
         self._versions: dict[int, ServedVersion] = {}
         self._seen: dict[int, tuple[Any, ...]] = {}
         self._lock = threading.Condition()
@@ -71,16 +76,26 @@ class Watcher:
         self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
 
     def start(self) -> None:
-        """Load the versions in the folder, then watch it."""
+        """Load the versions in the folder and watch it, on a thread.
+
+        `looked`, a `threading.Event`, is set once a version is available, or none of the folder can be loaded.
+        """
         self._seen = self._scan()
-        self.poll()
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop watching the folder. Loaded versions still answer."""
+    def stop(self, seconds: float | None = None) -> bool:
+        """Stop watching the folder, and load no more. Loaded versions still answer.
+
+        Args:
+            seconds: float or None. Longest wait for a version that is being loaded, which cannot be interrupted.
+
+        Returns:
+            bool, whether nothing is being loaded any more.
+        """
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def available(self) -> list[int]:
         """Numbers of the available versions, ascending."""
@@ -134,27 +149,51 @@ class Watcher:
         return sorted(n for n, v in self._versions.items() if v.state == ModelVersionStatus.AVAILABLE)
 
     def _watch(self) -> None:
-        while not self._stop.wait(self.poll_seconds):
+        while not self._stop.is_set():
             try:
                 self.poll()
             except Exception as error:  # no state of the folder may end the watch
                 logs.error("poll_failed", kind=type(error).__name__)
+            self.looked.set()
+            self._stop.wait(self.poll_seconds)
 
     def poll(self) -> None:
         """Look at the folder once: load new versions to be served, then unload the others."""
         found = self._scan()
         settled = {number for number in found if self._seen.get(number) == found[number]}
         self._seen = found
-        newest = next((n for n in sorted(found, reverse=True) if self._ready(n, found[n], n in settled)), None)
+        newest = self._newest(found, settled)
         labelled = {n for n in set(self.labels.values()) & set(found) if self._ready(n, found[n], n in settled)}
         wanted = labelled | ({newest} - {None})
-        if newest is not None:
+        if newest is not None and not self._stop.is_set():
             for number in set(self.available()) - wanted:
                 self._unload(number)
         with self._lock:
             for number in set(self._versions) - set(found):
                 if self._versions[number].error is not None:
                     del self._versions[number]
+
+    def _newest(self, found: Mapping[int, tuple[Any, ...]], settled: Collection[int]) -> int | None:
+        """The newest version that is available, after an attempt to load each newer one; None if there is none.
+
+        While none is available, the oldest is loaded once the newest has failed, or takes long: it has most likely
+        served before, and must not wait for all that came after it.
+        """
+        numbers = sorted(found, reverse=True)
+        for number in numbers:
+            if number in self.available():
+                return number
+            version = self._to_load(number, found[number], number in settled)
+            if version is None:
+                continue
+            attempt = _Attempt(self._load, version)
+            attempt.join(None if self.available() else self.patience)
+            if not attempt.ready and not self.available():
+                self._ready(numbers[-1], found[numbers[-1]], numbers[-1] in settled)
+            attempt.join()
+            if attempt.ready:
+                return number
+        return None
 
     def _scan(self) -> dict[int, tuple[Any, ...]]:
         """Fingerprints of the numbered folders, dict of int to tuple."""
@@ -165,18 +204,26 @@ class Watcher:
 
     def _ready(self, number: int, fingerprint: tuple[Any, ...], settled: bool) -> bool:
         """Whether a version is available, after an attempt to load it if it is new or has changed."""
+        if number in self.available():
+            return True
+        version = self._to_load(number, fingerprint, settled)
+        return version is not None and self._load(version)
+
+    def _to_load(self, number: int, fingerprint: tuple[Any, ...], settled: bool) -> ServedVersion | None:
+        """A version that is not available, if it is to be loaded now: it is new, or its files have changed."""
         with self._lock:
             version = self._versions.get(number)
-            if version is not None and version.state == ModelVersionStatus.AVAILABLE:
-                return True
+            loading = version is not None and version.state == ModelVersionStatus.LOADING
             failed_as_is = version is not None and version.error is not None and version.fingerprint == fingerprint
-            if failed_as_is or not settled:  # not settled: the files may still be being copied
-                return False
+            # Not settled: the files may still be being copied.
+            if loading or failed_as_is or not settled or self._stop.is_set():
+                return None
             version = self._versions[number] = ServedVersion(number, fingerprint, ModelVersionStatus.LOADING)
-        return self._load(version)
+            return version
 
     def _load(self, version: ServedVersion) -> bool:
         servable = None
+        logs.info("loading", version=version.number)
         try:
             servable = self.load(Path(version.fingerprint[0]))
             records = servable.warm_up()
@@ -191,6 +238,7 @@ class Watcher:
             version.state, version.servable = ModelVersionStatus.AVAILABLE, servable
         logs.info("loaded", version=version.number, warmup_records=records)
         self.changed()
+        self.looked.set()
         return True
 
     def _unload(self, number: int) -> None:
@@ -202,6 +250,18 @@ class Watcher:
         servable.close()  # type: ignore[union-attr]
         logs.info("unloaded", version=number)
         self.changed()
+
+
+class _Attempt(threading.Thread):
+    """A call on a thread of its own; `ready` is its result, False until it ends."""
+
+    def __init__(self, call: Callable[..., bool], *arguments: Any) -> None:
+        super().__init__(name="loader", daemon=True)
+        self.call, self.arguments, self.ready = call, arguments, False
+        self.start()
+
+    def run(self) -> None:
+        self.ready = self.call(*self.arguments)
 
 
 def _fingerprint(path: Path) -> tuple[Any, ...]:

@@ -48,7 +48,7 @@ def reads(monkeypatch):
 
 def assert_scored_as_by_its_run(run, metrics, predictions):
     """Scores of a training are those of a network that was loaded anew, to the last digit."""
-    found = evaluate_run(run.path)
+    found = evaluate_run(run.path, allow_encoders=run.config().encoder.modules)
     own = {name: value for name, value in metrics.items() if name not in ("protocol", "dev")}
     assert found.metrics == own
     assert found.predictions == predictions

@@ -5,6 +5,7 @@ See `cman_tf.data.formats.frames` for their columns. Needs the extra `[frames]`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from cman_tf.data.document import Document
 
 _FILES = ("entities.csv", "relations.csv")
+
+# After apostrophes: what was written with one must not be read without it.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 def recognises(path: str | Path) -> bool:
@@ -53,16 +57,33 @@ def _read(path: Path) -> pandas.DataFrame:
     pandas = optional("pandas", "frames")
     try:
         # As text, without missing values: a person may be called NA.
-        return pandas.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        table = pandas.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         why = " ".join(reason(error).split())
         raise InputError(f"A table must be CSV in UTF-8. Received: {path.name} ({why})") from None
+    return table.apply(lambda column: column.map(_from_text))
 
 
-def write(documents: Iterable[Document], path: str | Path) -> None:
+def _as_text(cell: object) -> object:
+    """A cell that a spreadsheet does not run: an apostrophe before `=`, `+`, `-`, `@`, tab or carriage return."""
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+
+
+def _from_text(cell: str) -> str:
+    """The cell before `_as_text`."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def write(documents: Iterable[Document], path: str | Path, formulas_as_text: bool = True) -> None:
     """Write a new folder, whole or not at all.
 
     `read` returns the documents, with other tokens where the package splits the text differently.
+
+    Args:
+        documents: iterable of `Document`.
+        path: str or path of a new or empty folder.
+        formulas_as_text: bool. Whether cells that a spreadsheet would run get an apostrophe before them, which `read`
+            removes. Default: True.
 
     Raises:
         InputError: if the folder is not empty or cannot be written, an id is repeated, a type is empty or contains
@@ -78,4 +99,5 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
     tables = frames(written(documents, checked), unannotated=True)
     with atomic_folder(path) as folder:
         for name, table in zip(_FILES, tables):
+            table = table.apply(lambda column: column.map(_as_text)) if formulas_as_text else table
             table.to_csv(folder / name, index=False)

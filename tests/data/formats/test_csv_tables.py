@@ -1,8 +1,10 @@
+import csv
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cman_tf.data.document import Document
+from cman_tf.data.document import Document, Entity
 from cman_tf.data.formats import csv_tables
 from cman_tf.errors import InputError
 from tests.data.examples import ann, documents, sentence
@@ -50,6 +52,37 @@ def test_a_repeated_id_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="lone surrogate"):
         csv_tables.write([Document(["\ud800"])], tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "'=1",
+    "''@x",
+    "'",
+    "'quoted'",
+    "-",
+    '=HYPERLINK("http://x")',
+]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_cells_that_a_spreadsheet_would_run_are_text_and_come_back(tmp_path, text):
+    documents = [Document([text], [Entity(0, 1, text.strip())], id=text, text=text, offsets=[(0, len(text))])]
+    csv_tables.write(documents, tmp_path / "out")
+    with open(tmp_path / "out" / "entities.csv", encoding="utf-8", newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not [cell for cell in cells if cell[:1] in tuple("=+-@\t\r")]
+    (found,) = csv_tables.read(tmp_path / "out")
+    assert (found.text, found.id, found.entities[0].type) == (text, text, text.strip())
+    csv_tables.write(documents, tmp_path / "raw", formulas_as_text=False)
+    raw = tmp_path / "raw" / "entities.csv"
+    changed = raw.read_text(encoding="utf-8") != (tmp_path / "out" / "entities.csv").read_text(encoding="utf-8")
+    assert changed is (text not in ("'", "'quoted'"))
 
 
 WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=5)
