@@ -273,7 +273,7 @@ class _TooLarge(ServingError):
 
 
 def _whole(text: str) -> int | None:
-    """A whole number below 2^63, or None: `int` itself refuses thousands of digits, and takes digits of other scripts."""
+    """A whole number below 2^63, or None: `int` refuses thousands of digits, and takes digits of other scripts."""
     digits = text.strip().lstrip("0") or "0"
     plain = text.strip().isascii() and text.strip().isdigit() and len(digits) < 20
     return int(digits) if plain and int(digits) < 2**63 else None
