@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+if TYPE_CHECKING:
+    from cman_tf.data.schema import Schema
 
 # A network hardly learns in fewer steps.
 FEW_STEPS = 300
@@ -33,11 +36,26 @@ class TrainingProgress:
     def __enter__(self) -> TrainingProgress:
         if self.console.is_terminal:
             self.bar.start()
-        self.console.print("epoch    loss     NER      RE   dev NER F1  dev RE F1  sentences/s  time left")
         return self
 
     def __exit__(self, *error: object) -> None:
         self.bar.stop()
+
+    def begin(self, train: int, dev: int, schema: Schema, steps: int) -> None:
+        """Print what is trained, and the head of the table.
+
+        Args:
+            train: int. Number of training sentences.
+            dev: int. Number of dev sentences, from which the best epoch is chosen; without any, the last one is kept.
+            schema: `Schema`.
+            steps: int. Number of steps in an epoch.
+        """
+        kinds = f"{len(schema.entity_types)} entity and {len(schema.relation_types)} relation types"
+        chosen = f"the best on {dev:,} dev sentences is kept" if dev else "the last is kept"
+        self.console.print(
+            f"{train:,} sentences with {kinds}; {self.epochs} epochs of {steps} steps, {chosen}", soft_wrap=True
+        )
+        self.console.print("epoch    loss     NER      RE   dev NER F1  dev RE F1  sentences/s  time left")
 
     def step(self, steps: int) -> None:
         """Count one of the `steps` batches of the epoch."""

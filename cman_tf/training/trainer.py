@@ -42,7 +42,7 @@ class Trainer:
             part of each step.
         train: sequence of `Document`.
         dev: sequence of `Document`, empty for none.
-        progress: object with `step(steps)` and `epoch(row, best, seconds_left)`, called during training, or None.
+        progress: object with the methods of `TrainingProgress`, called during training, or None.
         strategy: `tf.distribute.Strategy` or None. The network and the trainer must be created in its scope.
 
     Raises:
@@ -123,6 +123,8 @@ class Trainer:
         if first < last:
             with self._files():
                 self.summaries = tf.summary.create_file_writer(str(self.run.logs))
+            if self.progress:
+                self.progress.begin(len(self.train), len(self.dev), self.network.schema, self.steps)
             train_vectors = self._stored(self.train)
 
             def make_dataset(**parts: Any) -> tf.data.Dataset:

@@ -2,12 +2,14 @@ import io
 
 from rich.console import Console
 
+from cman_tf.data.schema import Schema
 from cman_tf.training.progress import FEW_STEPS, TrainingProgress
 
 
-def shown(epochs, steps):
+def shown(epochs, steps, dev=200):
     console = Console(file=io.StringIO(), width=200)
     with TrainingProgress(epochs, console) as progress:
+        progress.begin(1809, dev, Schema(["a", "b"], ["r"]), steps)
         for epoch in range(1, epochs + 1):
             for _ in range(steps):
                 progress.step(steps)
@@ -17,13 +19,19 @@ def shown(epochs, steps):
 
 
 def test_a_line_for_each_epoch():
-    header, first, second = shown(2, FEW_STEPS // 2)
+    plan, header, first, second = shown(2, FEW_STEPS // 2)
+    best = "the best on 200 dev sentences is kept"
+    assert plan == f"1,809 sentences with 2 entity and 1 relation types; 2 epochs of {FEW_STEPS // 2} steps, {best}"
     assert header.split()[:4] == ["epoch", "loss", "NER", "RE"]
     assert first.split() == ["1/2", "1.50", "1.00", "0.50", "-", "25.00", "80.0", "0:01:30"]
     assert second.endswith("best")
 
 
 def test_too_few_steps_are_told_once():
-    _, warning, *epochs = shown(2, FEW_STEPS // 2 - 1)
+    _, _, warning, *epochs = shown(2, FEW_STEPS // 2 - 1)
     assert warning.startswith(f"Only {FEW_STEPS - 2} steps in 2 epochs")
     assert len(epochs) == 2
+
+
+def test_without_dev_sentences_the_last_epoch_is_kept():
+    assert shown(1, FEW_STEPS, dev=0)[0].endswith(f"1 epochs of {FEW_STEPS} steps, the last is kept")
