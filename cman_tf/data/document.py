@@ -227,3 +227,8 @@ def _check_fields(what: str, numbers: tuple[int, int], kind: str) -> None:
         raise InputError(f"{what} must be whole numbers. Received: {numbers[0]!r} and {numbers[1]!r}")
     if not isinstance(kind, str) or not kind:
         raise InputError(f"A type must be a non-empty string. Received: {kind!r}")
+
+
+def named(document: Document, number: int) -> str:
+    """The place of a sentence for an error message, e.g. `sentence 3 (id '7')`."""
+    return f"sentence {number}" + (f" (id {document.id!r})" if document.id else "")

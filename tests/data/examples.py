@@ -27,6 +27,11 @@ def ann(id="7"):
     )
 
 
+def entities_only(document):
+    """The document as the columns of IOB2 have it."""
+    return Document(document.tokens, document.entities)
+
+
 @st.composite
 def documents(draw, words=WORDS, overlapping=True, scores=False, spaced=False):
     """One to four distinct sentences.

@@ -54,7 +54,7 @@ def test_what_breaks_a_rule_is_refused(arguments, message):
 def test_overlapping_entities_have_no_tags():
     nested = sentence("New York City", [(0, 3, "Loc"), (0, 2, "Loc")])
     with pytest.raises(
-        InputError, match=r"overlap drop_sentences\|keep_outer\. Received: 'New York City' and 'New York'"
+        InputError, match=r"overlap drop_sentences\|keep_outer\|keep_inner\. Received: 'New York City' and 'New York'"
     ):
         Schema.of([nested]).tag_ids(nested)
 

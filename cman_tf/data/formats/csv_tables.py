@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unicode, located, written
 from cman_tf.errors import InputError, optional, reason
 from cman_tf.files import atomic_folder
@@ -26,7 +27,7 @@ def recognises(path: str | Path) -> bool:
     return (Path(path) / _FILES[0]).is_file()
 
 
-def read(path: str | Path, tokenize: object = None) -> list[Document]:
+def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
     """Read a folder.
 
     `tokenize` is not used, because entities require the tokens that the package finds.

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import beginning, check_unicode, located, read_bytes, written
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
@@ -28,7 +29,7 @@ def recognises(path: str | Path) -> bool:
     return False
 
 
-def read(path: str | Path, tokenize: object = None) -> list[Document]:
+def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
     """Read a file.
 
     `tokenize` is not used, because a `Doc` has tokens.

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import (
     check_type,
     check_unicode,
@@ -43,7 +44,7 @@ def recognises(path: str | Path) -> bool:
     return first_line(path).startswith("#doc")
 
 
-def read(path: str | Path, tokenize: object = None) -> list[Document]:
+def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
     """Read a file.
 
     `tokenize` is not used, because sentences of this format always have tokens.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import reprlib
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from cman_tf.data.document import Document, named
 from cman_tf.errors import InputError, failed
-
-if TYPE_CHECKING:
-    from cman_tf.data.document import Document
 
 Written = TypeVar("Written")
 
@@ -102,6 +101,11 @@ def is_name(found: object) -> bool:
     )
 
 
+def is_gap(text: str) -> bool:
+    """Whether a text contains only blanks and control characters."""
+    return all(character.isspace() or unicodedata.category(character)[0] in "ZC" for character in text)
+
+
 def check_type(found: object) -> None:
     """Raise `InputError` unless a value can be the name of a type."""
     if not is_name(found):
@@ -120,11 +124,6 @@ def check_unicode(*texts: str) -> None:
             text.encode()
         except UnicodeEncodeError:
             raise InputError(f"Text must not contain a lone surrogate. Received: {text!r}") from None
-
-
-def named(document: Document, number: int) -> str:
-    """The place of a sentence for an error message, e.g. `sentence 3 (id '7')`."""
-    return f"sentence {number}" + (f" (id {document.id!r})" if document.id else "")
 
 
 def written(documents: Iterable[Document], convert: Callable[[Document], Written]) -> Iterator[Written]:

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.data.formats.reading import check_type
+from cman_tf.data.formats.reading import check_type, is_gap
 from cman_tf.errors import InputError, optional
 
 if TYPE_CHECKING:
@@ -166,11 +165,6 @@ def from_doc(doc: Doc) -> list[Document]:
         Document(document.tokens, *annotation, document.text, document.offsets, _id(id, row, len(parts)))
         for row, ((document, _), annotation) in enumerate(zip(parts, found))
     ]
-
-
-def is_gap(text: str) -> bool:
-    """Whether a token of spaCy contains only blanks and control characters."""
-    return all(character.isspace() or unicodedata.category(character)[0] in "ZC" for character in text)
 
 
 def _index(value: Any) -> int:
