@@ -62,9 +62,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         ("--ends", losses.ENDS, "whether the end of an entity belongs to it (default: exclusive)"),
     ):
         group.add_argument(option, choices=tuple(known), help=text)
-    group.add_argument(
-        "--annotator", metavar="NAME", help="whose annotations to read, if there are several (default: none)"
-    )
+    group.add_argument("--annotator", metavar="NAME", help="whose annotations to read (default: of one only)")
     group.add_argument("--column", metavar="N", type=int, help="column of the tags, from 1 (default: the last)")
     group.add_argument("--strict", action="store_true", help="stop at the first annotation that would be left out")
 

@@ -12,7 +12,21 @@ from pathlib import Path
 from types import ModuleType
 
 from cman_tf.data.document import Document
-from cman_tf.data.formats import brat, csv_tables, docbin, iob2, json_files, jsonl, multihead, spert
+from cman_tf.data.formats import (
+    brat,
+    char_spans,
+    csv_tables,
+    docbin,
+    dygie,
+    iob2,
+    json_files,
+    jsonl,
+    label_studio,
+    multihead,
+    prodigy,
+    spert,
+    triples,
+)
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import read_text
 from cman_tf.data.formats.records import show_keys
@@ -26,6 +40,12 @@ FORMATS = {
     "brat": brat,
     "csv": csv_tables,
     "iob2": iob2,
+    "label_studio": label_studio,
+    # Before doccano, whose spans are less special.
+    "prodigy": prodigy,
+    "dygie": dygie,
+    "triples": triples,
+    "doccano": char_spans,
 }
 
 WRITTEN = {name: module for name, module in FORMATS.items() if hasattr(module, "write")}

@@ -6,9 +6,9 @@
                  R1	Left Arg1:T1 Arg2:T2
 
 Offsets are code points of the whole text. A line is a sentence, unless an entity crosses its end (`--sentences split`
-finds sentences instead). Its tokens are found as in prediction, and split where an entity begins or ends inside them. Blank lines are skipped. The sentence in line 3 of `news/7.txt` has the id
-`news/7:3`; the only sentence of a text, `news/7`. Writing restores texts and lines from the ids. Sentences with other
-ids are written to one text, `sentences`.
+finds sentences instead). Its tokens are found as in prediction, and split where an entity begins or ends inside them.
+Blank lines are skipped. The sentence in line 3 of `news/7.txt` has the id `news/7:3`; the only sentence of a text,
+`news/7`. Writing restores texts and lines from the ids. Sentences with other ids are written to one text, `sentences`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from cman_tf.data.document import Document
 from cman_tf.data.formats import spans
 from cman_tf.data.formats.losses import Reading
-from cman_tf.data.formats.reading import check_unicode, read_bytes, read_text, show, written
+from cman_tf.data.formats.reading import check_unicode, read_bytes, read_text, show, types, written
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_folder
 
@@ -118,7 +118,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
 
     Raises:
         InputError: if the folder is not empty or cannot be written, a text contains a line end or a lone surrogate, or
-            a type is empty or contains blanks.
+            a type is not valid or contains blanks.
     """
     texts: dict[str, list[Document | None]] = {}
     for document in written(documents, _checked):
@@ -136,6 +136,9 @@ def _checked(document: Document) -> Document:
     if "\n" in document.text:
         raise InputError(f"A sentence in brat standoff must be one line. Received: {show(document.text)}")
     check_unicode(document.text)
+    for name in types(document):
+        if any(character.isspace() for character in name):
+            raise InputError(f"A type in brat standoff must not contain blanks. Received: {name!r}")
     return document
 
 

@@ -39,7 +39,7 @@ def records(path: str | Path, what: str = "sentence") -> Iterator[tuple[str, Map
         return
     found = unwrapped(parse_json(text, path))
     if isinstance(found, dict):
-        yield f"{path}, {what} 1", found
+        yield f"{path}, line 1", found
         return
     with located(path):
         if not isinstance(found, list):

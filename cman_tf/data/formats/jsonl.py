@@ -67,7 +67,7 @@ def read(
             name = identifier(record, "id")
             check_unique(name, f"line {number}", identifiers)
             if "tokens" in record:
-                documents.append(_document(record, name, reading or Reading()))
+                documents.append(_document(record, name, reading))
             else:
                 raw.append((len(documents), name, _raw_text(record, tokenize)))
                 documents.append(None)
@@ -81,7 +81,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write documents, whole or not at all; `read` returns them unchanged.
 
     Raises:
-        InputError: if a type is empty or contains blanks, or the file cannot be written.
+        InputError: if a type is not valid, or the file cannot be written.
     """
     with atomic_write(path, "wb") as file:
         file.writelines(to_bytes(item) + b"\n" for item in written(documents, record))
@@ -112,7 +112,7 @@ def _score(item: Entity | Relation) -> dict[str, float]:
     return {} if item.score is None else {"score": float(item.score)}
 
 
-def _document(record: Mapping[str, Any], name: str, reading: Reading) -> Document:
+def _document(record: Mapping[str, Any], name: str, reading: Reading | None = None) -> Document:
     tokens = value(record, "tokens", "a list of strings")
     entities, relations = annotation(record, reading)
     if "text" not in record:

@@ -174,7 +174,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
 
     Raises:
         InputError: if the format cannot represent a sentence: overlapping entities, a token, type or id with a tab or a
-            line end, an empty type or one with blanks, an id that begins or ends with a blank, a relation type `N`.
+            line end, a type that is not valid, an id that begins or ends with a blank, a relation type `N`.
     """
     with atomic_write(path) as file:
         file.writelines(written(documents, _text))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from cman_tf.data.document import Document, named
+from cman_tf.data.document import Document, is_type, named
 from cman_tf.errors import InputError, failed
 
 Written = TypeVar("Written")
@@ -93,12 +93,8 @@ def show(value: object) -> str:
 
 
 def is_name(found: object) -> bool:
-    """Whether a value can be the name of a type: a non-empty string without blanks and lone surrogates."""
-    return (
-        isinstance(found, str)
-        and found != ""
-        and not any(character.isspace() or "\ud800" <= character <= "\udfff" for character in found)
-    )
+    """Whether a value can be the name of a type, see `cman_tf.data.document.is_type`."""
+    return is_type(found)
 
 
 def is_gap(text: str) -> bool:
@@ -109,7 +105,9 @@ def is_gap(text: str) -> bool:
 def check_type(found: object) -> None:
     """Raise `InputError` unless a value can be the name of a type."""
     if not is_name(found):
-        raise InputError(f"A type must be a non-empty string without blanks. Received: {show(found)}")
+        raise InputError(
+            f"A type must be a non-empty string without control characters and outer blanks. Received: {show(found)}"
+        )
 
 
 def types(document: Document) -> list[str]:
@@ -137,7 +135,7 @@ def written(documents: Iterable[Document], convert: Callable[[Document], Written
         The results of `convert`.
 
     Raises:
-        InputError: with the number and id of the sentence: if a type is empty or contains blanks, or if `convert`
+        InputError: with the number and id of the sentence: if a type is not valid, or if `convert`
             raises it.
     """
     for number, document in enumerate(documents, 1):

@@ -57,7 +57,7 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
             check_object(record, "A sentence")
             name = identifier(record, "orig_id")
             check_unique(name, place, identifiers)
-            entities, relations = annotation(record, reading or Reading())
+            entities, relations = annotation(record, reading)
             documents.append(Document(value(record, "tokens", "a list of strings"), entities, relations, id=name))
     return documents
 
@@ -66,7 +66,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write documents, whole or not at all; `read` returns them without scores, original text and offsets.
 
     Raises:
-        InputError: if a type is empty or contains blanks, or the file cannot be written.
+        InputError: if a type is not valid, or the file cannot be written.
     """
     with atomic_write(path, "wb") as file:
         file.write(to_bytes(list(written(documents, _record))))

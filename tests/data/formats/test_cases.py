@@ -10,6 +10,7 @@ from cman_tf.errors import InputError
 
 CASES = Path(__file__).parent / "cases"
 ANA = [("Ana Lima", "Peop"), ("Oslo", "Loc")]
+NORSK = [("Norsk Data", "Org")]
 LIVES = ("Ana Lima", "Live_In", "Oslo")
 
 
@@ -29,6 +30,12 @@ def read(name, **choices):
     [
         ("tags.iob2", "iob2", [(ANA, []), ([("Port Authority", "Org")], [])]),
         ("wrapped.json", "spert", [(ANA, [LIVES])]),
+        ("char_spans.jsonl", "doccano", [(ANA, [LIVES]), (NORSK, [])]),
+        ("prodigy.jsonl", "prodigy", [(ANA, [LIVES]), (NORSK, [])]),
+        ("dygie.jsonl", "dygie", [(ANA, [LIVES]), (NORSK, [])]),
+        ("triples.jsonl", "triples", [(ANA, [LIVES])]),
+        ("semicolon_csv", "csv", [(ANA, [LIVES])]),
+        ("relation_component.spacy", "docbin", [([("Ann", "Peop"), ("Rome", "Loc")], [("Ann", "Live_In", "Rome")])]),
         ("brat_wrapped", "brat", [([("Norsk\nData", "Org")], [])]),
         ("brat_bom", "brat", [(ANA, [])]),
     ],
@@ -64,3 +71,15 @@ def test_inclusive_ends():
     with pytest.raises(InputError, match=r"use --ends inclusive\. Received: start=4, end=4 .*, sentence 1$"):
         read("inclusive_end.json")
     assert read("inclusive_end.json", ends="inclusive")[0] == [(ANA, [LIVES])]
+
+
+@pytest.mark.parametrize(("name", "format"), [("doccano.jsonl", "doccano"), ("label_studio.json", "label_studio")])
+def test_a_relation_across_sentences_is_counted_or_joins_them(name, format):
+    assert formats.recognise(CASES / name) == format
+    found, reading = read(name)
+    assert found == [(ANA, [LIVES]), (NORSK, [])]
+    assert (reading.documents, reading.left_out) == (1, {"relations across sentences": 1})
+    found, reading = read(name, cross_sentence="merge")
+    # The direction of Label Studio's is `left`, from the organization to the person.
+    assert found == [([*ANA, *NORSK], [LIVES, ("Ana Lima", "Work_For", "Norsk Data")])]
+    assert not reading.left_out

@@ -1,7 +1,7 @@
 import pytest
 
 from cman_tf.data import formats
-from cman_tf.data.document import Document, Entity
+from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.errors import InputError
 from tests.data.examples import ann, entities_only
 
@@ -42,10 +42,24 @@ def test_blank_lines_do_not_hide_the_content(tmp_path):
 
 @pytest.mark.parametrize("name", formats.WRITTEN)
 def test_types_that_no_reader_takes_are_not_written(tmp_path, name):
-    document = ann("").with_annotation([Entity(0, 1, "a b")], [])
-    with pytest.raises(InputError, match=r"without blanks\. Received: .* in sentence 2$"):
+    document = ann("").with_annotation([Entity(0, 1, "a\n")], [])
+    with pytest.raises(InputError, match=r"outer blanks\. Received: .* in sentence 2$"):
         formats.write([ann(""), document], tmp_path / "a", name)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", formats.WRITTEN)
+def test_types_have_any_letters_and_blanks(tmp_path, name):
+    types = ["natural person", "\u0627\u0644\u0645\u062f\u06cc\u0646\u0629 x", "Ort: " + "ä" * 100]
+    entities = [Entity(entity.start, entity.end, kind) for entity, kind in zip(ann().entities, types)]
+    document = ann().with_annotation(entities, [Relation(0, 1, "works for"), Relation(0, 2, "lives/in")])
+    if name == "brat":
+        with pytest.raises(InputError, match=r"must not contain blanks\. Received: 'natural person' in sentence 1"):
+            formats.write([document], tmp_path / "a", name)
+        return
+    formats.write([document], tmp_path / "a", name)
+    expected = entities_only(document) if name == "iob2" else document
+    assert formats.read(tmp_path / "a") == [expected]
 
 
 def test_no_file_is_of_no_format(tmp_path):
