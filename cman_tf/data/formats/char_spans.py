@@ -115,8 +115,11 @@ def _span(item: Any, place: str) -> tuple[Hashable, spans.Span]:
         borders = [(_whole(_first(item, _START)), _whole(_first(item, _END)))]
     found = item.get("text")
     mention = found if isinstance(found, str) else None
+    own = item.get("id")
+    if own is not None and not isinstance(own, (str, int)):
+        raise InputError(f"`id` must be a string or a whole number. Received: {show(own)}")
     # Older doccano has the number of a label.
-    return item.get("id"), spans.Span(borders, _name(_first(item, _TYPE)), _score(item), mention, place)
+    return own, spans.Span(borders, _name(_first(item, _TYPE)), _score(item), mention, place)
 
 
 def _name(found: Any) -> str:
