@@ -189,6 +189,14 @@ def test_pre_annotations_have_scores(tmp_path):
     assert record["relations"][0] == {"id": 4, "from_id": 1, "to_id": 2, "type": "Work_For", "score": 0.25}
 
 
+def read_or_refused(path, format):
+    """Whether there are documents, or an `InputError` of the right form; any other error goes through."""
+    try:
+        return bool(formats.read(path, format, reading=Reading()))
+    except InputError as error:
+        return "Received: " in str(error) or str(error).endswith(".")
+
+
 FILES = sorted(path for path in CASES.rglob("*") if path.is_file())
 
 
@@ -225,10 +233,7 @@ def test_any_damage_gives_documents_or_an_input_error(tmp_path_factory, path, da
             (source / other.name).write_bytes(content if other == path else other.read_bytes())
     format = formats.recognise(CASES / path.relative_to(CASES).parts[0])
     for name in (None, format):
-        try:
-            assert formats.read(source, name, reading=Reading())
-        except InputError as error:
-            assert "Received: " in str(error) or str(error).endswith(".")
+        assert read_or_refused(source, name)
 
 
 JSON = st.recursive(
@@ -257,7 +262,4 @@ def test_any_json_in_the_place_of_a_value_gives_documents_or_an_input_error(tmp_
     target = Path(tmp_path_factory.getbasetemp()) / f"changed-{path.name}"
     target.write_text(json.dumps(content))
     for name in (None, formats.recognise(path)):
-        try:
-            assert formats.read(target, name, reading=Reading())
-        except InputError as error:
-            assert "Received: " in str(error) or str(error).endswith(".")
+        assert read_or_refused(target, name)
