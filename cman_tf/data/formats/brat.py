@@ -16,6 +16,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cman_tf.data.document import Document
@@ -113,11 +114,11 @@ def _relation(line: str, place: str) -> spans.Link:
 def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write a new folder, whole or not at all.
 
-    `read` returns the documents without scores and blank texts, and with other tokens where the package splits the text
-    differently.
+    `read` returns the documents without scores and blank texts, with blanks for line ends, and with other tokens where
+    the package splits the text differently.
 
     Raises:
-        InputError: if the folder is not empty or cannot be written, a text contains a line end or a lone surrogate, or
+        InputError: if the folder is not empty or cannot be written, a text contains a lone surrogate, or
             a type is not valid or contains blanks.
     """
     texts: dict[str, list[Document | None]] = {}
@@ -133,13 +134,12 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
 
 
 def _checked(document: Document) -> Document:
-    if "\n" in document.text:
-        raise InputError(f"A sentence in brat standoff must be one line. Received: {show(document.text)}")
     check_unicode(document.text)
     for name in types(document):
         if any(character.isspace() for character in name):
             raise InputError(f"A type in brat standoff must not contain blanks. Received: {name!r}")
-    return document
+    # A sentence of several lines gets blanks for its line ends, which keep the offsets.
+    return document if "\n" not in document.text else replace(document, text=document.text.replace("\n", " "))
 
 
 def _place(texts: dict[str, list[Document | None]], document: Document) -> None:

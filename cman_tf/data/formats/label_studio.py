@@ -63,7 +63,9 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
 def _annotations(task: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The annotations of a task that were not cancelled; its predictions if there are none."""
     for key in _RESULTS:
-        found = [item for item in task.get(key) or () if isinstance(item, dict) and not item.get("was_cancelled")]
+        listed = task.get(key)
+        items = listed if isinstance(listed, list) else ()
+        found = [item for item in items if isinstance(item, dict) and not item.get("was_cancelled")]
         if found:
             return found[:1] if key == "predictions" else found
     return []
@@ -92,10 +94,13 @@ def _annotator(tasks: Iterable[tuple[str, Mapping[str, Any]]], reading: Reading,
 
 
 def _task(task: Mapping[str, Any], place: str, annotator: str | None, reading: Reading) -> spans.Text:
-    texts = [item for item in task["data"].values() if isinstance(item, str)] if "data" in task else []
-    text = task["data"]["text"] if texts and isinstance(task["data"].get("text"), str) else next(iter(texts), None)
-    if text is None:
-        raise InputError(f"A task must have a text in `data`. Received: {show(task.get('data'))}")
+    data = task.get("data")
+    check_object(data, "`data`")
+    assert isinstance(data, dict)
+    texts = [item for item in (data.get("text"), *data.values()) if isinstance(item, str)]
+    if not texts:
+        raise InputError(f"A task must have a text in `data`. Received: {show(data)}")
+    text = texts[0]
     found: dict[Hashable, spans.Span] = {}
     links: list[spans.Link] = []
     known = _annotations(task)

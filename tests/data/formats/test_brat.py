@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cman_tf.data.document import Document
+from cman_tf.data.document import Document, Entity
 from cman_tf.data.formats import brat
 from cman_tf.data.formats.losses import Reading
 from cman_tf.errors import InputError
@@ -149,10 +149,13 @@ def test_ids_that_are_no_file_names_stay_in_the_folder(tmp_path):
     assert [document.id for document in brat.read(tmp_path / "out")] == [f"sentences:{n}" for n in range(1, 11)]
 
 
+def test_line_ends_in_a_sentence_become_blanks(tmp_path):
+    document = Document(["a", "b"], [Entity(0, 2, "X")], text="a\nb", offsets=[(0, 1), (2, 3)], id="7")
+    brat.write([document], tmp_path / "out")
+    assert [(found.text, found.entities) for found in brat.read(tmp_path / "out")] == [("a b", (Entity(0, 2, "X"),))]
+
+
 def test_sentences_that_cannot_be_written_leave_nothing(tmp_path):
-    bad = Document(["a", "b"], text="a\nb", offsets=[(0, 1), (2, 3)])
-    with pytest.raises(InputError, match=r"must be one line\. .* in sentence 2$"):
-        brat.write([ann(), bad], tmp_path / "out")
     with pytest.raises(InputError, match=r"lone surrogate\. .* in sentence 1$"):
         brat.write([Document(["\ud800"])], tmp_path / "out")
     assert os.listdir(tmp_path) == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cman_tf.data import formats
 from cman_tf.data.formats.losses import Reading
 from cman_tf.errors import InputError
-from tests.data.examples import ann, write_json
+from tests.data.examples import ann, documents, write_json
 from tests.data.formats.test_cases import CASES, shown
 
 TEXT = "Ana Lima lives in Oslo."
@@ -195,6 +195,25 @@ def read_or_refused(path, format):
         return bool(formats.read(path, format, reading=Reading()))
     except InputError as error:
         return "Received: " in str(error) or str(error).endswith(".")
+
+
+WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=5)
+
+
+@pytest.mark.parametrize("name", ["label_studio", "doccano"])
+@settings(deadline=None, max_examples=50)
+@given(documents(WORDS, spaced=True))
+def test_entities_and_relations_come_back(tmp_path_factory, name, drawn):
+    path = tmp_path_factory.getbasetemp() / f"round-{name}"
+    formats.write(drawn, path, name)
+    found = formats.read(path, name, reading=Reading(sentences="text", strict=True))
+    assert [(d.text, *sets(d)) for d in found] == [(d.text, *sets(d)) for d in drawn]
+
+
+def sets(document):
+    """Its entities and relations, whatever their order: a set each."""
+    entities, relations = shown(document)
+    return set(entities), set(relations)
 
 
 FILES = sorted(path for path in CASES.rglob("*") if path.is_file())
