@@ -47,6 +47,8 @@ def command(argv: list[str]) -> None:
     run = Run.open(args.run, allow_encoders=args.allow_encoder)
     path, about = export(run, args.model_dir, version=args.version, overrides=options.overrides(args), **limits)
     print(path)
+    if not run.schema().relation_types:
+        print("entities only: the run has no relation types")
     print(f"operations beyond core TensorFlow: {', '.join(about['operations']['beyond_core']) or 'none'}")
 
 

@@ -56,7 +56,8 @@ class Signatures:
         # Constants of the graph; the decoder's ids index them.
         self.tags = list(schema.tags)
         self.entity_types = list(schema.entity_types)
-        self.relation_types = list(schema.relation_types)
+        # Without relation types, the name of none is looked up for padding.
+        self.relation_types = list(schema.relation_types) or [""]
         tokens, offsets = tf.TensorSpec([None, None], tf.string), tf.TensorSpec([None, None], tf.int32)
         # A separate function, so that the graph contains the network once for both signatures.
         self._answer = tf.function(self._from_offsets, input_signature=[tokens, offsets, offsets], autograph=False)
@@ -98,7 +99,10 @@ class Signatures:
         found = model.entity_network({"embeddings": embeddings, "lengths": lengths}, training=False)
         emissions = found["emissions"]
         read = {"tokens": found["tokens"], "tags": model.crf.decode(emissions, lengths), "lengths": lengths}
-        logits = model.relation_network(read, training=False)["scores"]
+        shape = tf.shape(tokens)
+        logits = tf.zeros([shape[0], shape[1], shape[1], 0])
+        if model.has_relations:
+            logits = model.relation_network(read, training=False)["scores"]
         transitions = tf.repeat(model.crf.transitions[None], tf.shape(tokens)[0], axis=0)
         result = {"tokens": tokens, "emissions": emissions, "transitions": transitions, "relation_logits": logits}
         return _rows(result, rows)

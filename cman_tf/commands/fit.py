@@ -72,6 +72,8 @@ def _print(run: Run, metrics: Mapping[str, Any] | None, predictions: Sequence[Do
     from cman_tf.evaluation.tables import text_table
 
     if metrics:
+        if not run.schema().relation_types:
+            print("The training sentences have no relations: the network finds entities only.")
         print(f"\nScores on {metrics['split']}\n\n{text_table(metrics)}\nSome sentences, as extracted:\n")
         table([document for document in predictions if document.relations][:3] or predictions[:3])
         print(f"Report: {run.report}")

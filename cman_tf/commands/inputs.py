@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from cman_tf.data import formats
+from cman_tf.data.formats import json_files
+from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import read_text
 from cman_tf.errors import InputError, failed
 
@@ -34,12 +36,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input-format",
         choices=(TEXT, *formats.FORMATS),
-        help="input format (default: detected from the content)",
+        help="input format (default: detected from the content; text only for .txt and standard input)",
     )
 
 
 def read_sentences(
-    texts: list[str], path: str | None, tokenize: Callable[[list[str]], list[Document]], format: str | None = None
+    texts: list[str],
+    path: str | None,
+    tokenize: Callable[[list[str]], list[Document]],
+    format: str | None = None,
+    reading: Reading | None = None,
 ) -> list[Document]:
     """Read documents from raw sentences or from a file in a known format.
 
@@ -48,22 +54,32 @@ def read_sentences(
         path: str or None. A text file (one sentence per line, blank lines included), or a file or folder in any
             format of `cman_tf.data.formats`; `-` is standard input.
         tokenize: callable, list of str -> list of `Document`.
-        format: str or None. `"text"`, or a key of `cman_tf.data.formats.FORMATS`. Default: detected from the content;
-            text if no format matches.
+        format: str or None. `"text"`, or a key of `cman_tf.data.formats.FORMATS`. Default: detected from the content.
+            What no format matches is text if it is standard input, a pipe, or a file named `.txt`.
+        reading: `Reading` or None, see `cman_tf.data.formats.read`.
 
     Returns:
         list of `Document`, one for each sentence or line, in order.
 
     Raises:
-        InputError: if both `texts` and `path` are given, or the file cannot be read, is empty, or is not UTF-8.
+        InputError: if both `texts` and `path` are given, or the file cannot be read, is empty, is not UTF-8, or is
+            neither in a known format nor text.
     """
     if texts and path:
         raise InputError(f"Sentences must come as arguments or from --input, not both. Received: both, --input {path}")
     if texts:
         return tokenize(texts)
     with _file(path) as name, _named(name, path):
-        format = format or formats.recognise(name) or TEXT
-        return tokenize(_lines(name)) if format == TEXT else formats.read(name, format, tokenize)
+        format = format or formats.recognise(name) or _text_format(name, path)
+        return tokenize(_lines(name)) if format == TEXT else formats.read(name, format, tokenize, reading)
+
+
+def _text_format(name: str, path: str | None) -> str:
+    """`"text"`, if an input in no known format may be taken for text."""
+    named = path in (None, "-") or path.lower().endswith(".txt") or not os.path.isfile(path)
+    if named and not json_files.begins(name):
+        return TEXT
+    raise formats.not_recognised(name)
 
 
 def _lines(path: str) -> list[str]:

@@ -16,8 +16,22 @@ from cman_tf.files import atomic_write, check_new_file, check_new_folder
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
 
-# The last three cannot store scores.
-FORMATS = ("table", "jsonl", "html", "csv", "graphml", "docbin", "brat", "spert", "multihead")
+# The last four cannot store scores.
+FORMATS = (
+    "table",
+    "jsonl",
+    "html",
+    "csv",
+    "label_studio",
+    "doccano",
+    "graphml",
+    "cypher",
+    "docbin",
+    "brat",
+    "spert",
+    "multihead",
+    "iob2",
+)
 
 
 def check_output(format: str, path: str | Path | None = None) -> None:
@@ -83,5 +97,9 @@ def _write(documents: Sequence[Document], format: str, path: str | Path) -> None
         from cman_tf.interop.graph import write_graphml
 
         write_graphml(documents, path)
+    elif format == "cypher":
+        from cman_tf.interop.cypher import write_cypher
+
+        write_cypher(documents, path)
     else:
         formats.write(documents, path, format)

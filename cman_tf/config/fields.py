@@ -25,7 +25,7 @@ class CorpusConfig:
     name: str = _field("sample", "sample, conll04, ade, or a folder with train, dev and test files")
     variant: Literal["spert", "multihead"] = _field("spert", "public split of CoNLL04; not in the paper")
     fold: int = _field(0, "fold of ADE", ge=0, le=9)
-    overlap: Literal["error", "drop_sentences", "keep_outer"] = _field(
+    overlap: Literal["error", "drop_sentences", "keep_outer", "keep_inner"] = _field(
         "error", "policy for overlapping entities, which BIO tags cannot represent; not in the paper"
     )
     data_dir: Optional[str] = _field(None, "folder with copies of the public corpora, instead of a download")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cman_tf.data import formats
-from cman_tf.data.document import Document
+from cman_tf.data.document import Document, named
 from cman_tf.data.download import fetch
-from cman_tf.data.formats.reading import check_unicode, located, named
+from cman_tf.data.formats.reading import check_unicode, located
 from cman_tf.data.overlap import POLICIES, Counts, resolve
 from cman_tf.errors import InputError, check_choice, failed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral
@@ -227,3 +228,21 @@ def _check_fields(what: str, numbers: tuple[int, int], kind: str) -> None:
         raise InputError(f"{what} must be whole numbers. Received: {numbers[0]!r} and {numbers[1]!r}")
     if not isinstance(kind, str) or not kind:
         raise InputError(f"A type must be a non-empty string. Received: {kind!r}")
+
+
+def is_type(found: object) -> bool:
+    """Whether a value can be the name of a type: a string such as `"natural person"`, which a line can contain.
+
+    It is not empty, has no blanks at its ends, and no control characters, line ends or lone surrogates.
+    """
+    return (
+        isinstance(found, str)
+        and found != ""
+        and found == found.strip()
+        and not any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in found)
+    )
+
+
+def named(document: Document, number: int) -> str:
+    """The place of a sentence for an error message, e.g. `sentence 3 (id '7')`."""
+    return f"sentence {number}" + (f" (id {document.id!r})" if document.id else "")

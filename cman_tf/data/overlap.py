@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from cman_tf.data.document import Document
-from cman_tf.data.formats.reading import named
+from cman_tf.data.document import Document, Entity, named
 from cman_tf.errors import InputError, check_choice
 
 
@@ -38,7 +37,7 @@ def resolve(documents: Iterable[Document], policy: str = "error") -> tuple[list[
         documents: iterable of `Document`.
         policy: str. `"error"`: refuse overlapping entities; `"drop_sentences"`: drop sentences that have any;
             `"keep_outer"`: drop the entities that overlap a longer one (of equal ones, the later), and their
-            relations. Not in the paper. Default: `"error"`.
+            relations; `"keep_inner"`: likewise those that overlap a shorter one. Not in the paper. Default: `"error"`.
 
     Returns:
         `(documents, counts)`: list of `Document` without overlapping entities, and `Counts` of what was dropped.
@@ -96,9 +95,18 @@ def _drop_sentence(document: Document, pairs: Sequence[tuple[int, int]], number:
 
 
 def _keep_outer(document: Document, pairs: Sequence[tuple[int, int]], number: int) -> Document:
+    return _keep_first(document, lambda entity: entity.start - entity.end)
+
+
+def _keep_inner(document: Document, pairs: Sequence[tuple[int, int]], number: int) -> Document:
+    return _keep_first(document, lambda entity: entity.end - entity.start)
+
+
+def _keep_first(document: Document, order: Callable[[Entity], int]) -> Document:
+    """Keep each entity that overlaps none that precedes it in the order."""
     entities = document.entities
     kept: list[int] = []
-    for index in sorted(range(len(entities)), key=lambda i: (entities[i].start - entities[i].end, i)):
+    for index in sorted(range(len(entities)), key=lambda i: (order(entities[i]), i)):
         entity = entities[index]
         if all(entity.end <= entities[other].start or entities[other].end <= entity.start for other in kept):
             kept.append(index)
@@ -123,4 +131,4 @@ def _keep(document: Document, indices: Collection[int]) -> Document:
     )
 
 
-POLICIES = {"error": _refuse, "drop_sentences": _drop_sentence, "keep_outer": _keep_outer}
+POLICIES = {"error": _refuse, "drop_sentences": _drop_sentence, "keep_outer": _keep_outer, "keep_inner": _keep_inner}

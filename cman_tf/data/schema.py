@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cman_tf.data import rules
-from cman_tf.data.document import Document
+from cman_tf.data.document import Document, is_type
 from cman_tf.data.overlap import refuse
 from cman_tf.errors import InputError
 
@@ -24,7 +24,7 @@ class Schema:
         rules: sequence of str, those that the relations of the training data obey, see `cman_tf.data.rules`.
 
     Raises:
-        InputError: if there is no entity type, a name is repeated, empty or contains blanks, or a signature contains an
+        InputError: if there is no entity type, a name is repeated or no `document.is_type`, or a signature contains an
             unknown type.
 
     Example:
@@ -47,8 +47,11 @@ class Schema:
             raise InputError("A schema must have at least one entity type. Received: none")
         for kind, names in (("entity", self.entity_types), ("relation", self.relation_types)):
             for name in names:
-                if not isinstance(name, str) or not name or any(c.isspace() for c in name):
-                    raise InputError(f"An {kind} type must be a non-empty string without blanks. Received: {name!r}")
+                if not is_type(name):
+                    raise InputError(
+                        f"An {kind} type must be a non-empty string without control characters and outer blanks. "
+                        f"Received: {name!r}"
+                    )
             if len(set(names)) != len(names):
                 raise InputError(f"`{kind}_types` must not repeat a name. Received: {', '.join(names)}")
         for relation, head, tail in self.signatures:

@@ -17,7 +17,7 @@ from cman_tf.evaluation.curves import curves_svg
 from cman_tf.evaluation.error_kinds import ENTITY_KINDS, RELATION_KINDS, compare
 from cman_tf.evaluation.markup import View, comparison_view, extraction_view, render, type_hues
 from cman_tf.evaluation.scorer import check_same_sentences
-from cman_tf.evaluation.tables import summary_table, type_tables
+from cman_tf.evaluation.tables import NO_RELATIONS, summary_table, type_tables
 from cman_tf.files import atomic_write
 
 
@@ -74,6 +74,7 @@ def write_report(
         filters=filters,
         metrics={"exclude_types": (), **metrics},
         summary_table=summary_table(metrics),
+        no_relations=NO_RELATIONS,
         type_tables=type_tables(metrics),
         breakdowns=[
             ("Sentence length (tokens)", by_sentence_length(gold, predicted)),

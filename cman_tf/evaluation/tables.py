@@ -14,6 +14,8 @@ from rich.text import Text
 from cman_tf.errors import printable
 from cman_tf.evaluation.scorer import ITEMS, MODES, RATES
 
+NO_RELATIONS = "There are neither annotated nor predicted relations: only entities are scored."
+
 _COUNTS = ("gold", "predicted", "correct")
 
 
@@ -28,6 +30,8 @@ def text_table(metrics: Mapping[str, Any]) -> str:
     """
     excluded = metrics.get("exclude_types")
     note = f"Without entities of type {', '.join(map(printable, excluded))}." if excluded else ""
+    if not metrics["counts"]["relations_gold"] and not metrics["counts"]["relations_predicted"]:
+        note = " ".join([*[note] * bool(note), NO_RELATIONS])
     return _text([summary_table(metrics), *type_tables(metrics)], note)
 
 
@@ -84,7 +88,9 @@ def _text(tables: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]], note:
     for headings, rows in tables:
         table = Table(box=SIMPLE, pad_edge=False)
         for position, heading in enumerate(headings):
-            table.add_column(heading, justify="right" if position else "left", no_wrap=True)
+            # A long name of a type is wrapped.
+            wrapped = {"justify": "left", "overflow": "fold"}
+            table.add_column(heading, **({"justify": "right", "no_wrap": True} if position else wrapped))
         for first, *cells in rows:
             # A type's name is data: rich must not read "[bold]" in it as markup.
             table.add_row(Text(printable(first)), *cells)
@@ -110,11 +116,18 @@ def summary_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]
     """`(headings, rows)`: strict and boundaries, micro and macro, in percent."""
     headings = ["", "Entities P", "R", "F1", "Relations P", "R", "F1"]
     rows = [
-        [f"{mode} {average}", *(percent(metrics[mode][average][item][rate]) for item in ITEMS for rate in RATES)]
+        [f"{mode} {average}", *(_rate(metrics, mode, average, item, rate) for item in ITEMS for rate in RATES)]
         for mode in MODES
         for average in ("micro", "macro")
     ]
     return headings, rows
+
+
+def _rate(metrics: Mapping[str, Any], mode: str, average: str, item: str, rate: str) -> str:
+    """A rate in percent; a dash if there are neither gold nor predicted items."""
+    counts = metrics["counts"]
+    there = counts[f"{item}_gold"] or counts[f"{item}_predicted"]
+    return percent(metrics[mode][average][item][rate]) if there else "-"
 
 
 def type_tables(metrics: Mapping[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
@@ -125,5 +138,6 @@ def type_tables(metrics: Mapping[str, Any]) -> list[tuple[list[str], list[list[s
             [name, *(percent(row[rate]) for rate in RATES), *(str(row[count]) for count in _COUNTS)]
             for name, row in metrics["per_type"]["strict"][item].items()
         ]
-        tables.append(([f"{heading}, strict", "P", "R", "F1", "gold", "predicted", "correct"], rows))
+        if rows:
+            tables.append(([f"{heading}, strict", "P", "R", "F1", "gold", "predicted", "correct"], rows))
     return tables

@@ -65,18 +65,20 @@ def look_inside(predictor: Predictor, document: Document | str) -> Inside:
     found = model.entity_network(entity_inputs, training=False)
     tags = model.crf.decode(found["emissions"], lengths)
     relation_inputs = {"tokens": found["tokens"], "tags": tags, "lengths": lengths}
-    scores = model.relation_network(relation_inputs, training=False)["scores"]
+    length = len(document.tokens)
+    relations = np.zeros([length, length, 0], np.float32)
+    attention = _attention(model.entity_network, BSA, entity_inputs, mask)
+    if model.has_relations:
+        relations = tf.sigmoid(model.relation_network(relation_inputs, training=False)["scores"])[0].numpy()
+        attention.update(_attention(model.relation_network, BLA, relation_inputs, mask))
     alphas, betas, log_norm = model.crf.forward_backward(found["emissions"], lengths)
     names = predictor.network.schema.tags
     return Inside(
         tokens=tuple(document.tokens),
         tags=tuple(names[tag] for tag in tags[0].numpy()),
-        attention={
-            **_attention(model.entity_network, BSA, entity_inputs, mask),
-            **_attention(model.relation_network, BLA, relation_inputs, mask),
-        },
+        attention=attention,
         marginals=tf.exp(alphas + betas - log_norm[:, None, None])[0].numpy(),
-        relations=tf.sigmoid(scores)[0].numpy(),
+        relations=relations,
         tag_names=names,
         relation_names=tuple(predictor.network.schema.relation_types),
     )

@@ -49,19 +49,21 @@ def build_cman(
 
     Returns:
         `Cman` with inputs `words`, `spellings`, `spelling_index`, `lengths`, `contextual_1`, ..., `tags` and outputs
-        `emissions` `(batch, tokens, tags)`, `relation_scores` `(batch, tokens, tokens, relations)`.
+        `emissions` `(batch, tokens, tags)`, `relation_scores` `(batch, tokens, tokens, relations)`. Without relation
+        types there is no relation network: `tags` and `relation_scores` are missing.
     """
     tf.keras.utils.set_random_seed(config.seed)
     seeds = iter(range(config.seed * 1000, config.seed * 1000 + 1000))
     embedding = _token_embedding(config, num_trained_words, num_fixed_words, num_characters, contextual)
     entity_network = _entity_network(config, schema, embedding.output_shape[-1], seeds)
-    relation_network = _relation_network(config, schema, seeds)
-
     inputs = {item.name: item for item in embedding.inputs}
     inputs["lengths"] = tf.keras.Input([], dtype=tf.int32, name="lengths")
-    inputs["tags"] = tf.keras.Input([None], dtype=tf.int32, name="tags")
     embeddings = embedding({name: inputs[name] for name in embedding.input_names})
     entities = entity_network({"embeddings": embeddings, "lengths": inputs["lengths"]})
+    if not schema.relation_types:
+        return Cman(inputs, {"emissions": entities["emissions"]})
+    relation_network = _relation_network(config, schema, seeds)
+    inputs["tags"] = tf.keras.Input([None], dtype=tf.int32, name="tags")
     pairs = relation_network({"tokens": entities["tokens"], "tags": inputs["tags"], "lengths": inputs["lengths"]})
     return Cman(inputs, {"emissions": entities["emissions"], "relation_scores": pairs["scores"]})
 

@@ -60,6 +60,11 @@ class Cman(tf.keras.Model):
         return self.get_layer("entity_network")
 
     @property
+    def has_relations(self) -> bool:
+        """Whether there is a relation network; a schema without relation types has none."""
+        return any(layer.name == "relation_network" for layer in self.layers)
+
+    @property
     def relation_network(self) -> tf.keras.Model:
         """Functional model: tokens and tags -> tokens `(batch, tokens, 2d)` and scores of all their pairs."""
         return self.get_layer("relation_network")
@@ -135,10 +140,12 @@ class Cman(tf.keras.Model):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """`(L_ner, L_re)`, eq. 11 to 13: float32 scalars, sums over sentences averaged over the batch."""
         entities = self.entity_network({"embeddings": embeddings, "lengths": lengths}, training=training)
+        ner = -tf.reduce_mean(self.crf.log_likelihood(entities["emissions"], tags, lengths))
+        if not self.has_relations:
+            return ner, tf.zeros_like(ner)
         pairs = self.relation_network(
             {"tokens": entities["tokens"], "tags": tags, "lengths": lengths}, training=training
         )
-        ner = -tf.reduce_mean(self.crf.log_likelihood(entities["emissions"], tags, lengths))
         scores = pairs["scores"]
         if training and self.sampler:
             uniform = self.sampler.uniform(tf.shape(tags))

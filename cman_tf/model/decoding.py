@@ -117,6 +117,12 @@ def _obeying(scores: tf.Tensor, constraints: Constraints) -> tf.Tensor:
     return tf.where(constraints.inverse >= 0, tf.maximum(scores, inverse), scores)
 
 
+def no_relations(rows: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The result of `decode_relations` for a network without relation types: `(rows, 0)`."""
+    kinds = {"head": tf.int32, "tail": tf.int32, "type": tf.int32, "score": tf.float32, "mask": tf.bool}
+    return {f"relation_{name}": tf.zeros([rows, 0], kind) for name, kind in kinds.items()}
+
+
 def entity_scores(
     crf: CRF, emissions: tf.Tensor, tags: tf.Tensor, entities: Mapping[str, tf.Tensor], lengths: tf.Tensor
 ) -> tf.Tensor:

@@ -9,7 +9,14 @@ import tensorflow as tf
 
 from cman_tf.data import rules
 from cman_tf.data.tokenizer import tokenize
-from cman_tf.model.decoding import Constraints, decode_entities, decode_relations, entity_scores, last_tokens
+from cman_tf.model.decoding import (
+    Constraints,
+    decode_entities,
+    decode_relations,
+    entity_scores,
+    last_tokens,
+    no_relations,
+)
 
 if TYPE_CHECKING:
     from cman_tf.config.fields import DecodingConfig
@@ -83,16 +90,18 @@ class Extractor(tf.Module):
         found = self.model.entity_network({"embeddings": embeddings, "lengths": lengths}, training=False)
         emissions = found["emissions"]
         tags = self.model.crf.decode(emissions, lengths)
+        entities = decode_entities(tags, lengths)
+        entities["entity_score"] = entity_scores(self.model.crf, emissions, tags, entities, lengths)
+        if not self.model.has_relations:
+            return {"tags": tags, **entities, **no_relations(tf.shape(tags)[0])}
         given_tags = tf.convert_to_tensor(given_tags)
         fed = tf.where(given_tags < 0, tags, given_tags)
-        entities = decode_entities(tags, lengths)
         tokens = self.model.relation_network(
             {"tokens": found["tokens"], "tags": fed, "lengths": lengths}, training=False
         )["tokens"]
         # Only the last tokens of entities can be in a relation, and they are few.
         count = tf.reduce_sum(tf.cast(entities["entity_mask"], tf.int32), axis=1)
         scores = self.model.score_pairs(tokens, last_tokens(entities), count)
-        entities["entity_score"] = entity_scores(self.model.crf, emissions, tags, entities, lengths)
         threshold = self.threshold if threshold is None else threshold
         constraints = self.constraints if constraints is None else constraints
         return {"tags": tags, **entities, **decode_relations(scores, entities, threshold, constraints)}
@@ -129,5 +138,6 @@ def allowed_types(schema: Schema) -> tf.Tensor:
                 for tail in schema.entity_types
             ]
             for head in schema.entity_types
-        ]
+        ],
+        tf.bool,
     )

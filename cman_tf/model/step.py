@@ -28,7 +28,8 @@ class TrainedEncoders(Protocol):
 
 def interaction_weights(model: tf.keras.Model) -> list[tf.Variable]:
     """Trained weights of everything after the embeddings."""
-    return model.entity_network.trainable_weights + model.relation_network.trainable_weights
+    weights = model.entity_network.trainable_weights
+    return weights + model.relation_network.trainable_weights if model.has_relations else weights
 
 
 def joint_gradients(model: tf.keras.Model) -> JointGradients:

@@ -39,8 +39,6 @@ def schema_of(train: Sequence[Document], corpus: corpora.Corpus) -> Schema:
     """The schema of the training sentences; the other splits, which are scored, must fit it."""
     with located(f"the training sentences of {corpus.name}"):
         schema = Schema.of(train)
-        if not schema.relation_types:
-            raise InputError("A schema must have at least one relation type. Received: none")
     for split, documents in corpus.splits.items():
         with located(f"{split} of {corpus.name}"):
             for document in documents:

@@ -10,15 +10,18 @@ def run(capsys, *argv):
     return (code, *capsys.readouterr())
 
 
-@pytest.mark.parametrize("target", formats.FORMATS)
+@pytest.mark.parametrize("target", formats.WRITTEN)
 def test_between_all_formats(tmp_path, capsys, target):
-    for source in formats.FORMATS:
+    for source in formats.WRITTEN:
         formats.write([ann()], tmp_path / source, source)
         out = tmp_path / f"{source}-{target}"
         code, said, told = run(capsys, tmp_path / source, out, "--format", target)
-        assert (code, said, told) == (0, f"{out}: 1 sentences, 3 entities, 2 relations\n", "")
+        relations = 0 if source == "iob2" else 2
+        assert (code, said) == (0, f"{out}: 1 sentences, 3 entities, {relations} relations\n")
+        assert told.endswith(f"1 sentences, 3 entities, {relations} relations\nleft out: nothing\n")
         assert formats.recognise(out) == target
-        assert formats.read(out) == [ann()]
+        if "iob2" not in (source, target):
+            assert formats.read(out) == [ann()]
 
 
 def test_plain_text_can_be_annotated(tmp_path, capsys):
@@ -33,8 +36,11 @@ def test_whole_texts_as_sentences(tmp_path, capsys):
     (tmp_path / "in" / "a.txt").write_text("Ann\nleft Rome.")
     (tmp_path / "in" / "a.ann").write_text("T1\tPeop 0 3\tAnn\nT2\tLoc 9 13\tRome\nR1\tLeft Arg1:T1 Arg2:T2\n")
     code, _, told = run(capsys, tmp_path / "in", tmp_path / "out.json")
-    assert (code, told.count("\n")) == (2, 1)
-    assert "of one line, because lines are sentences" in told
+    assert (code, told.split("\n")[:2]) == (0, ["read: 1 documents, 2 sentences, 2 entities, 0 relations", "left out:"])
+    assert "  relations across sentences: 1 (" in told
+    code, _, told = run(capsys, tmp_path / "in", tmp_path / "strict.json", "--strict")
+    assert (code, told.count("\n"), (tmp_path / "strict.json").exists()) == (2, 1, False)
+    assert "Nothing may be left out. Received: relations across sentences in " in told
     assert run(capsys, tmp_path / "in", tmp_path / "out.json", "--sentences", "text")[0] == 0
     assert formats.read(tmp_path / "out.json")[0].tokens == ("Ann", "left", "Rome", ".")
 
@@ -45,7 +51,7 @@ def test_whole_texts_as_sentences(tmp_path, capsys):
         (["missing", "out.json"], "Cannot read missing: no such file"),
         (["missing", "out.xyz"], "or its format must be given"),
         (["missing", "out", "--format", "xml"], "invalid choice: 'xml'"),
-        (["missing", "out.json", "--sentences", "text"], "--sentences requires a folder in brat standoff"),
+        (["missing", "out.json", "--nested", "all"], "invalid choice: 'all'"),
     ],
 )
 def test_refused(tmp_path, monkeypatch, capsys, argv, told):

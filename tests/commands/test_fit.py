@@ -111,7 +111,7 @@ def test_corpora_that_fit_refuses(refused, tmp_path, documents):
         "--corpus", write_corpus(tmp_path / "b", train=unlabelled, dev=documents)
     )
     unrelated = [sentence("Oslo .", [(0, 1, "Loc")])]
-    assert "at least one relation type. Received: none in the training" in told(
+    assert "must be one of Loc. Received: 'Peop'" in told(
         "--corpus", write_corpus(tmp_path / "c", train=unrelated, dev=documents)
     )
     unknown = [sentence("Acme .", [(0, 1, "Org")])]

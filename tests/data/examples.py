@@ -9,7 +9,9 @@ from cman_tf.data.document import Document, Entity, Relation
 TEXT = st.text(max_size=6)
 # Tokens as a text file can hold them: no tab, no line end, no lone surrogate.
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n\r"), min_size=1, max_size=5)
-NAMES = st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=4)
+NAMES = st.text(st.characters(categories=["L", "N", "P"], include_characters=" "), min_size=1, max_size=4).filter(
+    lambda name: name == name.strip()
+)
 
 
 def sentence(words, entities=(), relations=(), **others):
@@ -27,14 +29,20 @@ def ann(id="7"):
     )
 
 
+def entities_only(document):
+    """The document as the columns of IOB2 have it."""
+    return Document(document.tokens, document.entities)
+
+
 @st.composite
-def documents(draw, words=WORDS, overlapping=True, scores=False, spaced=False):
+def documents(draw, words=WORDS, overlapping=True, scores=False, spaced=False, names=NAMES):
     """One to four distinct sentences.
 
     Args:
         words: strategy of tokens.
         overlapping: whether entities may overlap.
         scores: whether entities and relations carry scores.
+        names: strategy of types.
         spaced: whether the text has other blanks between tokens than one space.
     """
     score = st.floats(0, 1) if scores else st.none()
@@ -46,9 +54,9 @@ def documents(draw, words=WORDS, overlapping=True, scores=False, spaced=False):
         spans = draw(st.lists(st.tuples(borders, borders).filter(lambda s: s[0] < s[1]), unique=True, max_size=4))
         if not overlapping:
             spans = disjoint(spans)
-        entities = [Entity(start, end, draw(NAMES), draw(score)) for start, end in spans]
+        entities = [Entity(start, end, draw(names), draw(score)) for start, end in spans]
         pairs = [(head, tail) for head in range(len(spans)) for tail in range(len(spans)) if head != tail]
-        links = draw(st.lists(st.tuples(st.sampled_from(pairs), NAMES), unique=True, max_size=4)) if pairs else []
+        links = draw(st.lists(st.tuples(st.sampled_from(pairs), names), unique=True, max_size=4)) if pairs else []
         relations = [Relation(*pair, kind, draw(score)) for pair, kind in links if kind != "N"]
         text = offsets = None
         if spaced:

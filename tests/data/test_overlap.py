@@ -24,7 +24,7 @@ def size(drawn):
 
 def test_error_is_the_default_and_names_the_sentence_and_the_policies():
     with pytest.raises(
-        InputError, match=r"drop_sentences\|keep_outer\. Received: 'lung cancer' and 'lung' in sentence 2"
+        InputError, match=r"drop_sentences\|keep_outer\|keep_inner\. Received: 'lung cancer' and 'lung' in sentence 2"
     ):
         resolve([ann(), nested()])
     assert resolve([ann()]) == ([ann()], Counts())
@@ -50,6 +50,14 @@ def test_keep_outer_keeps_the_longer_of_two_that_cross_and_the_first_of_equals()
     assert counts == Counts(0, 2, 0)
 
 
+def test_keep_inner_keeps_the_shortest():
+    (kept,), counts = resolve(
+        [sentence("New York City Hall", [(0, 4, "Org"), (0, 3, "Loc"), (3, 4, "Org")])], "keep_inner"
+    )
+    assert kept.entities == (Entity(0, 3, "Loc"), Entity(3, 4, "Org"))
+    assert counts == Counts(0, 1, 0)
+
+
 def test_no_overlapping_drops_outer_entities_too():
     (kept,), counts = no_overlapping([nested()])
     assert kept.entities == (Entity(3, 4, "Drug"),)
@@ -59,9 +67,9 @@ def test_no_overlapping_drops_outer_entities_too():
 
 def test_a_mistyped_policy_gets_the_nearest():
     with pytest.raises(
-        InputError, match="error, drop_sentences, keep_outer. Received: keep_inner; nearest: keep_outer"
+        InputError, match="error, drop_sentences, keep_outer, keep_inner. Received: keep_iner; nearest: keep_inner"
     ):
-        resolve([], "keep_inner")
+        resolve([], "keep_iner")
 
 
 def test_counts_are_true_if_anything_was_dropped():

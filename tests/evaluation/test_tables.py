@@ -33,6 +33,15 @@ def test_a_type_is_data_not_markup():
     assert "\x1b" not in table
 
 
+def test_long_names_of_types_are_wrapped():
+    name = "ein sehr langer Name " * 5
+    gold = [sentence("a", [(0, 1, name.strip())])]
+    table = text_table(score(gold, gold))
+    assert max(map(len, table.splitlines())) <= 100
+    assert table.count("sehr") == 5
+    assert "only entities are scored" in table
+
+
 def test_everything_that_was_measured():
     gold, predicted = by_hand()
     metrics = score(gold, predicted)

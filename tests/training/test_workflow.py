@@ -1,12 +1,15 @@
 """One training from its corpus to its scores."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from cman_tf import config as configs
 from cman_tf.data import corpora, formats
 from cman_tf.errors import InputError
+from cman_tf.evaluation.tables import text_table
+from cman_tf.inspection.inside import look_inside
 from cman_tf.training import workflow
 from cman_tf.training.results import evaluate_run
 from cman_tf.training.run import Run
@@ -44,6 +47,46 @@ def reads(monkeypatch):
 
     monkeypatch.setattr(corpora, "load", counted)
     return calls
+
+
+CASES = Path(__file__).parents[1] / "data" / "cases"
+
+
+def trained_case(name, path):
+    """A run of the corpus in `tests/data/cases`, opened."""
+    config = configs.from_dict({**TINY_WITHOUT_BILSTM, "corpus": {"name": str(CASES / name)}})
+    run, _, _ = workflow.train(config, path)
+    return Run.open(run.path)
+
+
+def test_a_corpus_with_entities_alone_trains_a_tagger(tmp_path):
+    run = trained_case("entities_only", tmp_path / "run")
+    network = run.network()
+    assert (network.schema.relation_types, network.model.has_relations) == ((), False)
+    assert not [weight.name for weight in network.model.weights if "head_selection" in weight.name]
+    evaluation = evaluate_run(run.path)
+    text = text_table(evaluation.metrics)
+    assert "only entities are scored" in text
+    assert "Relation type" not in text
+    assert "only entities are scored" in run.report.read_text(encoding="utf-8")
+    [document] = run.predictor().extract([evaluation.documents[0]])
+    assert not document.relations
+    inside = look_inside(run.predictor(), document)
+    assert inside.relations.shape == (6, 6, 0)
+
+
+def test_types_with_blanks_are_shown_as_they_are(tmp_path):
+    run = trained_case("blank_in_types", tmp_path / "run")
+    assert run.schema().entity_types == ("Natural person", "Place name")
+    assert run.schema().relation_types == ("lives in",)
+    assert run.network().model.has_relations
+    evaluation = evaluate_run(run.path, changes={"corpus.name": str(CASES / "blank_in_types")})
+    text = text_table(evaluation.metrics)
+    assert "Natural person " in text
+    assert "lives in " in text
+    assert "Natural person" in run.report.read_text(encoding="utf-8")
+    excluded = evaluate_run(run.path, exclude_types=["Place name"])
+    assert list(excluded.metrics["without_types"]["per_type"]["strict"]["entities"]) == ["Natural person"]
 
 
 def assert_scored_as_by_its_run(run, metrics, predictions):

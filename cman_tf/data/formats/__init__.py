@@ -1,18 +1,35 @@
 """File formats of annotated sentences, by name or detected from the content.
 
-Each format is a module with `recognises(path)`, `read(path, tokenize)` and `write(documents, path)`, with the arguments
-of `read` and `write` here.
+Each format is a module with `recognises(path)`, `read(path, tokenize, reading)` and, unless it is only read,
+`write(documents, path)`, with the arguments of `read` and `write` here.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 
 from cman_tf.data.document import Document
-from cman_tf.data.formats import brat, csv_tables, docbin, jsonl, multihead, spert
+from cman_tf.data.formats import (
+    brat,
+    char_spans,
+    csv_tables,
+    docbin,
+    dygie,
+    iob2,
+    json_files,
+    jsonl,
+    label_studio,
+    multihead,
+    prodigy,
+    spert,
+    triples,
+)
+from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import read_text
+from cman_tf.data.formats.records import show_keys
 from cman_tf.errors import InputError, check_choice
 
 FORMATS = {
@@ -22,7 +39,17 @@ FORMATS = {
     "docbin": docbin,
     "brat": brat,
     "csv": csv_tables,
+    "iob2": iob2,
+    "label_studio": label_studio,
+    # Before doccano, whose spans are less special.
+    "prodigy": prodigy,
+    "dygie": dygie,
+    "triples": triples,
+    "doccano": char_spans,
 }
+
+WRITTEN = {name: module for name, module in FORMATS.items() if hasattr(module, "write")}
+"""The formats that can be written."""
 
 # Formats of several files in one folder.
 FOLDERS = ("brat", "csv")
@@ -34,6 +61,7 @@ def read(
     path: str | Path,
     format: str | None = None,
     tokenize: Callable[[list[str]], list[Document]] | None = None,
+    reading: Reading | None = None,
 ) -> list[Document]:
     """Read annotated or raw sentences.
 
@@ -41,21 +69,43 @@ def read(
         path: str or path. A folder for the formats in `FOLDERS`.
         format: str or None, a key of `FORMATS`. Default: detected from the content of the file or folder.
         tokenize: callable `list[str] -> list[Document]` for the raw lines of `jsonl`. Default: raw lines are refused.
+        reading: `Reading` or None. Choices for what a `Document` cannot represent; it counts what was read and what
+            was left out. Default: the default choices, and a warning if something was left out.
 
     Returns:
         list of `Document`, at least one.
 
     Raises:
-        InputError: if the format is unknown or its own `read` raises it.
+        InputError: if the format is unknown, all entities are left out, or the format's own `read` raises it.
     """
     format = format or recognise(path)
-    if format:
-        return _named(format).read(path, tokenize)
-    # A file that is missing, empty or not text has its own, more helpful error.
-    text = read_text(path)
-    raise InputError(
-        "A file must be in one of the formats spert (begins with '[{'), multihead ('#doc'), jsonl ('{') or docbin "
-        f"(binary). Received: {text.strip()[:20]!r} in {path}"
+    if not format:
+        raise not_recognised(path)
+    counts = reading or Reading()
+    documents = counts.finish(_named(format).read(path, tokenize, counts), path)
+    if reading is None and counts.left_out:
+        logging.getLogger(__name__).warning("%s: %s", path, counts)
+    return documents
+
+
+def not_recognised(path: str | Path) -> InputError:
+    """The error about a file in none of the formats: it names them and says what the file looks like.
+
+    Raises:
+        InputError: if the file is missing, empty or not text: its own error says more.
+    """
+    found = json_files.first(path)
+    if found:
+        seen = f"JSON with {show_keys(found.record)}"
+    else:
+        text = read_text(path).strip()
+        seen = repr(text[:40])
+        if json_files.begins(path):
+            # Raises the error with line and column.
+            next(json_files.records(path), None)
+    return InputError(
+        f"A file must be in one of the formats {', '.join(FORMATS)}; plain text must end in .txt or be read with "
+        f"--input-format text. Received: {seen} in {path}"
     )
 
 
@@ -72,7 +122,8 @@ def write(documents: Iterable[Document], path: str | Path, format: str | None = 
         InputError: if the format or suffix is unknown, the format cannot represent a sentence, or the file cannot be
             written.
     """
-    _named(format or format_of(path)).write(documents, path)
+    check_choice("A format to write", format := format or format_of(path), WRITTEN)
+    WRITTEN[format].write(documents, path)
 
 
 def format_of(path: str | Path) -> str:

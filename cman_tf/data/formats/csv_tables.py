@@ -1,5 +1,7 @@
 """CSV: a folder with `entities.csv` and optionally `relations.csv`, as a spreadsheet or script writes them.
 
+Columns are separated by commas, semicolons or tabs, as the first line shows.
+
 See `cman_tf.data.formats.frames` for their columns. Needs the extra `[frames]`.
 """
 
@@ -10,7 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cman_tf.data.formats.reading import check_unicode, located, written
+from cman_tf.data.formats.losses import Reading
+from cman_tf.data.formats.reading import check_unicode, first_line, located, written
 from cman_tf.errors import InputError, optional, reason
 from cman_tf.files import atomic_folder
 
@@ -30,7 +33,7 @@ def recognises(path: str | Path) -> bool:
     return (Path(path) / _FILES[0]).is_file()
 
 
-def read(path: str | Path, tokenize: object = None) -> list[Document]:
+def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
     """Read a folder.
 
     `tokenize` is not used, because entities require the tokens that the package finds.
@@ -47,7 +50,10 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
     path = Path(path)
     with located(str(path)):
         relations = _read(path / _FILES[1]) if (path / _FILES[1]).is_file() else None
-        documents = documents_from_frames(_read(path / _FILES[0]), relations)
+        entities = _read(path / _FILES[0])
+        if reading and reading.ends == "inclusive" and "end" in entities:
+            entities["end"] = [str(reading.end(int(end))) if end.isdecimal() else end for end in entities["end"]]
+        documents = documents_from_frames(entities, relations)
     if not documents:
         raise InputError(f"{path} contains no sentences.")
     return documents
@@ -57,11 +63,18 @@ def _read(path: Path) -> pandas.DataFrame:
     pandas = optional("pandas", "frames")
     try:
         # As text, without missing values: a person may be called NA.
-        table = pandas.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        table = pandas.read_csv(
+            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", sep=_separator(first_line(path))
+        )
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         why = " ".join(reason(error).split())
         raise InputError(f"A table must be CSV in UTF-8. Received: {path.name} ({why})") from None
     return table.apply(lambda column: column.map(_from_text))
+
+
+def _separator(header: str) -> str:
+    """What separates the columns: a comma, as the standard has it, or what a spreadsheet of another country writes."""
+    return max(",;\t", key=header.count)
 
 
 def _as_text(cell: object) -> object:
@@ -86,8 +99,8 @@ def write(documents: Iterable[Document], path: str | Path, formulas_as_text: boo
             removes. Default: True.
 
     Raises:
-        InputError: if the folder is not empty or cannot be written, an id is repeated, a type is empty or contains
-            blanks, a text contains a lone surrogate, or pandas is not installed.
+        InputError: if the folder is not empty or cannot be written, an id is repeated, a type is not valid, a text
+            contains a lone surrogate, or pandas is not installed.
     """
     from cman_tf.data.formats.frames import frames
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cman_tf.data.formats.reading import beginning, check_unicode, located, read_bytes, written
+from cman_tf.data.formats.losses import Reading
+from cman_tf.data.formats.reading import beginning, check_unicode, read_bytes, written
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
@@ -28,7 +29,7 @@ def recognises(path: str | Path) -> bool:
     return False
 
 
-def read(path: str | Path, tokenize: object = None) -> list[Document]:
+def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
     """Read a file.
 
     `tokenize` is not used, because a `Doc` has tokens.
@@ -49,10 +50,11 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
         docs = list(spacy.tokens.DocBin().from_bytes(data).get_docs(spacy.blank("xx").vocab))
     except Exception as error:  # noqa: BLE001, spaCy and its libraries raise many types for other bytes
         raise InputError(f"A file must be a spaCy DocBin. Received: {path} ({type(error).__name__})") from None
+    counts = reading or Reading()
     documents = []
     for number, doc in enumerate(docs, 1):
-        with located(f"{path}, Doc {number}"):
-            documents += spacy_docs.from_doc(doc)
+        counts.documents += 1
+        documents += spacy_docs.from_doc(doc, counts, f"{path}, Doc {number}")
     if not documents:
         raise InputError(f"{path} contains no sentences.")
     return documents
@@ -62,7 +64,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write documents, whole or not at all, each as one `Doc`; `read` returns them, with entities in text order.
 
     Raises:
-        InputError: if spaCy is not installed, the file cannot be written, a type is empty or contains blanks, or a
+        InputError: if spaCy is not installed, the file cannot be written, a type is not valid, or a
             `Doc` cannot represent a sentence: overlapping entities, tokens without visible characters, lone surrogates.
     """
     from cman_tf.data.formats import spacy_docs

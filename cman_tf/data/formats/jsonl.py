@@ -18,18 +18,31 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.data.formats.reading import check_unique, first_line, located, read_text, show, written
+from cman_tf.data.formats import json_files
+from cman_tf.data.formats.losses import Reading
+from cman_tf.data.formats.reading import check_unique, located, read_text, show, written
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, show_keys, to_bytes, value
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
+# Keys of annotated texts in the forms of other programs.
+_ANNOTATION = {"entities", "spans", "label", "labels", "annotations", "triple_list", "spo_list", "passages"}
+
 
 def recognises(path: str | Path) -> bool:
-    """Whether the file begins with a brace. An invalid line must be reported, not read as a sentence of raw text."""
-    return first_line(path).startswith("{")
+    """Whether the first line is a JSON object with `tokens` as strings, or with a `text` and no annotation."""
+    found = json_files.first(path)
+    if found is None or found.listed:
+        return False
+    record = found.record
+    return json_files.has_tokens(record) or "text" in record and not set(record) & _ANNOTATION
 
 
-def read(path: str | Path, tokenize: Callable[[list[str]], list[Document]] | None = None) -> list[Document]:
+def read(
+    path: str | Path,
+    tokenize: Callable[[list[str]], list[Document]] | None = None,
+    reading: Reading | None = None,
+) -> list[Document]:
     """Read a file.
 
     `tokenize` splits raw lines, e.g. `Predictor.tokenize`. Without it they are refused.
@@ -54,7 +67,7 @@ def read(path: str | Path, tokenize: Callable[[list[str]], list[Document]] | Non
             name = identifier(record, "id")
             check_unique(name, f"line {number}", identifiers)
             if "tokens" in record:
-                documents.append(_document(record, name))
+                documents.append(_document(record, name, reading))
             else:
                 raw.append((len(documents), name, _raw_text(record, tokenize)))
                 documents.append(None)
@@ -68,7 +81,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write documents, whole or not at all; `read` returns them unchanged.
 
     Raises:
-        InputError: if a type is empty or contains blanks, or the file cannot be written.
+        InputError: if a type is not valid, or the file cannot be written.
     """
     with atomic_write(path, "wb") as file:
         file.writelines(to_bytes(item) + b"\n" for item in written(documents, record))
@@ -99,9 +112,9 @@ def _score(item: Entity | Relation) -> dict[str, float]:
     return {} if item.score is None else {"score": float(item.score)}
 
 
-def _document(record: Mapping[str, Any], name: str) -> Document:
+def _document(record: Mapping[str, Any], name: str, reading: Reading | None = None) -> Document:
     tokens = value(record, "tokens", "a list of strings")
-    entities, relations = annotation(record)
+    entities, relations = annotation(record, reading)
     if "text" not in record:
         return Document(tokens, entities, relations, id=name)
     text = value(record, "text", "a string")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import (
     check_type,
     check_unicode,
@@ -43,7 +44,7 @@ def recognises(path: str | Path) -> bool:
     return first_line(path).startswith("#doc")
 
 
-def read(path: str | Path, tokenize: object = None) -> list[Document]:
+def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
     """Read a file.
 
     `tokenize` is not used, because sentences of this format always have tokens.
@@ -173,7 +174,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
 
     Raises:
         InputError: if the format cannot represent a sentence: overlapping entities, a token, type or id with a tab or a
-            line end, an empty type or one with blanks, an id that begins or ends with a blank, a relation type `N`.
+            line end, a type that is not valid, an id that begins or ends with a blank, a relation type `N`.
     """
     with atomic_write(path) as file:
         file.writelines(written(documents, _text))

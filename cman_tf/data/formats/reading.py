@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import reprlib
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from cman_tf.data.document import Document, is_type, named
 from cman_tf.errors import InputError, failed
-
-if TYPE_CHECKING:
-    from cman_tf.data.document import Document
 
 Written = TypeVar("Written")
 
@@ -94,18 +93,21 @@ def show(value: object) -> str:
 
 
 def is_name(found: object) -> bool:
-    """Whether a value can be the name of a type: a non-empty string without blanks and lone surrogates."""
-    return (
-        isinstance(found, str)
-        and found != ""
-        and not any(character.isspace() or "\ud800" <= character <= "\udfff" for character in found)
-    )
+    """Whether a value can be the name of a type, see `cman_tf.data.document.is_type`."""
+    return is_type(found)
+
+
+def is_gap(text: str) -> bool:
+    """Whether a text contains only blanks and control characters."""
+    return all(character.isspace() or unicodedata.category(character)[0] in "ZC" for character in text)
 
 
 def check_type(found: object) -> None:
     """Raise `InputError` unless a value can be the name of a type."""
     if not is_name(found):
-        raise InputError(f"A type must be a non-empty string without blanks. Received: {show(found)}")
+        raise InputError(
+            f"A type must be a non-empty string without control characters and outer blanks. Received: {show(found)}"
+        )
 
 
 def types(document: Document) -> list[str]:
@@ -122,11 +124,6 @@ def check_unicode(*texts: str) -> None:
             raise InputError(f"Text must not contain a lone surrogate. Received: {text!r}") from None
 
 
-def named(document: Document, number: int) -> str:
-    """The place of a sentence for an error message, e.g. `sentence 3 (id '7')`."""
-    return f"sentence {number}" + (f" (id {document.id!r})" if document.id else "")
-
-
 def written(documents: Iterable[Document], convert: Callable[[Document], Written]) -> Iterator[Written]:
     """Convert documents to what a file contains, and check their types.
 
@@ -138,7 +135,7 @@ def written(documents: Iterable[Document], convert: Callable[[Document], Written
         The results of `convert`.
 
     Raises:
-        InputError: with the number and id of the sentence: if a type is empty or contains blanks, or if `convert`
+        InputError: with the number and id of the sentence: if a type is not valid, or if `convert`
             raises it.
     """
     for number, document in enumerate(documents, 1):

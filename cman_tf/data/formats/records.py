@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Entity, Relation
+from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import is_name, show
 from cman_tf.errors import InputError
 
@@ -72,12 +74,13 @@ def identifier(record: Mapping[str, Any], key: str) -> str:
     return str(value(record, key, "a string or a whole number", ""))
 
 
-def annotation(record: Mapping[str, Any]) -> tuple[list[Entity], list[Relation]]:
+def annotation(record: Mapping[str, Any], reading: Reading | None = None) -> tuple[list[Entity], list[Relation]]:
     """Entities and relations of a sentence.
 
     Args:
         record: dict with optional lists `entities` (`type`, `start`, `end`, optional `score`) and `relations`
             (`type`, `head`, `tail`, optional `score`).
+        reading: `Reading` or None, whether ends are inclusive. Default: they are exclusive.
 
     Returns:
         `(entities, relations)`: lists of `Entity` and `Relation`. `Document` checks that they fit the sentence.
@@ -85,9 +88,22 @@ def annotation(record: Mapping[str, Any]) -> tuple[list[Entity], list[Relation]]
     Raises:
         InputError: if a key is missing or a value has the wrong type.
     """
-    entities = _items(record, "entities", "An entity", Entity, "start", "end")
+    entities = [
+        replace(entity, end=_end(entity, reading or Reading()))
+        for entity in _items(record, "entities", "An entity", Entity, "start", "end")
+    ]
     relations = _items(record, "relations", "A relation", Relation, "head", "tail")
     return entities, relations
+
+
+def _end(entity: Entity, reading: Reading) -> int:
+    end = reading.end(entity.end)
+    if end == entity.start:
+        raise InputError(
+            "An entity must satisfy 0 <= start < end <= number of tokens; for ends that are inclusive, use --ends "
+            f"inclusive. Received: start={entity.start}, end={end} of {show(entity.type)}"
+        )
+    return end
 
 
 def _items(record: Mapping[str, Any], key: str, what: str, cls: type, *indices: str) -> list[Any]:
@@ -95,7 +111,7 @@ def _items(record: Mapping[str, Any], key: str, what: str, cls: type, *indices: 
     for item in value(record, key, "a list", []):
         check_object(item, what)
         numbers = [value(item, index, "a whole number") for index in indices]
-        name = value(item, "type", "a non-empty string without blanks")
+        name = value(item, "type", "a non-empty string without control characters and outer blanks")
         score = value(item, "score", "a number") if item.get("score") is not None else None
         items.append(cls(*numbers, name, score))
     return items
@@ -127,7 +143,7 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "a string": lambda found: isinstance(found, str),
     "a string or a whole number": lambda found: isinstance(found, str) or _is_whole(found),
     "a whole number": _is_whole,
-    "a non-empty string without blanks": is_name,
+    "a non-empty string without control characters and outer blanks": is_name,
 }
 
 

@@ -2,21 +2,26 @@
 
 `doc._.relations` is a list of dicts `{"type", "head", "tail", "score"}`, where head and tail are indices into
 `doc.ents`; `span._.score` is the probability of an entity. spaCy stores both with the `Doc`: they are plain data.
+Relations in `doc._.rel` are read too, in the form of spaCy's tutorial on a relation component (`explosion/projects`,
+`rel_component`).
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.data.formats.reading import check_type
+from cman_tf.data.formats.losses import Reading
+from cman_tf.data.formats.reading import check_type, is_gap, show
 from cman_tf.errors import InputError, optional
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
     from spacy.vocab import Vocab
+
+# A relation of `doc._.rel` is more probable than this.
+_LEAST = 0.5
 
 
 def spacy() -> Any:
@@ -103,14 +108,14 @@ def annotate(doc: Doc, document: Document, places: Sequence[int], first: int = 0
     ]
 
 
-def sentences(doc: Doc) -> list[tuple[Document, list[int]]]:
-    """The sentences of a `Doc`; one if it is not split.
+def sentences(doc: Doc, whole: bool = False) -> list[tuple[Document, list[int]]]:
+    """The sentences of a `Doc`; one if it is not split, or if the whole is to be one.
 
     Returns:
         list of `(document, places)`: `Document` without annotation, of tokens that spaCy does not count as space, and
         the indices of those tokens in `doc`. Sentences without such tokens are skipped.
     """
-    spans = list(doc.sents) if doc.has_annotation("SENT_START") else [doc[:]]
+    spans = list(doc.sents) if doc.has_annotation("SENT_START") and not whole else [doc[:]]
     result = []
     for span in spans:
         tokens = [token for token in span if not is_gap(token.text)]
@@ -124,57 +129,105 @@ def sentences(doc: Doc) -> list[tuple[Document, list[int]]]:
     return result
 
 
-def from_doc(doc: Doc) -> list[Document]:
+def from_doc(doc: Doc, reading: Reading | None = None, place: str = "the Doc") -> list[Document]:
     """Documents of a `Doc` with its entities and relations, one for each sentence.
+
+    Args:
+        doc: `Doc`.
+        reading: `Reading` or None. Counts what is left out. Default: nothing may be.
+        place: str. Place in the file for messages.
 
     Returns:
         list of `Document`. Their id is `doc.user_data["id"]`, followed by `:1`, `:2`, ... if there are several.
 
     Raises:
-        InputError: if an entity or relation crosses the border of a sentence, or `doc._.relations` has another form.
+        InputError: if `reading` is strict and an entity or relation crosses the border of a sentence, `doc._.relations`
+            or `doc._.rel` has another form, or the `Doc` has span groups.
     """
-    parts = sentences(doc)
+    reading = reading or Reading(strict=True)
+    whole = reading.sentences == "text"
+    parts = sentences(doc, whole)
     id = str(doc.user_data.get("id", ""))
-    place = {index: (row, column) for row, (_, places) in enumerate(parts) for column, index in enumerate(places)}
+    places = {index: (row, column) for row, (_, inside) in enumerate(parts) for column, index in enumerate(inside)}
     found: list[tuple[list[Entity], list[Relation]]] = [([], []) for _ in parts]
-    went: list[tuple[int, int]] = []
-    for span in doc.ents:
-        inside = [place[index] for index in range(span.start, span.end) if index in place]
-        if not inside or inside[0][0] != inside[-1][0]:
-            raise InputError(f"An entity must be in one sentence of its Doc. Received: {span.text!r}")
-        (row, first), (_, last) = inside[0], inside[-1]
-        went.append((row, len(found[row][0])))
-        check_type(span.label_)
-        found[row][0].append(Entity(first, last + 1, span.label_, span._.score))
-    for relation in doc._.relations:
-        try:
-            (row, head), (other, tail) = went[_index(relation["head"])], went[_index(relation["tail"])]
-            link = Relation(head, tail, relation["type"], relation.get("score"))
-        except (KeyError, IndexError, TypeError, AttributeError):
-            raise InputError(
-                "`doc._.relations` must contain dicts of a type and of head and tail, indices into doc.ents. Received: "
-                f"{relation!r} in a Doc of {len(doc.ents)} entities"
-            ) from None
-        if row != other:
-            raise InputError(
-                "A relation must link entities of one sentence of its Doc. Received: "
-                f"{relation['type']} from {doc.ents[relation['head']].text!r} to {doc.ents[relation['tail']].text!r}"
-            )
-        check_type(link.type)
-        found[row][1].append(link)
+    # Entities by their index in doc.ents: sentence and index there.
+    went: dict[int, tuple[int, int]] = {}
+    for number, span in enumerate(doc.ents):
+        with reading.trying("entities across sentences or of no type", place):
+            inside = [places[index] for index in range(span.start, span.end) if index in places]
+            if not inside or inside[0][0] != inside[-1][0]:
+                raise InputError(f"An entity must be in one sentence of its Doc. Received: {span.text!r}")
+            (row, first), (_, last) = inside[0], inside[-1]
+            check_type(span.label_)
+            went[number] = row, len(found[row][0])
+            found[row][0].append(Entity(first, last + 1, span.label_, span._.score))
+    for name, group in doc.spans.items():
+        if len(group):
+            reading.leave_out(f"spans of the group {name!r}", place, len(group))
+    for relation in [*doc._.relations, *_rel(doc, reading, place)]:
+        with reading.trying("malformed relations", place):
+            head, tail, kind, score = _relation(relation, len(doc.ents))
+            check_type(kind)
+            if head == tail:
+                raise InputError(f"A relation must link two different entities. Received: {relation!r}")
+            if head not in went or tail not in went:
+                reading.leave_out("relations of entities that are left out", place)
+            elif went[head][0] != went[tail][0]:
+                _cross(doc, head, tail, kind, reading, place)
+            else:
+                row = went[head][0]
+                found[row][1].append(Relation(went[head][1], went[tail][1], kind, score))
     return [
         Document(document.tokens, *annotation, document.text, document.offsets, _id(id, row, len(parts)))
         for row, ((document, _), annotation) in enumerate(zip(parts, found))
     ]
 
 
-def is_gap(text: str) -> bool:
-    """Whether a token of spaCy contains only blanks and control characters."""
-    return all(character.isspace() or unicodedata.category(character)[0] in "ZC" for character in text)
+def _relation(relation: Any, count: int) -> tuple[int, int, Any, Any]:
+    try:
+        head, tail = _index(relation["head"], count), _index(relation["tail"], count)
+        return head, tail, relation["type"], relation.get("score")
+    except (KeyError, IndexError, TypeError, AttributeError):
+        raise InputError(
+            "`doc._.relations` must contain dicts of a type and of head and tail, indices into doc.ents. Received: "
+            f"{relation!r} in a Doc of {count} entities"
+        ) from None
 
 
-def _index(value: Any) -> int:
-    if not isinstance(value, int) or value < 0:
+def _cross(doc: Doc, head: int, tail: int, kind: str, reading: Reading, place: str) -> None:
+    if reading.strict:
+        raise InputError(
+            "A relation must link entities of one sentence of its Doc. Received: "
+            f"{kind} from {doc.ents[head].text!r} to {doc.ents[tail].text!r}"
+        )
+    reading.leave_out("relations across sentences", place)
+
+
+def _rel(doc: Doc, reading: Reading, place: str) -> list[dict[str, Any]]:
+    """Relations of `doc._.rel`, as spaCy's tutorial on a relation component stores them.
+
+    It has `{(start token of head, start token of tail): {type: probability}}`, with 0.0 for pairs without the relation.
+    """
+    data: Any = doc.user_data
+    rel = data.get(("._.", "rel", None, None)) or {}
+    starting = {span.start: number for number, span in enumerate(doc.ents)}
+    found = []
+    with reading.trying("malformed relations", place):
+        if not isinstance(rel, dict) or not all(isinstance(labels, dict) for labels in rel.values()):
+            raise InputError(f"`doc._.rel` must be a dict of pairs of tokens to dicts of types. Received: {show(rel)}")
+        for pair, labels in rel.items():
+            for kind, score in labels.items():
+                if isinstance(score, (int, float)) and score > _LEAST:
+                    with reading.trying("relations between tokens that begin no entity", place):
+                        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not set(pair) <= set(starting):
+                            raise InputError(f"`doc._.rel` must link the first tokens of entities. Received: {pair}")
+                        head, tail = (starting[token] for token in pair)
+                        found.append({"type": kind, "head": head, "tail": tail})
+    return found
+
+
+def _index(value: Any, count: int) -> int:
+    if not isinstance(value, int) or not 0 <= value < count:
         raise IndexError
     return value
 

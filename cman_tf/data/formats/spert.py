@@ -15,18 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document
-from cman_tf.data.formats.reading import check_unique, first_line, located, read_text, show, written
+from cman_tf.data.formats import json_files
+from cman_tf.data.formats.losses import Reading
+from cman_tf.data.formats.reading import check_unique, located, read_text, show, written
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, to_bytes, value
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
 
 def recognises(path: str | Path) -> bool:
-    """Whether the file begins like a JSON list of objects, not like a sentence in brackets."""
-    return re.match(r"\[\s*([{\]]|$)", first_line(path)) is not None
+    """Whether the file is a JSON list of objects with `tokens` as strings, or an object around such a list."""
+    found = json_files.first(path)
+    return found is not None and found.listed and (not found.record or json_files.has_tokens(found.record))
 
 
-def read(path: str | Path, tokenize: object = None) -> list[Document]:
+def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
     """Read a file.
 
     `tokenize` is not used, because sentences of this format always have tokens.
@@ -38,7 +41,7 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
         InputError: if the file cannot be read, is not UTF-8 or valid JSON, contains no sentences, or has a sentence
             that breaks a rule of `Document`; with the sentence's place in the list (from 1) and its id.
     """
-    records = parse_json(read_text(path), path)
+    records = json_files.unwrapped(parse_json(read_text(path), path))
     identifiers: dict[str, str] = {}
     documents = []
     with located(path):
@@ -54,7 +57,7 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
             check_object(record, "A sentence")
             name = identifier(record, "orig_id")
             check_unique(name, place, identifiers)
-            entities, relations = annotation(record)
+            entities, relations = annotation(record, reading)
             documents.append(Document(value(record, "tokens", "a list of strings"), entities, relations, id=name))
     return documents
 
@@ -63,7 +66,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write documents, whole or not at all; `read` returns them without scores, original text and offsets.
 
     Raises:
-        InputError: if a type is empty or contains blanks, or the file cannot be written.
+        InputError: if a type is not valid, or the file cannot be written.
     """
     with atomic_write(path, "wb") as file:
         file.write(to_bytes(list(written(documents, _record))))

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cman_tf.data.document import Document
+from cman_tf.data.document import Document, Entity
 from cman_tf.data.formats import brat
+from cman_tf.data.formats.losses import Reading
 from cman_tf.errors import InputError
 from tests.data.examples import ann, documents, sentence
 
@@ -46,7 +47,7 @@ def test_each_line_is_a_sentence(tmp_path):
 
 def test_a_text_may_be_one_sentence(tmp_path):
     annotations = ANNOTATIONS + "R3\tMet Arg1:T1 Arg2:T3\n"
-    [found] = brat.read(write(tmp_path, annotations), sentences="text")
+    [found] = brat.read(write(tmp_path, annotations), reading=Reading(sentences="text"))
     assert found.text == TEXT
     assert shown(found)[2] == [("Ann Lee", "Live_In", "Paris"), ("Bo", "Left", "Rome"), ("Ann Lee", "Met", "Bo")]
 
@@ -70,18 +71,18 @@ def test_tokens_are_cut_where_an_entity_begins_or_ends(tmp_path):
     assert found.tokens == ("non-", "French", "-born", "Bob", ",", "left")
 
 
-def test_other_annotations_are_counted(tmp_path, caplog):
+def test_other_annotations_are_counted(tmp_path):
     others = "E1\tDie:T1\n#1\tAnnotatorNotes T1\tsure?\nA1\tNegation E1\n*\tEquiv T1 T3\nA2\tX T1\n"
-    assert len(brat.read(write(tmp_path, ANNOTATIONS + others))) == 3
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path}: 5 annotations are neither entities nor relations and are skipped (1 #, 1 *, 2 A, 1 E)"
-    ]
+    reading = Reading()
+    assert len(brat.read(write(tmp_path, ANNOTATIONS + others), reading=reading)) == 3
+    assert reading.left_out == {"events": 1, "notes": 1, "attributes": 2, "equivalences": 1}
+    assert reading.examples["events"] == f"{tmp_path / '7.ann'}, line 7"
 
 
 @pytest.mark.parametrize(
     ("annotations", "told"),
     [
-        ("T1\tPeop 0 3;4 7\tAnn Lee\n", r"must be continuous\. Received: .* in FILE, line 1$"),
+        ("T1\tPeop 0 3;8 10\tAnn of\n", r"must be continuous\. Received: .* in FILE, line 1$"),
         ("T1\tPeop 0\tAnn\n", r"must be 'T1<tab>TYPE START END<tab>TEXT'\. Received: .* in FILE, line 1$"),
         ("\nT1 Peop 0 3 Ann\n", r"must be 'T1<tab>.* in FILE, line 2$"),
         (
@@ -90,20 +91,26 @@ def test_other_annotations_are_counted(tmp_path, caplog):
         ),
         ("T1\tPeop 50 70\tBob\n", r"start=50, end=70 in a text of 57 characters in FILE, line 1$"),
         ("T1\tPeop 3 3\t\n", r"start=3, end=3 .* in FILE, line 1$"),
-        ("T1\tLoc 25 35\tParis.\n\nIt\n", r"FILE, line 1$"),
-        ("T1\tLoc 25 35\tParis. It\n", r"in one line, because lines are sentences\. .* in FILE, line 1$"),
+        ("T1\tLoc 25 35\tParis.\n\nIt\n", r"lines of other kinds in FILE, line 3$"),
         (ANNOTATIONS + "T1\tLoc 25 30\tParis\n", r"keys must be unique\. Received: T1 again in FILE, line 7$"),
         ("R1\tLeft T1 T2\n", r"must be 'R1<tab>TYPE Arg1:T1 Arg2:T2'\. .* in FILE, line 1$"),
-        ("R1\tLeft Arg1:T1 Arg2:T2\n", r"entities of its file\. Received: T1, .* in FILE, line 1$"),
-        (ANNOTATIONS + "R3\tMet Arg1:T1 Arg2:T3\n", r"Received: Met from line 1 to line 4 in FILE, line 7$"),
-        (ANNOTATIONS + "R3\tMet Arg1:T1 Arg2:T1\n", r"two different entities\. .* in FILE, sentence 7:1$"),
-        ("T1\tLoc 7 8\t \n", r"a visible character\. Received: ' ' in FILE, sentence 7:1$"),
+        ("R1\tLeft Arg1:T1 Arg2:T2\n", r"entities of its text\. Received: T1, .* in FILE, line 1$"),
+        (
+            ANNOTATIONS + "R3\tMet Arg1:T1 Arg2:T3\n",
+            r"out\. Received: relations across sentences in FILE, line 7$",
+        ),
+        (ANNOTATIONS + "R3\tMet Arg1:T1 Arg2:T1\n", r"two different entities\. .* in FILE, line 7$"),
+        ("T1\tLoc 7 8\t \n", r"a visible character\. Received: ' ' in FILE, line 1$"),
     ],
 )
 def test_the_message_says_what_and_where(tmp_path, annotations, told):
     write(tmp_path, annotations)
     with pytest.raises(InputError, match=told.replace("FILE", str(tmp_path / "7.ann"))):
-        brat.read(tmp_path)
+        brat.read(tmp_path, reading=Reading(strict=True))
+    # Otherwise it is counted.
+    reading = Reading()
+    brat.read(tmp_path, reading=reading)
+    assert sum(reading.left_out.values()) >= 1
 
 
 def test_folders_that_are_none(tmp_path):
@@ -120,8 +127,8 @@ def test_folders_that_are_none(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"a \xff")
     with pytest.raises(InputError, match="UTF-8 text.*0xff"):
         brat.read(tmp_path)
-    with pytest.raises(InputError, match="one of lines, text. Received: line; nearest: lines"):
-        brat.read(tmp_path, sentences="line")
+    with pytest.raises(InputError, match="one of split, lines, text. Received: line; nearest: lines"):
+        Reading(sentences="line")
 
 
 def test_what_is_read_is_written_into_the_same_texts(tmp_path):
@@ -142,10 +149,13 @@ def test_ids_that_are_no_file_names_stay_in_the_folder(tmp_path):
     assert [document.id for document in brat.read(tmp_path / "out")] == [f"sentences:{n}" for n in range(1, 11)]
 
 
+def test_line_ends_in_a_sentence_become_blanks(tmp_path):
+    document = Document(["a", "b"], [Entity(0, 2, "X")], text="a\nb", offsets=[(0, 1), (2, 3)], id="7")
+    brat.write([document], tmp_path / "out")
+    assert [(found.text, found.entities) for found in brat.read(tmp_path / "out")] == [("a b", (Entity(0, 2, "X"),))]
+
+
 def test_sentences_that_cannot_be_written_leave_nothing(tmp_path):
-    bad = Document(["a", "b"], text="a\nb", offsets=[(0, 1), (2, 3)])
-    with pytest.raises(InputError, match=r"must be one line\. .* in sentence 2$"):
-        brat.write([ann(), bad], tmp_path / "out")
     with pytest.raises(InputError, match=r"lone surrogate\. .* in sentence 1$"):
         brat.write([Document(["\ud800"])], tmp_path / "out")
     assert os.listdir(tmp_path) == []
@@ -161,7 +171,7 @@ WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=5)
 
 
 @settings(deadline=None, max_examples=100)
-@given(documents(WORDS, spaced=True))
+@given(documents(WORDS, spaced=True, names=WORDS))
 def test_entities_and_relations_come_back(tmp_path_factory, drawn):
     # A tab or line separator within a sentence is nothing special to brat; a line end is.
     folder = tmp_path_factory.mktemp("brat") / "a"

@@ -60,9 +60,9 @@ SPERT = [
     (spert(entities=[entity(start=None)]), r"`start` must be a whole number\. Received: null in FILE, sentence 2"),
     (spert(entities=[entity(start=True)]), r"`start` must be a whole number\. Received: true in FILE, sentence 2"),
     (spert(entities=[entity(end=2.0)]), r"`end` must be a whole number\. Received: 2\.0 in FILE, sentence 2"),
-    (spert(entities=[entity(type=3)]), r"`type` must be a non-empty string without blanks\. Received: 3 in FILE"),
-    (spert(entities=[entity(type="")]), r"`type` must be a non-empty string without blanks\. Received: '' in FILE"),
-    (spert(entities=[entity(type="A b")]), r"without blanks\. Received: 'A b' in FILE, sentence 2"),
+    (spert(entities=[entity(type=3)]), r"`type` must be a non-empty string .*blanks\. Received: 3 in FILE"),
+    (spert(entities=[entity(type="")]), r"`type` must be a non-empty string .*blanks\. Received: '' in FILE"),
+    (spert(entities=[entity(type="A\tb")]), r"outer blanks\. Received: 'A\\tb' in FILE, sentence 2"),
     (spert(entities=[entity(type="\ud800")]), r"`type` must be .*Received: '\\ud800' in FILE, sentence 2"),
     (
         spert(entities=[without(entity(), "end")]),

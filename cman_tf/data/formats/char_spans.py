@@ -1,0 +1,192 @@
+"""Texts with character spans as JSON: the lines of doccano, old and new, and the many forms like them.
+
+    {"id": 7, "text": "Ana Lima lives in Oslo.",
+     "entities": [{"id": 10, "label": "Peop", "start_offset": 0, "end_offset": 8}, ...],
+     "relations": [{"id": 1, "from_id": 10, "to_id": 11, "type": "Live_In"}], "Comments": []}
+    {"text": "Ana Lima lives in Oslo.", "label": [[0, 8, "Peop"], [18, 22, "Loc"]]}
+    {"text": "Ana Lima lives in Oslo.", "entities": [{"start": 0, "end": 8, "label": "Peop"}, ...],
+     "relations": [{"head": 0, "tail": 1, "label": "Live_In"}]}
+
+The first is doccano's export of relation projects from version 1.6, the second that of sequence labelling (`labels` in
+some versions). Spans may be in `entities`, `spans`, `label`, `labels` or `annotations`, as objects or lists; ends of
+relations are ids of entities or, if these have none, their indices. Offsets are code points. Writing makes doccano's
+newer form, to import and correct.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cman_tf.data.document import Document
+from cman_tf.data.formats import json_files, spans
+from cman_tf.data.formats.losses import Reading
+from cman_tf.data.formats.reading import check_unicode, show, written
+from cman_tf.data.formats.records import check_object, show_keys, to_bytes, value
+from cman_tf.errors import InputError
+from cman_tf.files import atomic_write
+
+_LISTS = ("entities", "spans", "label", "labels", "annotations")
+_START, _END = ("start_offset", "start", "begin", "char_start"), ("end_offset", "end", "char_end")
+_TYPE = ("label", "type", "tag", "entity_group")
+_HEAD, _TAIL = ("from_id", "head", "from", "source", "head_id"), ("to_id", "tail", "to", "target", "tail_id", "child")
+
+
+def recognises(path: str | Path) -> bool:
+    """Whether the objects have a `text` and spans, but no tokens."""
+    found = json_files.first(path)
+    if found is None:
+        return False
+    record = found.record
+    return (
+        isinstance(record.get("text"), str)
+        and "tokens" not in record
+        and any(isinstance(record.get(key), list) for key in _LISTS)
+    )
+
+
+def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
+    """Read a file.
+
+    `tokenize` is not used, because entities require the tokens that the package finds.
+
+    Returns:
+        list of `Document`.
+
+    Raises:
+        InputError: if the file cannot be read, is not JSON, contains no sentences, or the choices of `reading` demand
+            it.
+    """
+    reading = reading or Reading()
+    texts = []
+    for place, record in json_files.records(path, "text"):
+        with reading.trying("malformed texts", place):
+            texts.append(_text(record, place, reading))
+    documents = spans.documents(texts, reading)
+    if not documents:
+        raise InputError(f"{path} contains no sentences.")
+    return documents
+
+
+def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:
+    text = spans.Text(value(record, "text", "a string"), place, name(record))
+    # By position too: relations may count the entities.
+    order: list[Hashable] = []
+    for key in _LISTS:
+        for item in record.get(key) or () if isinstance(record.get(key) or (), list) else ():
+            order.append(("position", len(order)))
+            with reading.trying("malformed entities", place):
+                own, span = _span(item, place)
+                order[-1] = order[-1] if own is None else own
+                if order[-1] in text.spans:
+                    raise InputError(f"Ids of entities must be unique. Received: {own} again")
+                text.spans[order[-1]] = span
+    for item in value(record, "relations", "a list", []):
+        with reading.trying("malformed relations", place):
+            check_object(item, "A relation")
+            head, tail = (_key(_first(item, names), order, text.spans) for names in (_HEAD, _TAIL))
+            text.relations.append(spans.Link(head, tail, _first(item, ("type", "label")), _score(item), place))
+    for key in ("cats", "Comments", "comments"):
+        if record.get(key):
+            reading.leave_out(f"{key.lower()} of texts", place)
+    return text
+
+
+def name(record: Mapping[str, Any]) -> str:
+    """The id of a text as str, "" if it has none."""
+    for key in ("id", "doc_id", "doc_key", "document_id"):
+        found = record.get(key)
+        if isinstance(found, (str, int)) and not isinstance(found, bool):
+            return str(found)
+    return ""
+
+
+def _span(item: Any, place: str) -> tuple[Hashable, spans.Span]:
+    if isinstance(item, list):
+        if len(item) < 3 or not all(isinstance(number, int) for number in item[:2]):
+            raise InputError(f"A span must be [start, end, type]. Received: {show(item)}")
+        return None, spans.Span([(item[0], item[1])], str(item[2]), None, None, place)
+    check_object(item, "An entity")
+    pieces = item.get("offsets") or item.get("pieces")
+    if isinstance(pieces, list) and all(isinstance(piece, list) and len(piece) == 2 for piece in pieces):
+        borders = [(_whole(start), _whole(end)) for start, end in pieces]
+    else:
+        borders = [(_whole(_first(item, _START)), _whole(_first(item, _END)))]
+    found = item.get("text")
+    mention = found if isinstance(found, str) else None
+    own = item.get("id")
+    if own is not None and not isinstance(own, (str, int)):
+        raise InputError(f"`id` must be a string or a whole number. Received: {show(own)}")
+    # Older doccano has the number of a label.
+    return own, spans.Span(borders, _name(_first(item, _TYPE)), _score(item), mention, place)
+
+
+def _name(found: Any) -> str:
+    return str(found) if isinstance(found, int) and not isinstance(found, bool) else found
+
+
+def _key(found: Any, order: list[Hashable], known: Mapping[Hashable, Any]) -> Hashable:
+    if isinstance(found, dict):  # the entity itself
+        found = _first(found, ("id",))
+    if isinstance(found, (str, int)):
+        if found in known:
+            return found
+        if isinstance(found, int) and 0 <= found < len(order):
+            return order[found]
+        return str(found)
+    raise InputError(f"The end of a relation must be an id or index of an entity. Received: {show(found)}")
+
+
+def _first(item: Mapping[str, Any], names: Iterable[str]) -> Any:
+    for key in names:
+        if key in item:
+            return item[key]
+    raise InputError(f"A span or relation must have a key {' or '.join(names)}. Received: {show_keys(item)}")
+
+
+def _whole(found: Any) -> int:
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise InputError(f"An offset must be a whole number. Received: {show(found)}")
+    return found
+
+
+def _score(item: Mapping[str, Any]) -> float | None:
+    return value(item, "score", "a number") if item.get("score") is not None else None
+
+
+def write(documents: Iterable[Document], path: str | Path) -> None:
+    """Write the lines of doccano's relation projects, for import as pre-annotations.
+
+    Scores are written with the entities and relations; doccano ignores them. `read` returns the documents with the
+    tokens and sentences that the package finds.
+
+    Raises:
+        InputError: if a text contains a lone surrogate or a type is empty, or the file cannot be written.
+    """
+    number = 0
+
+    def record(document: Document) -> dict[str, Any]:
+        nonlocal number
+        check_unicode(document.text, document.id)
+        first = number + 1
+        entities: list[dict[str, Any]] = []
+        for entity in document.entities:
+            number += 1
+            start, end = document.char_span(entity)
+            item = {"id": number, "label": entity.type, "start_offset": start, "end_offset": end}
+            entities.append({**item, **_scored(entity.score)})
+        relations: list[dict[str, Any]] = []
+        for relation in document.relations:
+            number += 1
+            ends = {"from_id": first + relation.head, "to_id": first + relation.tail}
+            relations.append({"id": number, **ends, "type": relation.type, **_scored(relation.score)})
+        own = {"id": document.id} if document.id else {}
+        return {**own, "text": document.text, "entities": entities, "relations": relations}
+
+    with atomic_write(path, "wb") as file:
+        file.writelines(to_bytes(item) + b"\n" for item in written(documents, record))
+
+
+def _scored(score: float | None) -> dict[str, float]:
+    return {} if score is None else {"score": float(score)}

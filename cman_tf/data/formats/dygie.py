@@ -1,0 +1,109 @@
+"""DyGIE and SciERC JSON: documents of tokenised sentences (Luan et al., 2018; Wadden et al., 2019).
+
+    {"doc_key": "d1", "sentences": [["Ana", "Lima", "lives", "in", "Oslo", "."], ["She", "works", "."]],
+     "ner": [[[0, 1, "Peop"], [4, 4, "Loc"]], []], "relations": [[[0, 1, 4, 4, "Live_In"]], []]}
+
+One document a line. Token indices count in the document and ends are inclusive. The form is that of DyGIE++'s page
+`doc/data.md` and of the processed SciERC files. Clusters, events and the like are counted as left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.data.formats import char_spans, json_files
+from cman_tf.data.formats.losses import Reading
+from cman_tf.data.formats.reading import check_type, located, show
+from cman_tf.data.formats.records import value
+from cman_tf.errors import InputError
+
+_OTHERS = ("clusters", "events", "event_clusters")
+
+
+def recognises(path: str | Path) -> bool:
+    """Whether the objects have `sentences` that are lists of tokens."""
+    found = json_files.first(path)
+    sentences = found.record.get("sentences") if found else None
+    return isinstance(sentences, list) and bool(sentences) and all(isinstance(item, list) for item in sentences)
+
+
+def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
+    """Read a file.
+
+    `tokenize` is not used, because sentences of this format always have tokens.
+
+    Returns:
+        list of `Document`; the second sentence of `d1` has the id `d1:2`.
+
+    Raises:
+        InputError: if the file cannot be read, is not JSON, contains no sentences, or the choices of `reading` demand
+            it.
+    """
+    reading = reading or Reading()
+    documents: list[Document] = []
+    for place, record in json_files.records(path, "document"):
+        with reading.trying("malformed documents", place):
+            documents += _sentences(record, place, reading)
+            reading.documents += 1
+    if not documents:
+        raise InputError(f"{path} contains no sentences.")
+    return documents
+
+
+def _sentences(record: Mapping[str, Any], place: str, reading: Reading) -> list[Document]:
+    found = value(record, "sentences", "a list")
+    for key in _OTHERS:
+        if any(value(record, key, "a list", [])):
+            reading.leave_out(key.replace("_", " "), place)
+    entities, relations = _lists(record, "ner", len(found)), _lists(record, "relations", len(found))
+    name, first, documents = char_spans.name(record), 0, []
+    for number, tokens in enumerate(found):
+        where = f"{place}, sentence {number + 1}"
+        with located(where):
+            if not isinstance(tokens, list) or not all(isinstance(token, str) and token for token in tokens):
+                raise InputError(f"A sentence must be a list of tokens. Received: {show(tokens)}")
+        own: dict[tuple[int, int], int] = {}
+        kept: list[Entity] = []
+        for item in entities[number]:
+            with reading.trying("malformed entities", where):
+                start, end, kind = _numbers(item, 2, first, len(tokens))
+                own.setdefault((start, end), len(kept))
+                kept.append(Entity(start, end + 1, kind))
+        links: list[Relation] = []
+        for item in relations[number]:
+            with reading.trying("malformed relations", where):
+                *ends, kind = _numbers(item, 4, first, len(tokens))
+                pair = [own.get((ends[0], ends[1])), own.get((ends[2], ends[3]))]
+                if pair[0] is None or pair[1] is None or pair[0] == pair[1]:
+                    raise InputError(f"A relation must link two entities of its sentence. Received: {show(item)}")
+                links.append(Relation(pair[0], pair[1], kind))
+        if tokens:
+            id = f"{name}:{number + 1}" if name and len(found) > 1 else name
+            documents.append(Document(tokens, kept, links, id=id))
+        first += len(tokens)
+    return documents
+
+
+def _lists(record: Mapping[str, Any], key: str, count: int) -> list[list[Any]]:
+    found = value(record, key, "a list", [[]] * count)
+    if len(found) != count or not all(isinstance(item, list) for item in found):
+        raise InputError(f"`{key}` must have one list for each sentence. Received: {show(found)}")
+    return found
+
+
+def _numbers(item: Any, count: int, first: int, length: int) -> list[Any]:
+    """Token indices within the sentence, and the type. Further values, such as scores, are ignored."""
+    numbers = item[:count] if isinstance(item, list) else []
+    if len(item if isinstance(item, list) else []) <= count or any(type(number) is not int for number in numbers):
+        raise InputError(f"An annotation must be {count} token indices and a type. Received: {show(item)}")
+    inside = [number - first for number in numbers]
+    if any(not 0 <= number < length for number in inside) or any(a > b for a, b in zip(inside[::2], inside[1::2])):
+        raise InputError(
+            f"Token indices must count in the document and be in their sentence, from {first} to {first + length - 1}. "
+            f"Received: {show(item)}"
+        )
+    check_type(item[count])
+    return [*inside, item[count]]

@@ -1,0 +1,152 @@
+"""Columns with tags, as CoNLL-2003 and its successors have them: one token per line, entities only.
+
+    Ana NNP B-NP B-Peop
+    Lima NNP I-NP I-Peop
+    lives VBZ B-VP O
+
+Columns are separated by white space or tabs; the first is the token and the last the tag, unless `--column` gives
+another one. A blank line ends a sentence, `-DOCSTART-` a document, and lines that begin with `# ` are comments. Tags
+may be IOB1, IOB2, BIOES or BILOU. An `I-` tag that does not continue an entity starts one, as in conlleval. The form is
+that of the CoNLL-2003 task and of Flair's and Hugging Face's readers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from cman_tf.data.document import Document, Entity
+from cman_tf.data.formats.losses import Reading
+from cman_tf.data.formats.reading import beginning, check_unicode, is_name, located, read_text, show, written
+from cman_tf.errors import InputError
+from cman_tf.files import atomic_write
+
+_TAG = re.compile(r"O|[BIESLU]-\S.*")
+_DOCUMENT = "-DOCSTART-"
+
+
+def recognises(path: str | Path) -> bool:
+    """Whether most lines are columns of which one has tags, so that a file with a mistake is not taken for text."""
+    lines = beginning(path).decode("utf-8-sig", "replace").split("\n")
+    # The last line may be cut.
+    lines = [line for line in (lines[:-1] if len(lines) > 50 else lines) if line.strip()][:200]
+    rows = [_columns(line) for line in lines if not _is_other(line)]
+    tagged = [row for row in rows if len(row) > 1 and any(_TAG.fullmatch(cell) for cell in row[1:])]
+    begun = any(cell[:2] in ("B-", "I-", "S-", "U-") for row in tagged for cell in row[1:])
+    started = any(line.startswith(_DOCUMENT) for line in lines)
+    return bool(tagged) and len(tagged) >= 0.8 * len(rows) and (begun or started or len(tagged) > 2)
+
+
+def _is_other(line: str) -> bool:
+    return line.startswith((_DOCUMENT, "# ")) or line.rstrip() == "#"
+
+
+def _columns(line: str) -> list[str]:
+    line = line.rstrip("\r\n")
+    return line.split("\t") if "\t" in line else line.split()
+
+
+def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
+    """Read a file.
+
+    `tokenize` is not used, because sentences of this format always have tokens.
+
+    Returns:
+        list of `Document`, without relations.
+
+    Raises:
+        InputError: if the file cannot be read or is not UTF-8, contains no sentences, has no such column, or, with its
+            line, if a tag has another form.
+    """
+    reading = reading or Reading()
+    column = _column(reading)
+    documents = []
+    for rows in _sentences(path, reading):
+        tokens, tags = [], []
+        for number, cells in rows:
+            with located(f"{path}, line {number}"):
+                if len(cells) < 2 or column is not None and column >= len(cells):
+                    wanted = f"{column + 1} columns" if column is not None else "a token and a tag"
+                    raise InputError(f"A line must have {wanted}. Received: {show(' '.join(cells))}")
+                token, tag = cells[0], cells[-1 if column is None else column].strip()
+                if not token:
+                    raise InputError(f"Every token must be a non-empty string. Received: {show(' '.join(cells))}")
+                if not _TAG.fullmatch(tag) or tag != "O" and not is_name(tag[2:]):
+                    raise InputError(
+                        "A tag must be O, B-type, I-type, E-type, S-type, L-type or U-type; choose their column with "
+                        f"--column. Received: {show(tag)}"
+                    )
+            tokens.append(token)
+            tags.append(tag)
+        documents.append(Document(tokens, entities_of(tags)))
+    if not documents:
+        raise InputError(f"{path} contains no sentences.")
+    return documents
+
+
+def _column(reading: Reading) -> int | None:
+    if reading.column is None:
+        return None
+    if reading.column < 2:
+        raise InputError(f"--column must be 2 or more: the first column is the token. Received: {reading.column}")
+    return reading.column - 1
+
+
+def _sentences(path: str | Path, reading: Reading) -> Iterator[list[tuple[int, list[str]]]]:
+    """Yield the `(line number, columns)` of each sentence."""
+    rows: list[tuple[int, list[str]]] = []
+    # Not splitlines: a token may be U+2028 or a similar character.
+    for number, line in enumerate([*read_text(path).split("\n"), ""], 1):
+        started = line.startswith(_DOCUMENT)
+        reading.documents += started
+        if rows and (started or not line.strip()):
+            yield rows
+            rows = []
+        if line.strip() and not started and not (not rows and _is_other(line)):
+            rows.append((number, _columns(line)))
+
+
+def entities_of(tags: Sequence[str]) -> list[Entity]:
+    """Entities of IOB1, IOB2, BIOES or BILOU tags in text order."""
+    entities: list[Entity] = []
+    start, open_type = 0, ""
+    for index, tag in enumerate([*tags, "O"]):
+        kind, name = tag[:1], tag[2:]
+        if open_type and (kind not in "IEL" or name != open_type):
+            entities.append(Entity(start, index, open_type))
+            open_type = ""
+        if tag != "O":
+            if not open_type:
+                start, open_type = index, name
+            if kind in "ESLU":
+                entities.append(Entity(start, index + 1, open_type))
+                open_type = ""
+    return entities
+
+
+def write(documents: Iterable[Document], path: str | Path) -> None:
+    """Write tokens and IOB2 tags with a tab between; `read` returns the documents without relations, scores and text.
+
+    Raises:
+        InputError: if the format cannot represent a sentence: overlapping entities, or a token with white space at its
+            ends or a tab or line end.
+    """
+    with atomic_write(path) as file:
+        file.writelines(f"{text}\n" for text in written(documents, _text))
+
+
+def _text(document: Document) -> str:
+    if document.overlapping():
+        raise InputError("IOB2 columns cannot contain overlapping entities. Received: two that overlap")
+    check_unicode(*document.tokens)
+    tags = ["O"] * len(document)
+    for entity in document.entities:
+        tags[entity.start : entity.end] = [f"I-{entity.type}"] * (entity.end - entity.start)
+        tags[entity.start] = f"B-{entity.type}"
+    for token in document.tokens:
+        if set(token) & set("\t\n\r") or not token.strip():
+            raise InputError(f"IOB2 columns cannot contain a tab, a line end or a blank token. Received: {token!r}")
+    if document.tokens and _is_other(document.tokens[0] + "\t"):
+        raise InputError(f"The first token must not begin like a comment. Received: {document.tokens[0]!r}")
+    return "".join(f"{token}\t{tag}\n" for token, tag in zip(document.tokens, tags))

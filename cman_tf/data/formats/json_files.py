@@ -1,0 +1,136 @@
+"""JSON files of annotated texts: a list, one object per line, or an object around the list."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cman_tf.data.formats.reading import beginning, located, read_text, show
+from cman_tf.data.formats.records import check_object, parse_json
+from cman_tf.errors import InputError
+
+# A first object that is longer than this is read in larger steps.
+_STEP = 65536
+
+
+def records(path: str | Path, what: str = "sentence") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The objects of a file.
+
+    Args:
+        path: str or path.
+        what: str. What an object is, for error messages. Default: `"sentence"`.
+
+    Yields:
+        `(place, record)`: the place as `path, line 3` or `path, sentence 3`, and the object.
+
+    Raises:
+        InputError: if the file cannot be read, is not UTF-8 or valid JSON, contains no objects or something else.
+    """
+    text = read_text(path)
+    if not text.lstrip().startswith("[") and not _is_one_value(text):
+        # Not splitlines: a text may contain U+2028 and similar characters, which do not end a line of JSON lines.
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                place = f"{path}, line {number}"
+                yield place, _object(parse_json(line, path, number), f"A {what}", place)
+        return
+    found = unwrapped(parse_json(text, path))
+    if isinstance(found, dict):
+        yield f"{path}, line 1", found
+        return
+    with located(path):
+        if not isinstance(found, list):
+            raise InputError(f"The file must contain a JSON list of objects. Received: {show(found)}")
+    if not found:
+        raise InputError(f"{path} contains no {what}s.")
+    for number, record in enumerate(found, 1):
+        place = f"{path}, {what} {number}"
+        yield place, _object(record, f"A {what}", place)
+
+
+def _object(record: Any, what: str, place: str) -> Mapping[str, Any]:
+    with located(place):
+        check_object(record, what)
+    return record
+
+
+def _is_one_value(text: str) -> bool:
+    """Whether the text is one JSON value, which may be written on several lines."""
+    first = text.strip().split("\n", 1)
+    if len(first) == 1:
+        return True
+    try:
+        json.loads(first[0])
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def unwrapped(found: Any) -> Any:
+    """The list inside `{"data": [...]}`, an object with one list of objects and no sentence of its own."""
+    if isinstance(found, dict) and not _OWN & set(found):
+        lists = [value for value in found.values() if value and isinstance(value, list) and isinstance(value[0], dict)]
+        if len(lists) == 1:
+            return lists[0]
+    return found
+
+
+# Keys of an object that is a text or sentence itself.
+_OWN = {"text", "tokens", "sentences", "sentText", "passages", "_views"}
+
+
+class First(NamedTuple):
+    """The beginning of a JSON file.
+
+    Args:
+        record: dict. The first object; empty for an empty list.
+        listed: bool. Whether the file is a list of objects, possibly inside an object, rather than lines.
+    """
+
+    record: Mapping[str, Any]
+    listed: bool
+
+
+def begins(path: str | Path) -> bool:
+    """Whether a file begins like JSON objects, not like a sentence in brackets or braces."""
+    text = beginning(path).decode("utf-8-sig", "replace").lstrip()
+    return re.match(r'\[\s*([{\]]|$)|\{\s*(["}]|$)', text) is not None
+
+
+def first(path: str | Path) -> First | None:
+    """The first object of a file, by which its format is detected; None if it does not begin with valid JSON."""
+    if not begins(path):
+        return None
+    size = _STEP
+    while True:
+        try:
+            with open(path, "rb") as file:
+                data = file.read(size)
+            return _first(data.decode("utf-8-sig", "replace").lstrip())
+        except (OSError, RecursionError):
+            return None
+        except ValueError:
+            if len(data) < size:
+                return None
+        size *= 16
+
+
+def _first(text: str) -> First | None:
+    decoder = json.JSONDecoder()
+    if listed := text.startswith("["):
+        inside = text[1:].lstrip()
+        found = {} if inside.startswith("]") else decoder.raw_decode(inside)[0]
+    else:
+        found = unwrapped(decoder.raw_decode(text)[0])
+        if listed := isinstance(found, list):
+            found = found[0]
+    return First(found, listed) if isinstance(found, dict) else None
+
+
+def has_tokens(record: Mapping[str, Any]) -> bool:
+    """Whether an object has `tokens` that are strings, as the formats of this project have them."""
+    tokens = record.get("tokens")
+    return isinstance(tokens, list) and all(isinstance(token, str) for token in tokens)

@@ -1,0 +1,143 @@
+"""What a reader does with annotations that a `Document` cannot represent, and the count of what was left out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from cman_tf.data import overlap
+from cman_tf.data.document import Document
+from cman_tf.data.formats.reading import located
+from cman_tf.errors import InputError, check_choice
+
+NESTED = {
+    "keep": None,
+    "keep_outer": "keep_outer",
+    "keep_inner": "keep_inner",
+    "drop_sentence": "drop_sentences",
+}
+DISCONTINUOUS = ("drop", "join", "refuse")
+CROSS_SENTENCE = ("drop", "merge")
+ENDS = ("exclusive", "inclusive")
+SENTENCES = ("split", "lines", "text")
+
+
+@dataclass
+class Reading:
+    """Choices for reading a file, and counts of what was read and of what was left out.
+
+    Args:
+        nested: str. Of entities that overlap `"keep"` all, `"keep_outer"` or `"keep_inner"` (the longest or shortest),
+            or `"drop_sentence"`. Default: `"keep"`; training then asks for a policy.
+        discontinuous: str. An entity in several pieces: `"drop"`, `"join"` (from its first to its last character) or
+            `"refuse"`. Pieces with only white space between them are one. Default: `"drop"`.
+        cross_sentence: str. A relation between two sentences: `"drop"`, or `"merge"`, which joins the sentences up to a
+            length. Default: `"drop"`.
+        ends: str. Whether the `end` of a span is `"exclusive"` or `"inclusive"`. Default: `"exclusive"`.
+        sentences: str or None. How a text is split: `"split"`, `"lines"` or `"text"` (one). Default: by format.
+        annotator: str or None. Whose annotations to read, if there are several. Default: there must be only one.
+        column: int or None. Column of the tags in a file of columns, from 1. Default: the last.
+        strict: bool. Whether anything left out raises `InputError`. Default: it is counted.
+
+    Attributes:
+        documents, entities, relations: int.
+        sentences_read: int.
+        left_out: `Counter` of str, the reasons.
+        examples: dict of the same keys to str, the place of the first.
+
+    Raises:
+        InputError: if a choice is unknown.
+    """
+
+    nested: str = "keep"
+    discontinuous: str = "drop"
+    cross_sentence: str = "drop"
+    ends: str = "exclusive"
+    sentences: str | None = None
+    annotator: str | None = None
+    column: int | None = None
+    strict: bool = False
+    documents: int = 0
+    sentences_read: int = 0
+    entities: int = 0
+    relations: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, known in (
+            ("nested", NESTED),
+            ("discontinuous", DISCONTINUOUS),
+            ("cross_sentence", CROSS_SENTENCE),
+            ("ends", ENDS),
+        ):
+            check_choice(f"`{name}`", getattr(self, name), known)
+        if self.sentences is not None:
+            check_choice("`sentences`", self.sentences, SENTENCES)
+
+    def end(self, number: int) -> int:
+        """An `end` of the file as an exclusive one."""
+        return number + (self.ends == "inclusive")
+
+    def leave_out(self, what: str, place: str, count: int = 1) -> None:
+        """Count something that is left out.
+
+        Args:
+            what: str. The reason, a plural, e.g. `"relations across sentences"`.
+            place: str. Where, or the message of the error.
+            count: int. Default: 1.
+
+        Raises:
+            InputError: if the reading is strict.
+        """
+        if self.strict:
+            raise InputError(f"Nothing may be left out. Received: {what} in {place}")
+        self.left_out[what] += count
+        self.examples.setdefault(what, place)
+
+    @contextlib.contextmanager
+    def trying(self, what: str, place: str) -> Iterator[None]:
+        """Leave out what raises `InputError` in the block, or raise it if the reading is strict."""
+        try:
+            with located(place):
+                yield
+        except InputError as error:
+            if self.strict:
+                raise
+            self.leave_out(what, str(error).rstrip("."))
+
+    def finish(self, documents: Sequence[Document], path: object) -> list[Document]:
+        """Apply the choice for nested entities, and count.
+
+        Raises:
+            InputError: if all entities of the file were left out.
+        """
+        policy = NESTED[self.nested]
+        kept = list(documents)
+        if policy:
+            kept, dropped = overlap.resolve(kept, policy)
+            for what, count in (
+                ("sentences with nested entities", dropped.sentences),
+                ("nested entities", 0 if dropped.sentences else dropped.entities),
+                ("relations of nested entities", 0 if dropped.sentences else dropped.relations),
+            ):
+                if count:
+                    self.leave_out(what, str(path), count)
+        self.sentences_read += len(kept)
+        entities = sum(len(document.entities) for document in kept)
+        self.entities += entities
+        self.relations += sum(len(document.relations) for document in kept)
+        lost = [reason for reason in self.left_out if "entities" in reason]
+        if not entities and lost:
+            raise InputError(
+                f"All entities of {path} are left out: {lost[0]} ({self.examples[lost[0]]}).".replace("..", ".")
+            )
+        return kept
+
+    def __str__(self) -> str:
+        documents = f"{self.documents} documents, " if self.documents else ""
+        read = f"read: {documents}{self.sentences_read} sentences, {self.entities} entities, {self.relations} relations"
+        lines = [f"  {what}: {count} ({self.examples[what]})" for what, count in self.left_out.most_common()]
+        return "\n".join([read, "left out: nothing"] if not lines else [read, "left out:", *lines])

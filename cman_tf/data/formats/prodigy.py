@@ -1,0 +1,94 @@
+"""Prodigy's lines of `rel.manual` and `ner.manual`: text, tokens, spans of characters and relations.
+
+    {"text": "Ana Lima lives in Oslo.", "tokens": [{"text": "Ana", "start": 0, "end": 3, "id": 0, "ws": true}, ...],
+     "spans": [{"start": 0, "end": 8, "token_start": 0, "token_end": 1, "label": "Peop"}, ...],
+     "relations": [{"head": 1, "child": 4, "head_span": {"start": 0, "end": 8, ...}, "child_span": {...},
+                    "label": "Live_In"}], "answer": "accept"}
+
+The form is that of Prodigy's documentation (`db-out`, interface `relations`). Lines with the answers `reject` and
+`ignore` are counted as left out. A relation's end that is only a token, without a labelled span, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cman_tf.data.document import Document
+from cman_tf.data.formats import char_spans, json_files, spans
+from cman_tf.data.formats.losses import Reading
+from cman_tf.data.formats.records import check_object, value
+from cman_tf.errors import InputError
+
+
+def recognises(path: str | Path) -> bool:
+    """Whether the objects have a `text`, and `tokens` that are objects or a Prodigy `answer`."""
+    found = json_files.first(path)
+    if found is None or not isinstance(found.record.get("text"), str):
+        return False
+    tokens = found.record.get("tokens")
+    objects = isinstance(tokens, list) and bool(tokens) and all(isinstance(token, dict) for token in tokens)
+    return objects or "spans" in found.record and bool({"answer", "_input_hash"} & set(found.record))
+
+
+def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
+    """Read a file.
+
+    `tokenize` is not used, because entities require the tokens that the package finds.
+
+    Returns:
+        list of `Document`.
+
+    Raises:
+        InputError: if the file cannot be read, is not JSON, contains no sentences, has several annotators and `reading`
+            chooses none, or the choices of `reading` demand it.
+    """
+    reading = reading or Reading()
+    found = list(json_files.records(path, "text"))
+    names = sorted({str(record["_annotator_id"]) for _, record in found if record.get("_annotator_id")})
+    if reading.annotator is not None and reading.annotator not in names:
+        raise InputError(f"--annotator must be one of {', '.join(names) or '(none)'}. Received: {reading.annotator}")
+    texts = []
+    for place, record in found:
+        if record.get("answer", "accept") != "accept":
+            reading.leave_out("texts that were rejected or ignored", place)
+        elif reading.annotator is not None and str(record.get("_annotator_id")) != reading.annotator:
+            reading.leave_out("texts of other annotators", place)
+        else:
+            with reading.trying("malformed texts", place):
+                texts.append(_text(record, place, reading))
+    if reading.annotator is None and len(names) > 1 and len({text.text for text in texts}) < len(texts):
+        raise InputError(
+            f"A text must have one annotator; choose one with --annotator. Received: {', '.join(names)} in {path}"
+        )
+    documents = spans.documents(texts, reading)
+    if not documents:
+        raise InputError(f"{path} contains no sentences.")
+    return documents
+
+
+def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:
+    meta = record.get("meta")
+    name = char_spans.name(record) or (char_spans.name(meta) if isinstance(meta, dict) else "")
+    text = spans.Text(value(record, "text", "a string"), place, name)
+    for item in value(record, "spans", "a list", []):
+        with reading.trying("malformed entities", place):
+            check_object(item, "A span")
+            key = _key(item)
+            # A span with two labels has two entries; relations link the first.
+            own: Hashable = key if key not in text.spans else (*key, item.get("label"))
+            text.spans[own] = spans.Span([key], value(item, "label", "a string"), None, None, place)
+    for item in value(record, "relations", "a list", []):
+        with reading.trying("malformed relations", place):
+            check_object(item, "A relation")
+            ends = []
+            for role in ("head_span", "child_span"):
+                check_object(item.get(role), f"`{role}`")
+                ends.append(_key(item[role]))
+            text.relations.append(spans.Link(ends[0], ends[1], value(item, "label", "a string"), None, place))
+    return text
+
+
+def _key(item: Mapping[str, Any]) -> tuple[int, int]:
+    return value(item, "start", "a whole number"), value(item, "end", "a whole number")

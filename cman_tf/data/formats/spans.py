@@ -1,0 +1,326 @@
+"""Annotated texts to sentences: a text, spans of its characters and relations between them.
+
+Readers of formats with character offsets turn their file into `Text`s; `documents` does the rest. The borders of
+sentences are found by `cman_tf.data.sentences`. A border inside an entity is none: both sentences are joined.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from cman_tf.data import raw_text
+from cman_tf.data.document import Document, Relation
+from cman_tf.data.formats.losses import Reading
+from cman_tf.data.formats.reading import check_type, is_gap, located, show
+from cman_tf.data.sentences import sentence_spans
+from cman_tf.errors import InputError
+
+LONGEST = 120
+"""Words that sentences joined because of a relation may have together."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """An annotated entity.
+
+    Args:
+        pieces: sequence of `(start, end)`, code points of the text, as the file has them.
+        type: str.
+        score: float or None.
+        mention: str or None. Its text according to the file, which is compared.
+        place: str. Place in the file for messages. Default: that of the text.
+    """
+
+    pieces: Sequence[tuple[int, int]]
+    type: str
+    score: float | None = None
+    mention: str | None = None
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Link:
+    """An annotated relation; `head` and `tail` are keys of `Text.spans`."""
+
+    head: Hashable
+    tail: Hashable
+    type: str
+    score: float | None = None
+    place: str = ""
+
+
+@dataclass
+class Text:
+    """An annotated text, as a reader found it.
+
+    Args:
+        text: str.
+        place: str. Place in the file for messages.
+        id: str. Default: "".
+        spans: dict of keys to `Span`.
+        relations: list of `Link`.
+        sentences: list of `(start, end)` or None. Sentences, if the file has them. Default: they are found.
+    """
+
+    text: str
+    place: str
+    id: str = ""
+    spans: dict[Hashable, Span] = field(default_factory=dict)
+    relations: list[Link] = field(default_factory=list)
+    sentences: list[tuple[int, int]] | None = None
+
+
+def documents(texts: Iterable[Text], reading: Reading, sentences: str = "split") -> list[Document]:
+    """The sentences of annotated texts.
+
+    Args:
+        texts: iterable of `Text`.
+        reading: `Reading`, the choices, which also counts.
+        sentences: str. How texts are split if the reading does not say. Default: `"split"`.
+
+    Returns:
+        list of `Document`, with the tokens that the package finds. Ids are those of the texts, followed by `:1`, `:2`,
+        ... if a text has several sentences.
+
+    Raises:
+        InputError: if the choices demand it.
+    """
+    used: set[str] = set()
+    found: list[_Sentence] = []
+    for text in texts:
+        reading.documents += 1
+        if text.id:
+            text = replace(text, id=_unused(text.id, used))
+        found += _sentences(text, reading, reading.sentences or sentences)
+    result = []
+    for item, document in zip(found, raw_text.documents([item.text for item in found])):
+        with located(item.place):
+            result.append(raw_text.annotated(document, item.spans, item.relations, item.id))
+    return result
+
+
+@dataclass
+class _Sentence:
+    text: str
+    place: str
+    id: str
+    spans: list[tuple[int, int, str, float | None]] = field(default_factory=list)
+    relations: list[Relation] = field(default_factory=list)
+
+
+def _unused(name: str, used: set[str]) -> str:
+    number, result = 1, name
+    while result in used:
+        number += 1
+        result = f"{name}~{number}"
+    used.add(result)
+    return result
+
+
+def _sentences(text: Text, reading: Reading, way: str) -> list[_Sentence]:
+    spans, same = _entities(text, reading)
+    parts = text.sentences if text.sentences is not None and reading.sentences is None else split(text.text, way)
+    numbers = _numbers(text.text, parts) if way == "lines" and text.sentences is None else range(1, len(parts) + 1)
+    starts = [start for start, _ in parts]
+    # `joined[n]`: sentence n belongs to the one before it.
+    joined = [False] * len(parts)
+    rows: dict[Hashable, int] = {}
+    for key, (start, end, *_) in list(spans.items()):
+        first = max(bisect.bisect_right(starts, start) - 1, 0)
+        last = max(bisect.bisect_left(starts, end) - 1, first)
+        rows[key] = first
+        joined[first + 1 : last + 1] = [True] * (last - first)
+    links = _relations(text, same, reading)
+    if reading.cross_sentence == "merge":
+        for link in links:
+            _merge(text.text, parts, joined, rows[link.head], rows[link.tail])
+    groups = [row for row, is_joined in enumerate(joined) if not is_joined]
+    ends = [*groups[1:], len(parts)]
+    whole = list(numbers)[:1] == [1] and len(groups) == 1
+    result = []
+    for row, end in zip(groups, ends):
+        id = text.id if whole or not text.id else f"{text.id}:{numbers[row]}"
+        start, stop = parts[row][0], parts[end - 1][1]
+        inside = [key for key in spans if row <= rows[key] < end]
+        # An entity may begin before its sentence, if the sentence was found without some sign.
+        start = min([start, *(spans[key][0] for key in inside)])
+        stop = max([stop, *(spans[key][1] for key in inside)])
+        sentence = _Sentence(text.text[start:stop], f"{text.place}, sentence {id or numbers[row]}", id)
+        number = {key: index for index, key in enumerate(inside)}
+        sentence.spans = [(spans[key][0] - start, spans[key][1] - start, *spans[key][2:]) for key in inside]
+        sentence.relations = [
+            Relation(number[link.head], number[link.tail], link.type, link.score)
+            for link in links
+            if link.head in number and link.tail in number
+        ]
+        result.append(sentence)
+    group_of = [bisect.bisect_right(groups, row) for row in range(len(parts))]
+    for link in links:
+        if group_of[rows[link.head]] != group_of[rows[link.tail]]:
+            long = " that are too long together" if reading.cross_sentence == "merge" else ""
+            reading.leave_out(f"relations across sentences{long}", link.place or text.place)
+    return result
+
+
+def split(text: str, way: str) -> list[tuple[int, int]]:
+    """Spans of the sentences of a text.
+
+    Args:
+        text: str.
+        way: str. `"split"`, `"lines"` or `"text"`, see `Reading`.
+
+    Returns:
+        list of `(start, end)`; none is blank.
+    """
+    if way == "split":
+        return sentence_spans(text)
+    if way == "text":
+        return [(0, len(text))] if text.strip() else []
+    # Not splitlines: a text may contain U+2028 and similar characters. A \r stays outside tokens.
+    return [(line.start(), line.end()) for line in re.finditer(r"[^\n]+", text) if line[0].strip()]
+
+
+def _numbers(text: str, parts: Sequence[tuple[int, int]]) -> list[int]:
+    return [text.count("\n", 0, start) + 1 for start, _ in parts]
+
+
+def _entities(text: Text, reading: Reading) -> tuple[dict[Hashable, tuple], dict[Hashable, Hashable]]:
+    """`({key: (start, end, type, score)}, {key: the key of the same entity})`, without what is left out."""
+    spans: dict[Hashable, tuple] = {}
+    known: dict[tuple[int, int, str], Hashable] = {}
+    same: dict[Hashable, Hashable] = {}
+    for key, span in text.spans.items():
+        place = span.place or text.place
+        with reading.trying("entities that do not fit their text", place):
+            pieces = _pieces(text.text, span, reading)
+            if len(pieces) > 1:
+                if reading.discontinuous == "refuse" or reading.strict and reading.discontinuous == "drop":
+                    raise InputError(f"An entity must be continuous. Received: {show(_shown(text.text, pieces))}")
+                if reading.discontinuous == "drop":
+                    reading.leave_out("discontinuous entities", place)
+                    continue
+            start, end = pieces[0][0], pieces[-1][1]
+            entity = (start, end, span.type)
+            if entity in known:
+                same[key] = known[entity]
+                reading.leave_out("entities annotated twice", place)
+                continue
+            known[entity] = same[key] = key
+            spans[key] = (start, end, span.type, span.score)
+    return spans, same
+
+
+def _pieces(text: str, span: Span, reading: Reading) -> list[tuple[int, int]]:
+    """The pieces of an entity, checked and in order; those with only white space between them are one."""
+    pieces: list[tuple[int, int]] = []
+    for start, end in sorted((start, reading.end(end)) for start, end in span.pieces):
+        if start == end:
+            raise InputError(
+                "An entity must satisfy 0 <= start < end; for ends that are inclusive, use --ends inclusive. "
+                f"Received: start={start}, end={end} in a text of {len(text)} characters"
+            )
+        raw_text.check_span(text, start, end)
+        if pieces and not text[pieces[-1][1] : start].strip():
+            pieces[-1] = (pieces[-1][0], max(end, pieces[-1][1]))
+        else:
+            pieces.append((start, end))
+    found = _shown(text, pieces)
+    if span.mention is not None and found != span.mention and found.split() != span.mention.split():
+        raise InputError(
+            f"The text of an entity must be that at its offsets. Received: {show(span.mention)}, but {show(found)} at "
+            + ";".join(f"{start}:{end}" for start, end in pieces)
+        )
+    if is_gap(found):
+        raise InputError(f"An entity must contain a visible character. Received: {show(found)}")
+    check_type(span.type)
+    return pieces
+
+
+def _shown(text: str, pieces: Iterable[tuple[int, int]]) -> str:
+    return " ".join(text[start:end] for start, end in pieces)
+
+
+def _relations(text: Text, same: dict[Hashable, Hashable], reading: Reading) -> list[Link]:
+    """The relations between entities that are kept."""
+    links: dict[tuple, Link] = {}
+    for link in text.relations:
+        place = link.place or text.place
+        with reading.trying("relations that do not fit their entities", place):
+            for key in (link.head, link.tail):
+                if key not in text.spans:
+                    raise InputError(f"A relation must link entities of its text. Received: {key}, which is missing,")
+            check_type(link.type)
+            if not {link.head, link.tail} <= set(same):
+                reading.leave_out("relations of entities that are left out", place)
+                continue
+            head, tail = same[link.head], same[link.tail]
+            if head == tail:
+                raise InputError(f"A relation must link two different entities. Received: {link.type}")
+            if (head, tail, link.type) in links:
+                reading.leave_out("relations annotated twice", place)
+                continue
+            links[head, tail, link.type] = replace(link, head=head, tail=tail)
+    return list(links.values())
+
+
+def _merge(text: str, parts: Sequence[tuple[int, int]], joined: list[bool], one: int, other: int) -> None:
+    """Join the sentences of both rows and those between, unless they are too long together."""
+    first, last = sorted((one, other))
+    begin, end = first, last
+    while joined[begin]:
+        begin -= 1
+    while end + 1 < len(parts) and joined[end + 1]:
+        end += 1
+    if len(text[parts[begin][0] : parts[end][1]].split()) <= LONGEST:
+        joined[first + 1 : last + 1] = [True] * (last - first)
+
+
+def aligned(
+    texts: Sequence[str], spans: dict[Hashable, Span], ways: Sequence[Callable[[str], Callable[[int], int]]] = ()
+) -> tuple[str, dict[Hashable, Span]]:
+    """The text and offsets that fit the mentions best.
+
+    Programs in JavaScript count UTF-16 code units, others escape HTML; the mentions show it.
+
+    Args:
+        texts: sequence of str. Forms of the text, the likeliest first.
+        spans: dict of keys to `Span` with mentions.
+        ways: sequence of callables `text -> (offset -> code point)`. Default: code points, then UTF-16 units.
+
+    Returns:
+        `(text, spans)`.
+    """
+    best: tuple[int, str, dict[Hashable, Span]] | None = None
+    for text in texts:
+        for way in ways or (_code_points, utf16):
+            convert = way(text)
+            moved = {
+                key: replace(span, pieces=[(convert(start), convert(end)) for start, end in span.pieces])
+                for key, span in spans.items()
+            }
+            fitting = sum(
+                span.mention is None
+                or " ".join(text[max(s, 0) : e] for s, e in span.pieces).split() == span.mention.split()
+                for span in moved.values()
+            )
+            if best is None or fitting > best[0]:
+                best = fitting, text, moved
+            if fitting == len(spans):
+                break
+    assert best is not None
+    return best[1], best[2]
+
+
+def _code_points(text: str) -> Callable[[int], int]:
+    return lambda offset: offset
+
+
+def utf16(text: str) -> Callable[[int], int]:
+    """Converts offsets in UTF-16 code units to code points."""
+    units = [0]
+    for character in text:
+        units.append(units[-1] + (2 if ord(character) > 0xFFFF else 1))
+    return lambda offset: bisect.bisect_left(units, offset)

@@ -1,0 +1,284 @@
+"""Particulars of the files of annotation tools."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cman_tf.data import formats
+from cman_tf.data.formats.losses import Reading
+from cman_tf.errors import InputError
+from tests.data.examples import ann, documents, write_json
+from tests.data.formats.test_cases import CASES, shown
+
+TEXT = "Ana Lima lives in Oslo."
+
+
+def task(*annotations, text=TEXT, **others):
+    return {"id": 3, "data": {"text": text}, "annotations": list(annotations), **others}
+
+
+def region(id, start, end, label, text=None):
+    mention = {} if text is None else {"text": text}
+    return {"id": id, "type": "labels", "value": {"start": start, "end": end, "labels": [label], **mention}}
+
+
+def annotated(*results, by=1, **others):
+    return {"completed_by": by, "result": list(results), **others}
+
+
+def link(head, tail, direction="right", labels=("Live_In",)):
+    return {"type": "relation", "from_id": head, "to_id": tail, "direction": direction, "labels": list(labels)}
+
+
+ANA, OSLO = region("a", 0, 8, "Peop"), region("b", 18, 22, "Loc")
+
+
+def read(path, content, **choices):
+    reading = Reading(**choices)
+    write_json(path, content)
+    return [shown(document) for document in formats.read(path, reading=reading)], reading
+
+
+def test_label_studio_asks_for_one_of_several_annotators(tmp_path):
+    content = [task(annotated(ANA, by=1), annotated(ANA, OSLO, by={"id": 2, "email": "b@x"}))]
+    with pytest.raises(InputError, match=r"one with --annotator\. Received: 1, b@x in .*a$"):
+        read(tmp_path / "a", content)
+    found, reading = read(tmp_path / "a", content, annotator="b@x")
+    assert len(found[0][0]) == 2
+    assert reading.left_out == {"annotations of other annotators": 1}
+    with pytest.raises(InputError, match="must be one of 1, b@x. Received: c"):
+        read(tmp_path / "a", content, annotator="c")
+
+
+def test_label_studio_leaves_out_what_was_cancelled_and_reads_predictions_without_annotations(tmp_path):
+    content = [task(annotated(ANA, was_cancelled=True), annotated(ANA, OSLO, by=2))]
+    assert len(read(tmp_path / "a", content)[0][0][0]) == 2
+    content = [task(predictions=[annotated(ANA, OSLO, link("a", "b"))])]
+    assert read(tmp_path / "a", content)[0][0][1] == [("Ana Lima", "Live_In", "Oslo")]
+
+
+@pytest.mark.parametrize(
+    ("direction", "expected"),
+    [
+        ("right", ("Ana Lima", "Live_In", "Oslo")),
+        ("left", ("Oslo", "Live_In", "Ana Lima")),
+        ("bi", ("Ana Lima", "Live_In", "Oslo")),
+    ],
+)
+def test_label_studio_directions(tmp_path, direction, expected):
+    assert read(tmp_path / "a", [task(annotated(ANA, OSLO, link("a", "b", direction)))])[0][0][1] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "mention"),
+    [
+        ("A &amp; B met Bo", 10, "Bo"),  # offsets of the text that is shown
+        ("A & B met Bo", 14, "Bo"),  # offsets of the escaped text
+        ("😀 met Bo", 7, "Bo"),  # UTF-16 units
+        ("😀 met Bo", 6, "Bo"),
+    ],
+)
+def test_label_studio_offsets_are_those_of_the_mentions(tmp_path, text, start, mention):
+    content = [task(annotated(region("a", start, start + 2, "Peop", mention)), text=text)]
+    found, reading = read(tmp_path / "a", content)
+    assert found[0][0] == [("Bo", "Peop")]
+    assert not reading.left_out
+
+
+def test_label_studio_counts_what_is_no_entity_or_relation(tmp_path):
+    choice = {"id": "c", "type": "choices", "value": {"choices": ["good"]}}
+    unnamed = link("a", "b", labels=())
+    wrong = region("d", 0, 8, "Peop", "Bo Ek")
+    _, reading = read(tmp_path / "a", [task(annotated(ANA, OSLO, choice, unnamed, wrong, link("a", "x")))])
+    assert reading.left_out == {
+        "results of type 'choices'": 1,
+        "malformed results": 1,
+        "entities that do not fit their text": 1,
+        "relations that do not fit their entities": 1,
+    }
+    assert "must have a label" in reading.examples["malformed results"]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"id": 1, "text": TEXT, "label": [[0, 8, "Peop"], [18, 22, "Loc"]]},
+        {"id": 1, "text": TEXT, "labels": [[0, 8, "Peop"], [18, 22, "Loc"]], "meta": {}},
+        {"doc_id": "1", "text": TEXT, "spans": [{"begin": 0, "end": 8, "type": "Peop"}, [18, 22, "Loc"]]},
+        {"text": TEXT, "entities": [{"offsets": [[0, 3], [4, 8]], "type": "Peop"}, [18, 22, "Loc"]]},
+    ],
+)
+def test_spans_in_several_forms(tmp_path, record):
+    found, reading = read(tmp_path / "a", record)
+    assert found == [([("Ana Lima", "Peop"), ("Oslo", "Loc")], [])]
+    assert not reading.left_out
+
+
+def test_ends_of_relations_are_ids_or_indices(tmp_path):
+    spans = [{"id": 1, "start": 0, "end": 8, "label": "Peop"}, {"id": 0, "start": 18, "end": 22, "label": "Loc"}]
+    relation = {"head": 0, "tail": 1, "type": "Lives"}
+    record = {"text": TEXT, "entities": spans, "relations": [relation]}
+    assert read(tmp_path / "a", record)[0][0][1] == [("Oslo", "Lives", "Ana Lima")]
+    for span in spans:
+        del span["id"]
+    assert read(tmp_path / "a", record)[0][0][1] == [("Ana Lima", "Lives", "Oslo")]
+    record["relations"] = [{**relation, "tail": 5}, {**relation, "head": None}, {"head": 0}]
+    found, reading = read(tmp_path / "a", record)
+    assert (found[0][1], sum(reading.left_out.values())) == ([], 3)
+
+
+def test_inclusive_ends_of_characters(tmp_path):
+    record = {"text": TEXT, "entities": [{"start": 0, "end": 7, "label": "Peop"}]}
+    assert read(tmp_path / "a", record, ends="inclusive")[0] == [([("Ana Lima", "Peop")], [])]
+
+
+def prodigy(**changes):
+    return {**json.loads((CASES / "prodigy.jsonl").read_text()), **changes}
+
+
+def test_prodigy_leaves_out_what_was_rejected_and_asks_for_one_annotator(tmp_path):
+    lines = [prodigy(), prodigy(text="Bo left.", answer="reject", spans=[], relations=[])]
+    found, reading = read(tmp_path / "a", lines)
+    assert (len(found), reading.left_out) == (2, {"texts that were rejected or ignored": 1})
+    lines = [prodigy(_annotator_id="x"), prodigy(_annotator_id="y", relations=[])]
+    with pytest.raises(InputError, match=r"with --annotator\. Received: x, y in"):
+        read(tmp_path / "a", lines)
+    assert len(read(tmp_path / "a", lines, annotator="x")[0]) == 2
+
+
+def test_dygie_counts_what_it_cannot_read(tmp_path):
+    record = json.loads((CASES / "dygie.jsonl").read_text())
+    record["clusters"] = [[[0, 1], [6, 6]]]
+    record["ner"][1].append([0, 1, "Peop"])  # of another sentence
+    record["relations"][1].append([9, 10, 6, 6, "Work_For"])  # to no entity
+    found, reading = read(tmp_path / "a", record)
+    assert found == [shown(document) for document in formats.read(CASES / "dygie.jsonl")]
+    assert reading.left_out == {"clusters": 1, "malformed entities": 1, "malformed relations": 1}
+
+
+def test_triples_find_their_mentions(tmp_path):
+    record = {"text": "Oslonian Bo met Bo in Oslo .", "triple_list": [["Bo", "Lives", "Oslo"], ["Bo", "Is", "Ek"]]}
+    found, reading = read(tmp_path / "a", [record])
+    assert found == [([("Bo", "Entity"), ("Oslo", "Entity")], [("Bo", "Lives", "Oslo")])]
+    assert reading.left_out == {"malformed relations": 1}
+    entities = [{"text": "Bo", "label": "Peop"}, {"text": "Bo", "label": "Dog"}, {"text": "lo", "label": "Loc"}]
+    relation = {"em1Text": "Bo", "em2Text": "Oslo", "label": "None"}
+    record = {"sentText": record["text"], "entityMentions": entities, "relationMentions": [relation]}
+    found, reading = read(tmp_path / "a", [record])
+    assert found == [([("Bo", "Peop"), ("Bo", "Dog")], [])]
+    assert reading.left_out == {"entities that are not in their text": 1}
+
+
+def test_pre_annotations_have_scores(tmp_path):
+    document = ann().with_annotation(
+        [entity.__class__(entity.start, entity.end, entity.type, 0.5) for entity in ann().entities],
+        [relation.__class__(relation.head, relation.tail, relation.type, 0.25) for relation in ann().relations],
+    )
+    formats.write([document], tmp_path / "a.json", "label_studio")
+    [record] = json.loads((tmp_path / "a.json").read_text())
+    [prediction] = record["predictions"]
+    assert (prediction["score"], prediction["result"][0]["score"]) == (0.25, 0.5)
+    assert prediction["result"][0]["value"] == {"start": 0, "end": 7, "text": "Ann Lee", "labels": ["Peop"]}
+    assert prediction["result"][3]["labels"] == ["Work_For"]
+    formats.write([document], tmp_path / "a.jsonl", "doccano")
+    record = json.loads((tmp_path / "a.jsonl").read_text())
+    assert record["entities"][1] == {"id": 2, "label": "Org", "start_offset": 11, "end_offset": 15, "score": 0.5}
+    assert record["relations"][0] == {"id": 4, "from_id": 1, "to_id": 2, "type": "Work_For", "score": 0.25}
+
+
+def read_or_refused(path, format):
+    """Whether there are documents, or an `InputError` of the right form; any other error goes through."""
+    try:
+        return bool(formats.read(path, format, reading=Reading()))
+    except InputError as error:
+        return "Received: " in str(error) or str(error).endswith(".")
+
+
+WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=5)
+
+
+@pytest.mark.parametrize("name", ["label_studio", "doccano"])
+@settings(deadline=None, max_examples=50)
+@given(documents(WORDS, spaced=True))
+def test_entities_and_relations_come_back(tmp_path_factory, name, drawn):
+    path = tmp_path_factory.getbasetemp() / f"round-{name}"
+    formats.write(drawn, path, name)
+    found = formats.read(path, name, reading=Reading(sentences="text", strict=True))
+    assert [(d.text, *sets(d)) for d in found] == [(d.text, *sets(d)) for d in drawn]
+
+
+def sets(document):
+    """Its entities and relations, whatever their order: a set each."""
+    entities, relations = shown(document)
+    return set(entities), set(relations)
+
+
+FILES = sorted(path for path in CASES.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CASES)))
+@settings(deadline=None, max_examples=30)
+@given(st.data())
+def test_any_damage_gives_documents_or_an_input_error(tmp_path_factory, path, data):
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        way = data.draw(st.sampled_from(["byte", "digit", "sign", "cut", "drop", "repeat"]))
+        if way == "byte":
+            content[place] = data.draw(st.integers(0, 255))
+        elif way == "digit":
+            content[place : place + 1] = data.draw(st.sampled_from([b"0", b"-1", b"999", b"null", b"1e999", b'"']))
+        elif way == "sign":
+            content[place : place + 1] = data.draw(st.sampled_from([b"[", b"{", b"]", b"}", b",", b"\n", b"\t", b";"]))
+        elif way == "cut":
+            del content[place + 1 :]
+        elif way == "drop":
+            del content[place : place + data.draw(st.integers(1, 20))]
+            content = content or bytearray(b" ")
+        else:
+            content[place:place] = content[place : place + 40]
+    folder = tmp_path_factory.getbasetemp() / "damaged"
+    folder.mkdir(exist_ok=True)
+    damaged = folder / path.name
+    damaged.write_bytes(content)
+    source = damaged
+    if path.parent != CASES:
+        source = folder / path.parent.name
+        source.mkdir(exist_ok=True)
+        for other in path.parent.iterdir():
+            (source / other.name).write_bytes(content if other == path else other.read_bytes())
+    format = formats.recognise(CASES / path.relative_to(CASES).parts[0])
+    for name in (None, format):
+        assert read_or_refused(source, name)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 40) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "start", "text"]), inner),
+    max_leaves=5,
+)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "json" in path.suffix], ids=lambda path: path.name)
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_any_json_in_the_place_of_a_value_gives_documents_or_an_input_error(tmp_path_factory, path, data):
+    content = json.loads(path.read_text())
+    places = []
+
+    def walk(item):
+        for key in item if isinstance(item, dict) else range(len(item)):
+            places.append((item, key))
+            if isinstance(item[key], (dict, list)):
+                walk(item[key])
+
+    walk(content)
+    item, key = data.draw(st.sampled_from(places))
+    item[key] = data.draw(JSON)
+    target = Path(tmp_path_factory.getbasetemp()) / f"changed-{path.name}"
+    target.write_text(json.dumps(content))
+    for name in (None, formats.recognise(path)):
+        assert read_or_refused(target, name)

@@ -1,0 +1,47 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.errors import InputError
+from cman_tf.interop import cypher
+from tests.data.examples import ann, sentence
+
+
+def text_of(documents, path):
+    cypher.write_cypher(documents, path)
+    return path.read_text(encoding="utf-8")
+
+
+def test_nodes_and_edges_are_merged(tmp_path):
+    scored = ann().with_annotation(ann().entities, [Relation(0, 2, "Live_In", 0.5), Relation(0, 1, "works for")])
+    again = ann("8").with_annotation(ann().entities, [Relation(0, 2, "Live_In", 0.75)])
+    assert text_of([scored, again], tmp_path / "a").splitlines() == [
+        "MERGE (:`Peop` {name: 'Ann Lee'});",
+        "MERGE (:`Org` {name: 'Acme'});",
+        "MERGE (:`Loc` {name: 'Paris'});",
+        "MATCH (a:`Peop` {name: 'Ann Lee'}), (b:`Loc` {name: 'Paris'}) MERGE (a)-[r:`Live_In`]->(b) "
+        "SET r.score = 0.75, r.sentence = '8', r.text = 'Ann Lee of Acme lives in Paris .';",
+        "MATCH (a:`Peop` {name: 'Ann Lee'}), (b:`Org` {name: 'Acme'}) MERGE (a)-[r:`works for`]->(b) "
+        "SET r.sentence = '7', r.text = 'Ann Lee of Acme lives in Paris .';",
+    ]
+
+
+def test_values_are_escaped(tmp_path):
+    name = "O'Neil'});MATCH(n)DELETE(n)\\"
+    found = text_of([Document([name], [Entity(0, 1, "a`b")])], tmp_path / "a")
+    assert found == "MERGE (:`a``b` {name: 'O\\'Neil\\'});MATCH(n)DELETE(n)\\\\'});\n"
+    with pytest.raises(InputError, match=r"backslash\. Received: .* in sentence 1"):
+        text_of([sentence("a", [(0, 1, "a\\u0060b")])], tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_any_text_is_one_literal_on_one_line(text):
+    literal = cypher._string(text)
+    assert re.fullmatch(r"'(?:[^'\\]|\\\\|\\'|\\u[0-9a-f]{4})*'", literal)
+    assert literal.isprintable()
+    back = literal[1:-1].encode("latin-1", "backslashreplace").decode("unicode_escape")
+    assert back.encode("utf-16", "surrogatepass").decode("utf-16") == text
