@@ -1,4 +1,4 @@
-"""What one stack trained or exported, the other reads and answers alike. CMAN_TF_OTHER_PYTHON names the other's Python."""
+"""What one stack trained or exported, the other answers alike; CMAN_TF_OTHER_PYTHON names the other's Python."""
 
 import json
 import os
