@@ -21,8 +21,8 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a file that appears under `path` only when the block ends without an error.
 
     Until then it has a temporary name in the same folder. A killed process leaves at most that file behind, which
-    `remove_leftovers` finds; an existing file keeps its content. A link stays a link. A device or pipe such as /dev/stdout, which must not be replaced, is
-    written directly.
+    `remove_leftovers` finds; an existing file keeps its content. A link stays a link. A device or pipe such as
+    /dev/stdout, which must not be replaced, is written directly.
 
     Args:
         path: str or path. Missing folders are created.

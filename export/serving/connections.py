@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import selectors
 import socket
 import threading
 import time
@@ -65,6 +66,16 @@ class Client(io.RawIOBase):
         except socket.timeout:
             self.expired = True
             raise
+
+    def gone(self) -> bool:
+        """Whether the client has closed the connection, while it waits for an answer."""
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self.connection, selectors.EVENT_READ)
+                # The method of a TLS socket cannot look ahead.
+                return bool(selector.select(0)) and not socket.socket.recv(self.connection, 1, socket.MSG_PEEK)
+        except (OSError, ValueError):
+            return True
 
     def hang_up(self, how: int = socket.SHUT_RD) -> None:
         """Shut down one direction, or both. The method of a TLS socket would always shut down both."""
