@@ -33,6 +33,7 @@ class Client(io.RawIOBase):
     def __init__(self, connection: socket.socket) -> None:
         super().__init__()
         self.connection = connection
+        self.hung_up = False
         self.cancel: Callable[[], object] | None = None
         self.await_request()
 
@@ -69,6 +70,8 @@ class Client(io.RawIOBase):
 
     def gone(self) -> bool:
         """Whether the client has closed the connection, while it waits for an answer."""
+        if self.hung_up:  # it was the server that closed one direction
+            return False
         try:
             with selectors.DefaultSelector() as selector:
                 selector.register(self.connection, selectors.EVENT_READ)
@@ -79,6 +82,7 @@ class Client(io.RawIOBase):
 
     def hang_up(self, how: int = socket.SHUT_RD) -> None:
         """Shut down one direction, or both. The method of a TLS socket would always shut down both."""
+        self.hung_up = True
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self.connection, how)
 

@@ -303,6 +303,19 @@ def test_the_work_of_an_http_client_that_has_gone_is_given_up(serve, monkeypatch
     assert computed == [b"busy", b"last"]
 
 
+def test_a_stop_finishes_the_work_of_http_clients(serve, monkeypatch):
+    run = Servable.run
+    server, asker = serve(batching={"num_batch_threads": 1})
+    monkeypatch.setattr(Servable, "run", lambda *arguments: time.sleep(1.0) or run(*arguments))
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(asker.http(PREDICT, {"instances": ["a"]})[0]))
+    thread.start()
+    time.sleep(0.3)
+    server.stop(10)
+    thread.join(10)
+    assert answers == [200]
+
+
 @pytest.mark.slow
 def test_ordinary_clients_beside_a_greedy_one(tmp_path):
     """The bar of the page on serving, with the shipped model."""
