@@ -237,7 +237,7 @@ class Batcher:
             return None
         until = lead[1].enqueued + self._patience()
         if lead[1].cost > CHEAP and not self._stopping:
-            until = max(until, self._turns.wait_for(lead[1].client, self._waiting()))
+            until = max(until, self._turns.wait_for(lead[1].client, self._waiting(), lead[1].cost))
         return max(until - time.monotonic(), 0)
 
     def _lead(self) -> tuple[Any, Task] | None:
@@ -259,7 +259,7 @@ class Batcher:
         tasks = self._choose(first, self._queues[key])
         self._drop(tasks)
         for task in tasks:
-            self._turns.take(task.client, task.cost, leads=task is first)
+            self._turns.take(task.client, costs.REQUEST + task.cost, leads=task is first)
         self._recent = len(tasks)
         return tasks
 

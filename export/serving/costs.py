@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(rb"[A-Za-z0-9_]+|[\x80-\xff]{1,3}|[^\sA-Za-z0-9_\x80-\xff]")
 
 STRING_BYTES = 16  # of a string in an answer: a tag, a type, a token
+REQUEST = 20.0  # cost of a request itself, in tokens: what the server does for the shortest
 PAIRS = 1 / 128  # cost of a pair of tokens in the network, in tokens
 VALUES = 1 / 64  # cost of a value of the answer for a pair of tokens, in tokens: it is computed, copied and sent
 

@@ -6,8 +6,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection
 
-# After its answer, a client that asks again within this time (seconds) is taken before one that has used more.
-PATIENCE = 0.05
+# An expensive request waits so many seconds for each token of its cost, about a tenth of what it will take, for clients
+# that have used less and were just answered: they are about to ask again.
+PATIENCE = 2e-5
+LONGEST = 0.5
 # Clients that are remembered; one that is forgotten begins where the others are.
 MEMORY = 10_000
 
@@ -48,23 +50,24 @@ class Turns:
         now = time.monotonic()
         self._answered[client] = now
         self._answered.move_to_end(client)
-        while self._answered and next(iter(self._answered.values())) + PATIENCE < now:
+        while next(iter(self._answered.values())) + LONGEST < now:
             self._answered.popitem(last=False)
 
-    def wait_for(self, client: str, present: Collection[str]) -> float:
+    def wait_for(self, client: str, present: Collection[str], cost: float) -> float:
         """Time of the clock `time.monotonic` until which an expensive request waits for clients with better claims.
 
         Args:
             client: str.
             present: collection of str. Clients with requests in the queue.
+            cost: float. Of the request, in tokens.
 
         Returns:
             float, 0 if there are none.
         """
-        now, used = time.monotonic(), self.used(client)
+        now, used, patience = time.monotonic(), self.used(client), min(PATIENCE * cost, LONGEST)
         awaited = [
-            at + PATIENCE
+            at + patience
             for other, at in self._answered.items()
-            if other not in present and at + PATIENCE > now and max(self.used(other), self._now) < used
+            if other not in present and at + patience > now and max(self.used(other), self._now) < used
         ]
         return max(awaited, default=0.0)
