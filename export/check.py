@@ -12,7 +12,7 @@ from cman_tf.commands import cli
 from cman_tf.commands.main import main
 from cman_tf.commands.options import add_allow_encoder
 from cman_tf.data.document import Document
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, printable
 from export.probe import probe
 
 if TYPE_CHECKING:
@@ -164,17 +164,16 @@ def text(findings: Mapping[str, Any]) -> str:
     lines += [f"batch {size}: {time:.1f} ms" for size, time in findings.get("milliseconds", {}).items()]
     lines += findings["problems"]
     if findings["problems"]:
-        return "\n".join([*lines, f"FAILED: {findings['path']} has {len(findings['problems'])} problem(s)"])
+        lines.append(f"FAILED: {findings['path']} has {len(findings['problems'])} problem(s)")
+        return "\n".join(map(printable, lines))
     compared = (
         f", {findings['compared']} answers as the run's" if "compared" in findings else ", not compared with a run"
     )
-    return "\n".join(
-        [
-            *lines,
-            f"OK: {findings['path']} works with TensorFlow {findings['tensorflow']} alone, "
-            f"{findings['warmup_requests']} warm-up requests answered{compared}",
-        ]
+    lines.append(
+        f"OK: {findings['path']} works with TensorFlow {findings['tensorflow']} alone, "
+        f"{findings['warmup_requests']} warm-up requests answered{compared}"
     )
+    return "\n".join(map(printable, lines))
 
 
 def _operations(path: str | Path) -> list[str]:

@@ -8,6 +8,7 @@ import sys
 from cman_tf.commands import cli
 from cman_tf.commands.inputs import add_options, read_sentences
 from cman_tf.commands.main import main
+from cman_tf.errors import printable
 
 
 def command(argv: list[str]) -> None:
@@ -51,7 +52,7 @@ def command(argv: list[str]) -> None:
 
 
 def _warn(text: str) -> None:
-    print(f"cman ask: {text}", file=sys.stderr)
+    print(f"cman ask: {printable(text)}", file=sys.stderr)
 
 
 def _add_server_options(parser: argparse.ArgumentParser) -> None:

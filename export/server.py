@@ -100,6 +100,8 @@ def _add_interface_options(parser: argparse.ArgumentParser) -> None:
     add("--poll-seconds", metavar="X", type=seconds, default=1.0, help=text)
     add("--certificate", metavar="FILE", help="PEM certificate chain, for TLS (default: no TLS)")
     add("--key", metavar="FILE", help="PEM private key of --certificate (default: no TLS)")
+    text = "header that names the client, set by a proxy; clients take turns (default: the address is the name)"
+    add("--client-header", metavar="NAME", help=text)
     text = "largest request, in bytes (default: 4194304)"
     add("--max-message-bytes", metavar="N", type=number, default=4 << 20, help=text)
     text = "longest text of a sentence, in bytes of UTF-8 (default: 8192)"
@@ -125,6 +127,10 @@ def _add_batching_options(parser: argparse.ArgumentParser) -> None:
     add("--num-batch-threads", metavar="N", type=number, help=text)
     text = "largest batch: rows times the longest row, in bytes (default: 65536)"
     add("--max-padded-bytes", metavar="N", type=number, help=text)
+    text = "most that a batch costs, in tokens; dearer requests are computed in parts (default: 4096)"
+    add("--max-batch-cost", metavar="N", type=number, help=text)
+    text = "largest answer, in bytes, estimated before it is computed (default: 16777216)"
+    add("--max-answer-bytes", metavar="N", type=number, help=text)
 
 
 def _options(args: argparse.Namespace) -> tuple[ServerOptions, list[str]]:
@@ -157,6 +163,7 @@ def _options(args: argparse.Namespace) -> tuple[ServerOptions, list[str]]:
         threads=args.threads,
         certificate=args.certificate,
         key=args.key,
+        client_header=args.client_header,
     )
     for name in filter(None, (options.certificate, options.key)):
         with open(name, "rb"):
@@ -173,11 +180,11 @@ def _label(text: str) -> tuple[str, int]:
 
 def _batching(args: argparse.Namespace) -> tuple[BatchingOptions, list[str]]:
     """`(BatchingOptions, ignored)`: the command line overrides the batching file, which overrides the defaults."""
-    from export.serving.batching_options import SIZES, BatchingOptions, read_batching_file
+    from export.serving.batching_options import LIMITS, SIZES, BatchingOptions, read_batching_file
 
     path = args.batching_parameters_file
     from_file, ignored = read_batching_file(path) if path else ({}, [])
-    from_line = {name: getattr(args, name) for name in (*SIZES, "max_padded_bytes") if getattr(args, name) is not None}
+    from_line = {name: getattr(args, name) for name in (*SIZES, *LIMITS) if getattr(args, name) is not None}
     threads = {"num_batch_threads": max((os.cpu_count() or 1) // 2, 1)}
     return BatchingOptions(enabled=not args.no_batching, **{**threads, **from_file, **from_line}), ignored
 

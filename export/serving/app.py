@@ -46,6 +46,8 @@ class ServerOptions:
         threads: int or None. Threads within one TensorFlow operation. Default: TensorFlow's choice.
         certificate: path or None. PEM chain. With `key`, both interfaces use TLS.
         key: path or None. PEM private key.
+        client_header: str or None. Header that names the client, of requests that come through a proxy. Default: the
+            address is its name.
 
     Raises:
         InputError: if only one of `certificate` and `key` is given.
@@ -64,6 +66,7 @@ class ServerOptions:
     threads: int | None = None
     certificate: Path | None = None
     key: Path | None = None
+    client_header: str | None = None
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
@@ -141,7 +144,9 @@ class Server:
                 ("grpc.server_handshake_timeout_ms", 10_000),
             ],
         )
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(self.backend), server)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+            PredictionService(self.backend, self.options.client_header), server
+        )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self.backend), server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         return server
@@ -175,7 +180,14 @@ class Server:
             return None
         address = options.host, options.rest_port
         try:
-            return RestServer(address, self.backend, options.max_message_bytes, options.certificate, options.key)
+            return RestServer(
+                address,
+                self.backend,
+                options.max_message_bytes,
+                options.certificate,
+                options.key,
+                options.client_header,
+            )
         except OSError as error:
             raise _unusable("REST", f"{_bracketed(options.host)}:{options.rest_port} ({error})") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
 
-from export.serving import logs, status, tensors
+from export.serving import costs, logs, status, tensors
 from export.serving.batching import Task
 from export.serving.status import ServingError, invalid
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from export.serving.watcher import Watcher
 
 _DAY = 86400.0
+_LOOK = 0.25  # seconds between two looks at whether a client has gone
 
 
 class Backend:
@@ -49,6 +51,8 @@ class Backend:
         seconds: float | None = None,
         entrypoint: str = "GRPC",
         on_cancel: Callable[[Callable[[], object]], object] = lambda callback: None,
+        client: str = "",
+        gone: Callable[[], bool] | None = None,
     ) -> predict_pb2.PredictResponse:
         """Answer a `PredictRequest`, count it and log it.
 
@@ -57,6 +61,9 @@ class Backend:
             seconds: float or None. Time left until its deadline.
             entrypoint: str. `"GRPC"` or `"REST"`, for the counters.
             on_cancel: callable that takes a callback for when the client disconnects.
+            client: str. Who asks: clients take turns.
+            gone: callable or None. Whether the client has disconnected; asked now and then, where nobody calls
+                `on_cancel`.
 
         Returns:
             `PredictResponse`.
@@ -68,7 +75,7 @@ class Backend:
         # Without a deadline of the client, gRPC says centuries: more than a lock can wait.
         deadline = started + seconds if seconds is not None and seconds < _DAY else None
         try:
-            response, rows = self._predict(request, deadline, on_cancel)
+            response, rows = self._predict(request, deadline, on_cancel, client, gone)
             return response
         except Exception as error:
             failure = status.of(error)
@@ -127,10 +134,15 @@ class Backend:
         request: predict_pb2.PredictRequest,
         deadline: float | None,
         on_cancel: Callable[[Callable[[], object]], object],
+        client: str = "",
+        gone: Callable[[], bool] | None = None,
     ) -> tuple[predict_pb2.PredictResponse, int]:
         with self.watcher.use(_spec(request)) as (number, servable):
             signature, outputs, feeds = servable.read(request, self.max_elements)
-            task = Task((servable, signature), feeds, _rows(servable, signature, feeds), deadline)
+            rows, definition = _rows(servable, signature, feeds), servable.signatures[signature]
+            longest = min(costs.tokens(feeds), servable.max_tokens or sys.maxsize)
+            pairs = costs.pair_cost(definition)
+            task = Task((servable, signature), feeds, rows, deadline, client, pairs, longest)
             if task.width > self.max_row_bytes:
                 raise invalid(f"A row must have at most {self.max_row_bytes} bytes. Received: {task.width}")
             if task.rows and task.rows * task.width > self.batcher.options.max_padded_bytes:
@@ -138,9 +150,15 @@ class Backend:
                     f"Rows times the longest row must be at most {self.batcher.options.max_padded_bytes} bytes. "
                     f"Received: {task.rows} rows, the longest of {task.width}"
                 )
+            size = costs.answer_bytes(definition, task.size, longest)
+            if size > self.batcher.options.max_answer_bytes:
+                raise invalid(
+                    f"An answer must have at most {self.batcher.options.max_answer_bytes} bytes. Received: {task.size} "
+                    f"rows of {longest} tokens, whose answer has about {size}"
+                )
             self.batcher.submit(task)
             on_cancel(task.future.cancel)
-            found = _wait(task.future, deadline)
+            found = _wait(task.future, deadline, gone)
         response = predict_pb2.PredictResponse()
         response.model_spec.name = request.model_spec.name
         response.model_spec.signature_name = signature
@@ -169,11 +187,20 @@ def _rows(servable: Servable, signature: str, feeds: Mapping[str, np.ndarray]) -
     return sizes.pop()
 
 
-def _wait(future: concurrent.futures.Future[dict[str, np.ndarray]], deadline: float | None) -> dict[str, np.ndarray]:
-    try:
-        return future.result(None if deadline is None else max(deadline - time.monotonic(), 0))
-    except concurrent.futures.TimeoutError:
-        future.cancel()
-        raise status.expired() from None
-    except concurrent.futures.CancelledError:
-        raise ServingError(grpc.StatusCode.CANCELLED, "The client cancelled the request") from None
+def _wait(
+    future: concurrent.futures.Future[dict[str, np.ndarray]], deadline: float | None, gone: Callable[[], bool] | None
+) -> dict[str, np.ndarray]:
+    cancelled = ServingError(grpc.StatusCode.CANCELLED, "The client cancelled the request")
+    while True:
+        left = None if deadline is None else max(deadline - time.monotonic(), 0)
+        try:
+            return future.result(left if gone is None else min(_LOOK, _DAY if left is None else left))
+        except concurrent.futures.TimeoutError:
+            if deadline is not None and deadline <= time.monotonic():
+                future.cancel()
+                raise status.expired() from None
+            if gone is not None and gone():
+                future.cancel()
+                raise cancelled from None
+        except concurrent.futures.CancelledError:
+            raise cancelled from None

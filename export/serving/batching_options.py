@@ -9,6 +9,7 @@ from typing import Any
 from cman_tf.errors import InputError
 
 SIZES = "max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads"
+LIMITS = "max_padded_bytes", "max_batch_cost", "max_answer_bytes"
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class BatchingOptions:
         max_enqueued_batches: int. The queue has room for the rows of this many batches; more are refused.
         num_batch_threads: int. Batches computed at the same time.
         max_padded_bytes: int. Largest product of the rows of a batch and its longest row, in bytes: limits padding.
+        max_batch_cost: float. Most that a batch costs, in tokens, see `costs`: other clients wait that long at most. A
+            request that costs more is computed in parts of some rows.
+        max_answer_bytes: int. Largest answer, estimated before it is computed.
     """
 
     enabled: bool = True
@@ -31,6 +35,8 @@ class BatchingOptions:
     max_enqueued_batches: int = 8
     num_batch_threads: int = 1
     max_padded_bytes: int = 65536
+    max_batch_cost: float = 4096.0
+    max_answer_bytes: int = 16 << 20
 
     @property
     def capacity(self) -> int:

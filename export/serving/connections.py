@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import selectors
 import socket
 import threading
 import time
@@ -32,6 +33,7 @@ class Client(io.RawIOBase):
     def __init__(self, connection: socket.socket) -> None:
         super().__init__()
         self.connection = connection
+        self.hung_up = False
         self.cancel: Callable[[], object] | None = None
         self.await_request()
 
@@ -66,8 +68,21 @@ class Client(io.RawIOBase):
             self.expired = True
             raise
 
+    def gone(self) -> bool:
+        """Whether the client has closed the connection, while it waits for an answer."""
+        if self.hung_up:  # it was the server that closed one direction
+            return False
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self.connection, selectors.EVENT_READ)
+                # The method of a TLS socket cannot look ahead.
+                return bool(selector.select(0)) and not socket.socket.recv(self.connection, 1, socket.MSG_PEEK)
+        except (OSError, ValueError):
+            return True
+
     def hang_up(self, how: int = socket.SHUT_RD) -> None:
         """Shut down one direction, or both. The method of a TLS socket would always shut down both."""
+        self.hung_up = True
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self.connection, how)
 

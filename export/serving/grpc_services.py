@@ -21,10 +21,12 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     Args:
         backend: `Backend`.
+        client_header: str or None. Metadata that names the client. Default: its address is its name.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, client_header: str | None = None) -> None:
         self.backend = backend
+        self.client_header = client_header
 
     def Predict(
         self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
@@ -32,7 +34,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         """`PredictResponse`, or the call ends with the status of the error."""
 
         def compute() -> predict_pb2.PredictResponse:
-            return self.backend.predict(request, context.time_remaining(), "GRPC", context.add_callback)
+            client = _client(context, self.client_header)
+            return self.backend.predict(request, context.time_remaining(), "GRPC", context.add_callback, client)
 
         return _answer(context, compute)
 
@@ -58,6 +61,15 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     ) -> get_model_status_pb2.GetModelStatusResponse:
         """`GetModelStatusResponse`, or the call ends with the status of the error."""
         return _answer(context, lambda: self.backend.status(request))
+
+
+def _client(context: grpc.ServicerContext, header: str | None) -> str:
+    """Who asks: the value of a header, or the address without its port."""
+    if header is not None:
+        for name, value in context.invocation_metadata():
+            if name == header.lower():
+                return str(value)[:200]
+    return context.peer().rpartition(":")[0]
 
 
 def _answer(context: grpc.ServicerContext, compute: Callable[[], Any]) -> Any:

@@ -40,6 +40,7 @@ class RestServer(ThreadingHTTPServer):
         max_bytes: int. Largest body.
         certificate: path or None. PEM chain; with `key`, the server uses TLS.
         key: path or None. PEM private key.
+        client_header: str or None. Header that names the client. Default: its address is its name.
 
     Raises:
         OSError: if a file cannot be read, or certificate and key do not match.
@@ -57,9 +58,11 @@ class RestServer(ThreadingHTTPServer):
         max_bytes: int,
         certificate: str | Path | None = None,
         key: str | Path | None = None,
+        client_header: str | None = None,
     ) -> None:
         self.backend = backend
         self.max_bytes = max_bytes
+        self.client_header = client_header
         self.stopping = False
         self.clients = connections.Clients()
         self._tls = None
@@ -206,8 +209,18 @@ class _Handler(BaseHTTPRequestHandler):
             infos = servable.signatures[name].inputs
         rows = rest_json.fill(value, infos, request, backend.max_elements)
         self._counted = True  # by the backend, from here on
-        response = backend.predict(request, connections.TIMEOUT, "REST", self._on_cancel)
+        response = backend.predict(
+            request, connections.TIMEOUT, "REST", self._on_cancel, self._client(), self.client.gone
+        )
         return rest_json.predictions(response.outputs, rows)
+
+    def _client(self) -> str:
+        """Who asks: the value of a header, or the address, written as gRPC does."""
+        header, host = self.server.client_header, self.client_address[0]
+        named = self.headers.get(header) if header else None
+        if named is not None:
+            return named[:200]
+        return f"ipv6:%5B{host}%5D" if ":" in host else f"ipv4:{host}"
 
     def _status(self, match: re.Match[str], _: bytes) -> str:
         backend = self.server.backend
@@ -273,7 +286,7 @@ class _TooLarge(ServingError):
 
 
 def _whole(text: str) -> int | None:
-    """A whole number below 2^63, or None: `int` refuses thousands of digits, and takes digits of other scripts."""
+    """A whole number below 2^63, or None. `int` refuses thousands of digits, and takes digits of other scripts."""
     digits = text.strip().lstrip("0") or "0"
     plain = text.strip().isascii() and text.strip().isdigit() and len(digits) < 20
     return int(digits) if plain and int(digits) < 2**63 else None

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow.core.framework import tensor_pb2, types_pb2
@@ -17,6 +18,8 @@ from cman_tf.stack import with_default_fields
 from export.serving import tensors
 from export.serving.json_bodies import read_json
 from export.serving.status import invalid
+
+CHUNK = 4096  # values that are converted without a pause for other threads
 
 if TYPE_CHECKING:
     from tensorflow.core.protobuf import meta_graph_pb2
@@ -189,14 +192,30 @@ def predictions(outputs: Mapping[str, tensor_pb2.TensorProto], rows: bool) -> st
     """Body of an answer: `predictions` for rows, `outputs` for columns. A single output is written without its name."""
     columns = {name: _lists(name, proto) for name, proto in sorted(outputs.items())}
     if not rows:
-        return json.dumps({"outputs": columns if len(columns) > 1 else next(iter(columns.values()))})
+        return _dump({"outputs": columns if len(columns) > 1 else next(iter(columns.values()))})
     sizes = {len(column) if isinstance(column, list) else None for column in columns.values()}
     if len(sizes) > 1 or None in sizes:
         raise invalid("Every output must have the same batch size to be given as rows; ask with 'inputs' instead")
     if len(columns) == 1:
-        return json.dumps({"predictions": next(iter(columns.values()))})
+        return _dump({"predictions": next(iter(columns.values()))})
     items = [dict(zip(columns, row)) for row in zip(*columns.values())]
-    return json.dumps({"predictions": items})
+    return _dump({"predictions": items})
+
+
+def _dump(value: Any) -> str:
+    """JSON of nested lists and dicts, each list of lists of lists by itself: other threads run between them."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(name)}: {_dump(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list) and _depth(value) > 2:
+        return "[" + ", ".join(map(_dump, value)) + "]"
+    return json.dumps(value)
+
+
+def _depth(value: Any) -> int:
+    depth = 0
+    while isinstance(value, list):
+        depth, value = depth + 1, value[0] if value else None
+    return depth + isinstance(value, dict)
 
 
 def _lists(name: str, proto: tensor_pb2.TensorProto) -> Any:
@@ -207,7 +226,10 @@ def _lists(name: str, proto: tensor_pb2.TensorProto) -> Any:
         return _map(array.tolist(), lambda value: value.decode(errors="replace"))
     if proto.dtype == types_pb2.DT_FLOAT:
         # 0.2, not 0.20000000298: the shortest decimal that is this float32.
-        return array.astype(str).astype("float64").tolist() if array.size else array.tolist()
+        parts = [
+            part.astype(str).astype("float64") for part in np.split(array.ravel(), range(CHUNK, array.size, CHUNK))
+        ]
+        return np.concatenate(parts).reshape(array.shape).tolist()
     return array.tolist()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -11,7 +12,9 @@ import grpc
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from cman_tf.errors import InputError
 from cman_tf.stack import with_tensorflow_text
+from export.manifest import read_manifest
 from export.serving import tensors
 from export.serving.status import ServingError, invalid
 
@@ -41,6 +44,7 @@ class Servable:
         self.threads = threads
         self._session, meta = with_tensorflow_text(self._load)  # stock TensorFlow Serving includes these operations
         self.signatures = dict(meta.signature_def)
+        self.max_tokens = _max_tokens(self.path)
         self._callable = functools.lru_cache(maxsize=None)(self._make_callable)
 
     def _load(self) -> tuple[tf.compat.v1.Session, meta_graph_pb2.MetaGraphDef]:
@@ -140,6 +144,13 @@ class Servable:
         """Free the memory. The servable cannot run again."""
         self._callable.cache_clear()
         self._session.close()
+
+
+def _max_tokens(path: Path) -> int | None:
+    """Most tokens of a sentence that the export reads, by its manifest; None for another SavedModel."""
+    with contextlib.suppress(InputError, KeyError, TypeError, ValueError):
+        return int(read_manifest(path)["limits"]["max_tokens"])
+    return None
 
 
 def _set(names: Iterable[str]) -> str:

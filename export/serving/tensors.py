@@ -114,8 +114,21 @@ def write(array: np.ndarray) -> tensor_pb2.TensorProto:
     proto = tensor_pb2.TensorProto(dtype=dtype)
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
+    if dtype == types_pb2.DT_FLOAT:
+        # The bytes of the field as protobuf packs it: a list of millions of floats would hold up all other threads.
+        data = np.ascontiguousarray(array, "<f4").tobytes()
+        proto.MergeFromString(b"\x2a" + _varint(len(data)) + data)
+        return proto
     getattr(proto, _FIELDS[dtype]).extend(array.ravel().tolist())
     return proto
+
+
+def _varint(number: int) -> bytes:
+    data = bytearray()
+    while number > 127:
+        data.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*data, number])
 
 
 def concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:

@@ -29,3 +29,14 @@ def test_the_page_of_the_shipped_model_repeats_its_files():
         in page.replace("\n", " ")
     )
     assert f"{agreement['sentences'] - agreement['sentences that agree']} sentences" in page
+
+
+def test_the_page_on_serving_repeats_the_figures_of_fairness():
+    page = " ".join((ROOT / "docs" / "serving.md").read_text(encoding="utf-8").split())
+    found = json.loads((ROOT / "benchmarks" / "results" / "fairness.json").read_text(encoding="utf-8"))
+    alone, beside = found["alone"]["p50"], found["beside"]["p50"]
+    assert f"a median of {alone:.0f} ms alone and {beside:.0f} ms beside" in page
+    assert f"{found['ratio']:.2f} times" in page
+    assert f"from {found['alone']['p99']:.0f} to {found['beside']['p99']:.0f} ms" in page
+    assert sum(found["beside"]["refused"].values()) == 0
+    assert found["ratio"] <= 5

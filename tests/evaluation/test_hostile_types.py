@@ -137,3 +137,13 @@ def test_the_page_of_a_search(tmp_path):
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert not RAW.search(page)
     assert r"\x9b31mC1" in page
+
+
+def test_the_check_of_an_export():
+    from export.check import text
+
+    findings = {"operations": [HOSTILE[0]], "problems": [HOSTILE[1], HOSTILE[4]], "path": HOSTILE[9]}
+    findings["signatures"] = {HOSTILE[5]: {"inputs": [HOSTILE[6]], "outputs": []}}
+    assert not RAW.search(text(findings))
+    findings |= {"problems": [], "tensorflow": HOSTILE[0], "warmup_requests": 1}
+    assert not RAW.search(text(findings))

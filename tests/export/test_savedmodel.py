@@ -211,7 +211,7 @@ def test_an_export_that_breaks_off_leaves_nothing(monkeypatch, quick, trained_ru
 
 
 def test_an_operation_that_calls_python_is_refused(monkeypatch, refused, quick, trained_run, tmp_path):
-    monkeypatch.setattr(Run, "open", lambda path: trained_run)
+    monkeypatch.setattr(Run, "open", lambda path, **options: trained_run)
 
     def save(signatures, path):
         module = tf.Module()

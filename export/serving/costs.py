@@ -1,0 +1,59 @@
+"""Estimates what a request costs before it runs: tokens, and for answers of token pairs their square."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+if TYPE_CHECKING:
+    from tensorflow.core.protobuf import meta_graph_pb2
+
+# A run of letters and digits is a token, any other character by itself; characters beyond ASCII count three bytes each,
+# as those of scripts without blanks have. An estimate: the graph's tokenizer is not run for it.
+_TOKEN = re.compile(rb"[A-Za-z0-9_]+|[\x80-\xff]{1,3}|[^\sA-Za-z0-9_\x80-\xff]")
+
+STRING_BYTES = 16  # of a string in an answer: a tag, a type, a token
+REQUEST = 20.0  # cost of a request itself, in tokens: what the server does for the shortest
+PAIRS = 1 / 128  # cost of a pair of tokens in the network, in tokens
+VALUES = 1 / 64  # cost of a value of the answer for a pair of tokens, in tokens: it is computed, copied and sent
+
+
+def tokens(feeds: Mapping[str, np.ndarray]) -> int:
+    """Tokens of the longest row, estimated for text, 1 or more."""
+    return max([1, *map(_tokens, feeds.values())])
+
+
+def _tokens(array: np.ndarray) -> int:
+    if array.ndim > 1:
+        return math.prod(array.shape[1:])
+    if array.dtype != object:
+        return 1
+    return max((sum(1 for _ in _TOKEN.finditer(text)) for text in array), default=1)
+
+
+def pair_cost(signature: meta_graph_pb2.SignatureDef) -> float:
+    """Cost of a pair of tokens, in tokens: high for a signature that answers values of each pair, as `scores` does."""
+    values = sum(
+        math.prod(size for size in shape if size > 0)
+        for shape in map(_shape, signature.outputs.values())
+        if sum(size < 0 for size in shape[1:]) > 1
+    )
+    return PAIRS + values * VALUES
+
+
+def answer_bytes(signature: meta_graph_pb2.SignatureDef, rows: int, longest: int) -> int:
+    """Bytes of an answer: every unknown size but the first is the number of tokens of the longest row."""
+    total = 0
+    for info in signature.outputs.values():
+        shape = [longest if size < 0 else size for size in _shape(info)[1:]]
+        total += rows * math.prod(shape) * (STRING_BYTES if info.dtype == tf.string else tf.as_dtype(info.dtype).size)
+    return total
+
+
+def _shape(info: meta_graph_pb2.TensorInfo) -> list[int]:
+    return [dim.size for dim in info.tensor_shape.dim]
