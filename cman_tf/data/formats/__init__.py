@@ -13,6 +13,7 @@ from types import ModuleType
 
 from cman_tf.data.document import Document
 from cman_tf.data.formats import (
+    bioc,
     brat,
     char_spans,
     csv_tables,
@@ -24,8 +25,10 @@ from cman_tf.data.formats import (
     label_studio,
     multihead,
     prodigy,
+    pubtator,
     spert,
     triples,
+    webanno,
 )
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import read_text
@@ -39,6 +42,8 @@ FORMATS = {
     "docbin": docbin,
     "brat": brat,
     "csv": csv_tables,
+    # Before iob2, which it resembles.
+    "webanno": webanno,
     "iob2": iob2,
     "label_studio": label_studio,
     # Before doccano, whose spans are less special.
@@ -46,6 +51,8 @@ FORMATS = {
     "dygie": dygie,
     "triples": triples,
     "doccano": char_spans,
+    "bioc": bioc,
+    "pubtator": pubtator,
 }
 
 WRITTEN = {name: module for name, module in FORMATS.items() if hasattr(module, "write")}

@@ -83,3 +83,31 @@ def test_a_relation_across_sentences_is_counted_or_joins_them(name, format):
     # The direction of Label Studio's is `left`, from the organization to the person.
     assert found == [([*ANA, *NORSK], [LIVES, ("Ana Lima", "Work_For", "Norsk Data")])]
     assert not reading.left_out
+
+
+def test_webanno_with_emoji_ids_and_linguistic_layers():
+    assert formats.recognise(CASES / "webanno") == formats.recognise(CASES / "webanno" / "doc.tsv") == "webanno"
+    found, reading = read("webanno")
+    assert found == [(ANA, [LIVES]), (NORSK, [])]
+    assert reading.left_out == {"annotations of the layer POS": 1, "relations across sentences": 1}
+    found, _ = read("webanno", cross_sentence="merge")
+    assert found == [([*ANA, *NORSK], [LIVES, ("Ana Lima", "Work_For", "Norsk Data")])]
+
+
+ASPIRIN = [("Aspirin", "Chemical"), ("asthma", "Disease")]
+CAUSES = ("Aspirin", "CID", "asthma")
+
+
+def test_pubtator_links_the_nearest_mentions_of_concepts():
+    assert formats.recognise(CASES / "abstracts.pubtator") == "pubtator"
+    found, reading = read("abstracts.pubtator")
+    assert found == [(ASPIRIN, [CAUSES]), (ASPIRIN, []), ([], []), ([], [])]
+    assert reading.left_out == {"relations of concepts without mentions": 1}
+
+
+@pytest.mark.parametrize("name", ["bioc.json", "bioc.xml"])
+def test_bioc(name):
+    assert formats.recognise(CASES / name) == "bioc"
+    found, reading = read(name)
+    assert found == [([], []), (ASPIRIN, [CAUSES])]
+    assert reading.left_out == {"relations that do not fit their entities": 1}

@@ -172,6 +172,45 @@ def test_triples_find_their_mentions(tmp_path):
     assert reading.left_out == {"entities that are not in their text": 1}
 
 
+STACKED = """#FORMAT=WebAnno TSV 3.3
+#T_SP=webanno.custom.Span|value
+#T_SP=webanno.custom.Bare|
+#T_RL=webanno.custom.Link|BT_webanno.custom.Span
+
+#Text=Ana left
+#Text=Oslonian towns
+1-1\t0-3\tAna\tPeop[1]|Dog\\_x[2]\t*\t_\t
+1-2\t4-8\tleft\t_\t_\t_\t
+1-3\t9-17\tOslonian\t_\t_\t_\t
+1-3.1\t9-13\tOslo\tLoc\t_\t1-1[2_0]\t
+1-4\t18-23\ttowns\t_\t_\tnowhere\t
+"""
+
+
+def test_webanno_stacked_annotations_parts_of_tokens_and_layers_without_features(tmp_path):
+    (tmp_path / "a").write_text(STACKED)
+    reading = Reading()
+    [document] = formats.read(tmp_path / "a", reading=reading)
+    assert document.text == "Ana left\nOslonian towns"
+    entities, relations = shown(document)
+    assert entities == [("Ana", "Peop"), ("Ana", "Dog_x"), ("Ana", "Bare"), ("Oslo", "Loc")]
+    assert relations == [("Ana", "Link", "Oslo")]
+    assert document.relations[0].head.type == "Dog_x"
+    assert reading.left_out == {"malformed relations": 1}
+
+
+def test_webanno_projects_ask_for_an_annotator(tmp_path):
+    for text in ("a.txt", "b.txt"):
+        for person in ("x", "y"):
+            (tmp_path / "annotation" / text).mkdir(parents=True, exist_ok=True)
+            (tmp_path / "annotation" / text / f"{person}.tsv").write_text(STACKED)
+    with pytest.raises(InputError, match=r"with --annotator\. Received: x, y in"):
+        formats.read(tmp_path)
+    reading = Reading(annotator="x")
+    assert [document.id for document in formats.read(tmp_path, reading=reading)] == ["a.txt", "b.txt"]
+    assert reading.left_out["texts of other annotators"] == 2
+
+
 def test_pre_annotations_have_scores(tmp_path):
     document = ann().with_annotation(
         [entity.__class__(entity.start, entity.end, entity.type, 0.5) for entity in ann().entities],

@@ -1,0 +1,150 @@
+"""BioC, as JSON or XML: passages with entities, and relations between them (Comeau et al., 2013).
+
+    {"documents": [{"id": "1", "passages": [{"offset": 0, "text": "Aspirin caused asthma.", "annotations": [
+        {"id": "T1", "infons": {"type": "Chemical"}, "text": "Aspirin", "locations": [{"offset": 0, "length": 7}]}],
+      "relations": [{"id": "R1", "infons": {"type": "CID"}, "nodes": [{"refid": "T1", "role": "Chemical"}, ...]}]}]}]}
+
+Offsets count in the document. The first two nodes of a relation are head and tail; relations with more are left out, as
+those whose nodes are concepts instead of annotations. The form is that of the BioC DTD and of PubTator's and PMC's BioC
+files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from cman_tf.data.document import Document
+from cman_tf.data.formats import json_files, spans
+from cman_tf.data.formats.losses import Reading
+from cman_tf.data.formats.reading import beginning, read_bytes, show
+from cman_tf.data.formats.records import check_object, value
+from cman_tf.errors import InputError
+
+
+def recognises(path: str | Path) -> bool:
+    """Whether the file is JSON objects with `passages`, or XML with a `collection`."""
+    found = json_files.first(path)
+    return found is not None and "passages" in found.record or _is_xml(path)
+
+
+def _is_xml(path: str | Path) -> bool:
+    data = beginning(path).lstrip(b"\xef\xbb\xbf \r\n\t")
+    return data.startswith(b"<") and b"<collection" in data
+
+
+def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
+    """Read a file.
+
+    `tokenize` is not used, because entities require the tokens that the package finds.
+
+    Returns:
+        list of `Document`.
+
+    Raises:
+        InputError: if the file cannot be read, is neither JSON nor XML, contains no sentences, or the choices of
+            `reading` demand it.
+    """
+    reading = reading or Reading()
+    records = _xml(path) if _is_xml(path) else list(json_files.records(path, "document"))
+    texts = []
+    for place, record in records:
+        with reading.trying("malformed documents", place):
+            texts.append(_text(record, place, reading))
+    documents = spans.documents(texts, reading)
+    if not documents:
+        raise InputError(f"{path} contains no sentences.")
+    return documents
+
+
+def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:
+    text = spans.Text("", place, str(value(record, "id", "a string or a whole number", "")))
+    parts = [record]
+    for passage in value(record, "passages", "a list"):
+        check_object(passage, "A passage")
+        inside = value(passage, "sentences", "a list", []) or [passage]
+        parts += [passage, *(part for part in inside if part is not passage)]
+        for part in inside:
+            check_object(part, "A sentence")
+            start = value(part, "offset", "a whole number")
+            if start < len(text.text) or start > len(text.text) + 100_000:
+                raise InputError(f"Offsets must rise from passage to passage. Received: {start}")
+            # Passages are paragraphs.
+            text.text += "\n" * (start - len(text.text)) + value(part, "text", "a string", "")
+    for part in parts:
+        for item in value(part, "annotations", "a list", []):
+            with reading.trying("malformed entities", place):
+                key, span = _span(item, place)
+                if key in text.spans:
+                    raise InputError(f"Ids of annotations must be unique. Received: {key} again")
+                text.spans[key] = span
+    for part in parts:
+        for item in value(part, "relations", "a list", []):
+            with reading.trying("malformed relations", place):
+                text.relations.append(_link(item, place))
+    return text
+
+
+def _span(item: Any, place: str) -> tuple[str, spans.Span]:
+    check_object(item, "An annotation")
+    pieces = []
+    for location in value(item, "locations", "a list"):
+        check_object(location, "A location")
+        start = value(location, "offset", "a whole number")
+        pieces.append((start, start + value(location, "length", "a whole number")))
+    if not pieces:
+        raise InputError(f"An annotation must have a location. Received: {show(item)}")
+    mention = item.get("text")
+    key = str(value(item, "id", "a string or a whole number"))
+    return key, spans.Span(pieces, _kind(item), None, mention if isinstance(mention, str) else None, place)
+
+
+def _link(item: Any, place: str) -> spans.Link:
+    check_object(item, "A relation")
+    nodes = value(item, "nodes", "a list")
+    for node in nodes:
+        check_object(node, "A node")
+    ends = [str(value(node, "refid", "a string or a whole number")) for node in nodes]
+    if len(ends) != 2:
+        raise InputError(f"A relation must have two nodes. Received: {len(ends)}")
+    return spans.Link(ends[0], ends[1], _kind(item), None, place)
+
+
+def _kind(item: Mapping[str, Any]) -> str:
+    infons = item.get("infons")
+    check_object(infons, "`infons`")
+    assert isinstance(infons, dict)
+    return value(infons, "type", "a string")
+
+
+def _xml(path: str | Path) -> list[tuple[str, dict[str, Any]]]:
+    """The documents of an XML file in the form of the JSON ones."""
+    try:
+        root = ElementTree.fromstring(read_bytes(path))
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise InputError(f"The file must contain valid XML. Received: {error} in {path}") from None
+    found = root.findall("document")
+    if not found:
+        raise InputError(f"{path} contains no documents.")
+    return [(f"{path}, document {number}", _record(item)) for number, item in enumerate(found, 1)]
+
+
+def _record(element: ElementTree.Element) -> dict[str, Any]:
+    record: dict[str, Any] = dict(element.attrib)
+    for name in ("id", "text", "offset"):
+        child = element.find(name)
+        if child is not None:
+            record[name] = _number(child.text or "") if name == "offset" else child.text or ""
+    record["infons"] = {child.get("key", ""): child.text or "" for child in element.findall("infon")}
+    for name in ("passage", "sentence", "annotation", "relation", "node"):
+        record[f"{name}s"] = [_record(child) for child in element.findall(name)]
+    record["locations"] = [
+        {key: _number(child.get(key, "")) for key in ("offset", "length")} for child in element.findall("location")
+    ]
+    return record
+
+
+def _number(text: str) -> Any:
+    return int(text[:9]) if text.strip().isdecimal() else text
