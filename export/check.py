@@ -139,7 +139,7 @@ def check(
     problems += shape_problems(answer, requests)
     if predictor:
         findings["compared"] = 2 * len(texts)
-        problems += answer_problems("text", predictor(texts), answer["text"])
+        problems += answer_problems("text", predictor(texts, split=False), answer["text"])
         # This signature gets no text: its offsets are those of the tokens joined by spaces.
         joined = [Document(document.tokens) for document in documents]
         problems += answer_problems("tokens", predictor.extract(joined), answer["tokens"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cman_tf.data import formats
+from cman_tf.data.sentences import each
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write, check_new_file, check_new_folder
 
@@ -78,7 +79,7 @@ def _write(documents: Sequence[Document], format: str, path: str | Path) -> None
     if format == "html":
         from cman_tf.evaluation.report import write_extraction_page
 
-        write_extraction_page(path, documents, title="Entities and relations")
+        write_extraction_page(path, list(each(documents)), title="Entities and relations")
     elif format == "graphml":
         from cman_tf.interop.graph import write_graphml
 

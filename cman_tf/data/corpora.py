@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cman_tf.data import formats
+from cman_tf.data import formats, sentences
 from cman_tf.data.document import Document
 from cman_tf.data.download import fetch
 from cman_tf.data.formats.reading import check_unicode, located, named
@@ -88,7 +88,7 @@ def load(
     for split in splits:
         if split not in files and not (split == "dev" and name == "ade"):
             raise InputError(f"{name} has no {split} split: it contains no file such as {split}.json.")
-    documents = {split: formats.read(path) for split, path in files.items()}
+    documents = {split: _sentences(path) for split, path in files.items()}
     if name == "ade":
         documents["train"], documents["dev"] = _hold_out(documents["train"], seed)
         files["dev"] = files["train"]
@@ -132,6 +132,12 @@ def _files(
     if not path.is_dir():
         check_choice("A corpus that is not a folder", name, NAMES)
     return {split: file for split, file in _folder(path).items() if split in wanted}, f"folder {name}"
+
+
+def _sentences(path: Path) -> list[Document]:
+    documents = formats.read(path)
+    with located(path):
+        return [part for document in documents for part in sentences.parts(document)]
 
 
 def _folder(path: Path) -> dict[str, Path]:

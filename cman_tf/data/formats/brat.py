@@ -19,12 +19,14 @@ import logging
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cman_tf.data import raw_text
 from cman_tf.data.document import Document, Relation
 from cman_tf.data.formats.reading import check_unicode, located, read_bytes, read_text, show, written
+from cman_tf.data.sentences import each
 from cman_tf.errors import InputError, check_choice
 from cman_tf.files import atomic_folder
 
@@ -172,17 +174,17 @@ class _Text:
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
-    """Write a new folder, whole or not at all.
+    """Write a new folder, whole or not at all, one sentence per line. Line ends within a sentence become blanks.
 
     `read` returns the documents without scores and blank texts, and with other tokens where the package splits the text
     differently.
 
     Raises:
-        InputError: if the folder is not empty or cannot be written, a text contains a line end or a lone surrogate, or
-            a type is empty or contains blanks.
+        InputError: if the folder is not empty or cannot be written, a token contains a line end, a text contains a
+            lone surrogate, or a type is empty or contains blanks.
     """
     texts: dict[str, list[Document | None]] = {}
-    for document in written(documents, _checked):
+    for document in written(each(documents), _checked):
         _place(texts, document)
     with atomic_folder(path) as folder:
         for name, rows in texts.items():
@@ -194,15 +196,16 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
 
 
 def _checked(document: Document) -> Document:
-    if "\n" in document.text:
-        raise InputError(f"A sentence in brat standoff must be one line. Received: {show(document.text)}")
+    if any("\n" in token for token in document.tokens):
+        raise InputError(f"A token in brat standoff must be in one line. Received: {show(document.text)}")
     check_unicode(document.text)
-    return document
+    return replace(document, text=document.text.replace("\n", " "))
 
 
 def _place(texts: dict[str, list[Document | None]], document: Document) -> None:
     found = _ID.fullmatch(document.id)
-    name, line = (found["name"], int(found["line"] or 1)) if found else (_OTHERS, 0)
+    # The id of a document may be the name of its file.
+    name, line = (found["name"].removesuffix(".txt"), int(found["line"] or 1)) if found else (_OTHERS, 0)
     rows = texts.setdefault(name, [])
     # A line that is taken or not given: the next one.
     line = max(line - 1, len(rows))

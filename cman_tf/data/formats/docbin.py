@@ -59,7 +59,7 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
-    """Write documents, whole or not at all, each as one `Doc`; `read` returns them, with entities in text order.
+    """Write documents, whole or not at all, each as one `Doc`; `read` returns their sentences, entities in text order.
 
     Raises:
         InputError: if spaCy is not installed, the file cannot be written, a type is empty or contains blanks, or a

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from cman_tf.data import raw_text
 from cman_tf.data.document import Document, Relation
 from cman_tf.data.formats.reading import check_type, check_unique, located, show
+from cman_tf.data.sentences import each
 from cman_tf.errors import InputError, optional
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def frames(documents: Iterable[Document], unannotated: bool = False) -> tuple[pa
     """Entities and relations of documents as frames.
 
     Args:
-        documents: iterable of `Document`. Documents without an id are named `#1`, `#2`, ... by position.
+        documents: iterable of `Document`. Their sentences are named by id, or `#1`, `#2`, ... by position.
         unannotated: bool. Whether a sentence without entities gets a row with only its text. Default: False, so that
             each row is an entity.
 
@@ -46,7 +47,7 @@ def frames(documents: Iterable[Document], unannotated: bool = False) -> tuple[pa
     entities: list[tuple[Any, ...]] = []
     relations: list[tuple[Any, ...]] = []
     identifiers: dict[str, str] = {}
-    for number, document in enumerate(documents, 1):
+    for number, document in enumerate(each(documents), 1):
         name = document.id or f"#{number}"
         with located(f"sentence {number}"):
             check_unique(name, f"sentence {number}", identifiers)

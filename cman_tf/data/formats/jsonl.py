@@ -1,4 +1,4 @@
-"""JSON lines: one sentence per line, raw or tokenised, annotated or not. Prediction reads and writes this format.
+"""JSON lines: one sentence or document per line, raw or tokenised, annotated or not. Prediction reads and writes it.
 
     {"text": "Ann left Rome."}
     {"id": "7", "tokens": ["Ann", "left", "Rome"], "entities": [{"type": "Peop", "start": 0, "end": 1}, ...],
@@ -6,8 +6,9 @@
 
 Entities and relations are those of SpERT JSON, with an optional `score`. A tokenised line may contain its
 original `text` and the `offsets` of its tokens, pairs of Unicode code points; without offsets the tokens are searched
-in the text. Written files also contain each entity's `text`, `char_start` and `char_end` for other programs; reading
-ignores these three, because they follow from the rest.
+in the text. A document of several sentences has `sentences`, pairs of tokens (start, end). Written files also contain
+each entity's `text`, `char_start`, `char_end` and, in such a document, `sentence`, an index, for other programs;
+reading ignores these four, because they follow from the rest.
 """
 
 from __future__ import annotations
@@ -76,12 +77,13 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
 
 def record(document: Document) -> dict[str, Any]:
     """The JSON object of a document, as `write` writes it on a line."""
-    entities = []
+    entities, several = [], len(document.sentences) > 1
     for entity in document.entities:
         start, end = document.char_span(entity)
         entities.append(
             {"type": entity.type, "start": entity.start, "end": entity.end, "text": document.text[start:end],
-             "char_start": start, "char_end": end, **_score(entity)}
+             "char_start": start, "char_end": end,
+             **({"sentence": document.sentence_of(entity)} if several else {}), **_score(entity)}
         )  # fmt: skip
     relations = [{"type": r.type, "head": r.head, "tail": r.tail, **_score(r)} for r in document.relations]
     return {
@@ -89,6 +91,7 @@ def record(document: Document) -> dict[str, Any]:
         "text": document.text,
         "tokens": document.tokens,
         "offsets": document.offsets,
+        **({"sentences": document.sentences} if several else {}),
         "entities": entities,
         "relations": relations,
     }
@@ -102,14 +105,15 @@ def _score(item: Entity | Relation) -> dict[str, float]:
 def _document(record: Mapping[str, Any], name: str) -> Document:
     tokens = value(record, "tokens", "a list of strings")
     entities, relations = annotation(record)
+    sentences = value(record, "sentences", "a list of pairs of whole numbers", [])
     if "text" not in record:
-        return Document(tokens, entities, relations, id=name)
+        return Document(tokens, entities, relations, id=name, sentences=sentences)
     text = value(record, "text", "a string")
     if "offsets" in record:
         offsets = value(record, "offsets", "a list of pairs of whole numbers")
     else:
         offsets = _find(tokens, text)
-    return Document(tokens, entities, relations, text, offsets, name)
+    return Document(tokens, entities, relations, text, offsets, name, sentences)
 
 
 def _find(tokens: Sequence[str], text: str) -> list[tuple[int, int]]:

@@ -17,6 +17,7 @@ from typing import Any
 from cman_tf.data.document import Document
 from cman_tf.data.formats.reading import check_unique, first_line, located, read_text, show, written
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, to_bytes, value
+from cman_tf.data.sentences import each
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
@@ -60,13 +61,13 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
-    """Write documents, whole or not at all; `read` returns them without scores, original text and offsets.
+    """Write sentences, whole or not at all; `read` returns them without scores, original text and offsets.
 
     Raises:
         InputError: if a type is empty or contains blanks, or the file cannot be written.
     """
     with atomic_write(path, "wb") as file:
-        file.write(to_bytes(list(written(documents, _record))))
+        file.write(to_bytes(list(written(each(documents), _record))))
 
 
 def _record(document: Document) -> dict[str, Any]:

@@ -143,8 +143,8 @@ def test_ids_that_are_no_file_names_stay_in_the_folder(tmp_path):
 
 
 def test_sentences_that_cannot_be_written_leave_nothing(tmp_path):
-    bad = Document(["a", "b"], text="a\nb", offsets=[(0, 1), (2, 3)])
-    with pytest.raises(InputError, match=r"must be one line\. .* in sentence 2$"):
+    bad = Document(["a\nb"])
+    with pytest.raises(InputError, match=r"must be in one line\. .* in sentence 2$"):
         brat.write([ann(), bad], tmp_path / "out")
     with pytest.raises(InputError, match=r"lone surrogate\. .* in sentence 1$"):
         brat.write([Document(["\ud800"])], tmp_path / "out")
@@ -189,3 +189,8 @@ def refused(folder):
     except InputError as error:
         return str(error)
     return None
+
+
+def test_a_line_end_in_a_sentence_becomes_a_blank(tmp_path):
+    brat.write([Document(["a", "b"], text="a\nb", offsets=[(0, 1), (2, 3)], id="7")], tmp_path / "out")
+    assert (tmp_path / "out" / "7.txt").read_text() == "a b\n"
