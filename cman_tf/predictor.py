@@ -117,7 +117,12 @@ class Predictor:
         return self.extract(self.tokenize([_text(*item) for item in enumerate(texts)], split, language))
 
     def pipe(
-        self, texts: Iterable[str | Document], batch_size: int = 1024, split: bool = True, language: str = "en"
+        self,
+        texts: Iterable[str | Document],
+        batch_size: int = 1024,
+        split: bool = True,
+        language: str = "en",
+        progress: Callable[[int], object] | None = None,
     ) -> Iterator[Document]:
         """Extract entities and relations from a stream, in constant memory.
 
@@ -127,6 +132,7 @@ class Predictor:
             batch_size: int. Number of sentences to collect before they are extracted together. Default: 1024.
             split: bool, see `__call__`. Documents with tokens keep their sentences.
             language: str, see `__call__`.
+            progress: callable or None, see `extract`.
 
         Yields:
             `Document`, in the order of the input.
@@ -147,9 +153,9 @@ class Predictor:
             waiting.append(document)
             count += len(document.sentences) or (len(sentences.split(document.text, language)) if split else 1)
             if count >= batch_size:
-                yield from self.extract(self._with_tokens(waiting, split, language))
+                yield from self.extract(self._with_tokens(waiting, split, language), progress=progress)
                 waiting, count = [], 0
-        yield from self.extract(self._with_tokens(waiting, split, language))
+        yield from self.extract(self._with_tokens(waiting, split, language), progress=progress)
 
     def _with_tokens(self, documents: Sequence[Document], split: bool, language: str) -> list[Document]:
         # Together: a call of the tokenizer takes longer than its sentences.

@@ -206,11 +206,12 @@ def _predictor(run: Run, about: Mapping[str, Any], problems: list[str]) -> Predi
 
 def _sentences(input: str | None, predictor: Predictor | None) -> list[Document]:
     from cman_tf.commands.inputs import read_sentences
+    from cman_tf.data.sentences import each
 
     def tokenize(texts: list[str]) -> list[Document]:
         return predictor.tokenize(texts) if predictor else [Document([], text=text, offsets=[]) for text in texts]
 
-    return read_sentences([], input, tokenize) if input else tokenize(list(TEXTS))
+    return list(each(read_sentences([], input, tokenize))) if input else tokenize(list(TEXTS))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Reads the sentences to predict from arguments, a file or standard input."""
+"""Reads sentences from arguments, a file or standard input."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def read_sentences(
             format of `cman_tf.data.formats`; `-` is standard input.
         tokenize: callable, list of str -> list of `Document`.
         format: str or None. `"text"`, or a key of `cman_tf.data.formats.FORMATS`. Default: detected from the content;
-            text if no format matches.
+            text if no format matches or the suffix is `.txt`.
 
     Returns:
         list of `Document`, one for each sentence or line, in order.
@@ -61,9 +61,22 @@ def read_sentences(
         raise InputError(f"Sentences must come as arguments or from --input, not both. Received: both, --input {path}")
     if texts:
         return tokenize(texts)
-    with _file(path) as name, _named(name, path):
-        format = format or formats.recognise(name) or TEXT
+    with copied(path) as name, renamed(name, path):
+        format = format or detected(name, path)
         return tokenize(_lines(name)) if format == TEXT else formats.read(name, format, tokenize)
+
+
+def detected(name: str, path: str | None = None) -> str:
+    """The format of an input, by its content: a key of `cman_tf.data.formats.FORMATS`, or `"text"`.
+
+    A text may begin with a brace or bracket, as other formats do. In a `.txt` file, only `#doc` is not text.
+
+    Args:
+        name: str. The file or folder to look at.
+        path: str or None. Its name as the user gave it.
+    """
+    found = formats.recognise(name)
+    return found if found and (found == "multihead" or not str(path).endswith(".txt")) else TEXT
 
 
 def _lines(path: str) -> list[str]:
@@ -75,7 +88,7 @@ def _lines(path: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _file(path: str | None) -> Iterator[str]:
+def copied(path: str | None) -> Iterator[str]:
     """Yield the path of a folder, or of a regular file with the content of the input, which is read twice."""
     if path not in (None, "-") and (os.path.isfile(path) or os.path.isdir(path) and formats.recognise(path)):
         yield path
@@ -94,7 +107,7 @@ def _file(path: str | None) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _named(name: str, path: str | None) -> Iterator[None]:
+def renamed(name: str, path: str | None) -> Iterator[None]:
     """Replace the path of the temporary copy in error messages by what the user gave."""
     try:
         yield

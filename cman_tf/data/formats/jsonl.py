@@ -13,16 +13,19 @@ reading ignores these four, because they follow from the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.data.formats.reading import check_unique, first_line, located, read_text, show, written
+from cman_tf.data.formats.reading import check_unique, first_line, located, read_lines, show, written
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, show_keys, to_bytes, value
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
+
+# Number of lines that are tokenized together.
+_CHUNK = 256
 
 
 def recognises(path: str | Path) -> bool:
@@ -42,27 +45,39 @@ def read(path: str | Path, tokenize: Callable[[list[str]], list[Document]] | Non
         InputError: if the file cannot be read or is not UTF-8, or, with its line, if a line is not valid JSON, breaks a
             rule of `Document`, or is raw text without `tokenize`.
     """
-    documents: list[Any] = []
+    return list(iterate(path, tokenize))
+
+
+def iterate(path: str | Path, tokenize: Callable[[list[str]], list[Document]] | None = None) -> Iterator[Document]:
+    """Yield the documents of `read` as they are used, in constant memory but for their ids.
+
+    Raises:
+        InputError: as `read`.
+    """
     identifiers: dict[str, str] = {}
-    raw = []
-    # Not splitlines: a text may contain U+2028 and similar characters, which do not end a line of JSON lines.
-    for number, line in enumerate(read_text(path).split("\n"), 1):
+    waiting: list[tuple[str, Document | str]] = []
+    for number, line in enumerate(read_lines(path), 1):
         if not line.strip():
             continue
-        record = parse_json(line, path, number)
+        record = parse_json(line.removesuffix("\n"), path, number)
         with located(f"{path}, line {number}"):
             check_object(record, "A line")
             name = identifier(record, "id")
             check_unique(name, f"line {number}", identifiers)
-            if "tokens" in record:
-                documents.append(_document(record, name))
-            else:
-                raw.append((len(documents), name, _raw_text(record, tokenize)))
-                documents.append(None)
-    if raw and tokenize:
-        for (position, name, _), document in zip(raw, tokenize([text for _, _, text in raw])):
-            documents[position] = replace(document, id=name)
-    return documents
+            waiting.append((name, _document(record, name) if "tokens" in record else _raw_text(record, tokenize)))
+        if len(waiting) == _CHUNK:
+            yield from _tokenized(waiting, tokenize)
+            waiting = []
+    yield from _tokenized(waiting, tokenize)
+
+
+def _tokenized(
+    items: Sequence[tuple[str, Document | str]], tokenize: Callable[[list[str]], list[Document]] | None
+) -> Iterator[Document]:
+    texts = [item for _, item in items if isinstance(item, str)]
+    found = iter(tokenize(texts) if tokenize and texts else ())
+    for name, item in items:
+        yield replace(next(found), id=name) if isinstance(item, str) else item
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
