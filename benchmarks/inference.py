@@ -30,7 +30,7 @@ def measure(predictor, texts, rounds):
     # The first calls trace the graph and choose its kernels.
     predictor(texts[: BATCH_SIZES[-1]], split=False)
     for text in texts[:5]:
-        predictor(text)
+        predictor(text, split=False)
 
     best, calls = dict.fromkeys(BATCH_SIZES, float("inf")), []
     for _ in range(rounds):
@@ -39,7 +39,7 @@ def measure(predictor, texts, rounds):
             if size == 1:
                 for text in texts:
                     begun = time.perf_counter()
-                    predictor(text)
+                    predictor(text, split=False)
                     calls.append(time.perf_counter() - begun)
             else:
                 for first in range(0, len(texts), size):

@@ -163,7 +163,7 @@ class Predictor:
         return [item if item.tokens else dataclasses.replace(next(found), id=item.id) for item in documents]
 
     def tokenize(self, texts: Sequence[str], split: bool = False, language: str = "en") -> list[Document]:
-        """Convert raw texts to documents without annotation.
+        """Convert raw texts to documents without annotation, with the tokenizer that the network was trained with.
 
         Args:
             texts: sequence of str.
@@ -173,7 +173,7 @@ class Predictor:
         Returns:
             list of `Document`.
         """
-        return raw_text.documents(texts, split, language)
+        return raw_text.documents(texts, split, language, self.network.config.words.tokenizer)
 
     def extract(
         self,

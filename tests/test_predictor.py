@@ -1,12 +1,17 @@
 """Whole documents through a predictor: one sentence at a time, offsets of the document, streams."""
 
 import itertools
+import shutil
 
 import pytest
 
+from cman_tf import config as configs
+from cman_tf.data import formats
 from cman_tf.data.document import Document
 from cman_tf.data.sentences import parts
 from cman_tf.errors import InputError
+from cman_tf.training.corpus import load_corpus
+from cman_tf.training.run import Run
 from tests.conftest import sentence
 
 TEXT = "Ana and Bo live in Lima, Peru. Oslo, Norway.\n\nBo Ek of New Lima met Ana. Rain."
@@ -78,3 +83,23 @@ def test_an_annotated_document_is_predicted_again(run_predictor):
     document = run_predictor(TEXT)
     [again] = run_predictor.extract([document])
     assert (again, again.entities) == (document, document.entities)
+
+
+def test_a_run_keeps_its_tokenizer(trained_run, run_predictor, tmp_path):
+    assert trained_run.config().words.tokenizer == "unicode"
+    text = "東京 🇳🇴"
+    assert run_predictor.tokenize([text])[0].tokens == ("東", "京", "🇳🇴")
+    shutil.copytree(trained_run.path, tmp_path / "old")
+    config = tmp_path / "old" / "config.yaml"
+    config.write_text(config.read_text().replace("  tokenizer: unicode\n", ""))
+    old = Run.open(tmp_path / "old")
+    assert old.config().words.tokenizer == "conll04"
+    assert old.config({"decoding.threshold": 0.3}).words.tokenizer == "conll04"
+    assert old.network(trained=False).config.words.tokenizer == "conll04"
+
+
+def test_a_corpus_of_texts_has_the_tokens_of_its_run(tmp_path, config, documents):
+    formats.write([sentence("東京 !", [(0, 1, "Loc")]), *documents], tmp_path / "train", "brat")
+    for tokenizer, tokens in (("unicode", ("東", "京", "!")), ("conll04", ("東京", "!"))):
+        changed = configs.change(config, {"corpus.name": str(tmp_path), "words.tokenizer": tokenizer})
+        assert load_corpus(changed, splits=("train",)).splits["train"][0].tokens == tokens

@@ -29,7 +29,7 @@ def command(argv: list[str]) -> None:
     check_output(args.format, args.output)
     run = Run.open(args.run)
     predictor = run.predictor(options.overrides(args))
-    documents = stream(args.text, args.input, args.input_format, args.sentences)
+    documents = stream(args.text, args.input, args.input_format, args.sentences, predictor.tokenize)
     split = args.sentences in (None, "split")
     with cli.progress(None, "sentences") as advance:
         found = predictor.pipe(documents, split=split, language=args.language, progress=advance)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from cman_tf.commands.inputs import TEXT, copied, detected, renamed
@@ -48,7 +48,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def stream(
-    texts: Sequence[str], path: str | None, format: str | None = None, sentences: str | None = None
+    texts: Sequence[str],
+    path: str | None,
+    format: str | None = None,
+    sentences: str | None = None,
+    tokenize: Callable[[list[str]], list[Document]] | None = None,
 ) -> Iterator[Document]:
     """Read documents one after the other.
 
@@ -57,6 +61,8 @@ def stream(
         path: str or None. A file, a folder, or `-`, standard input.
         format: str or None. `"text"`, or a key of `cman_tf.data.formats.FORMATS`. Default: detected.
         sentences: str or None. One of `SENTENCES`: `"lines"` makes each line of a text a document. Default: `"split"`.
+        tokenize: callable, list of str -> list of `Document`. For formats whose entities count characters. Default: the
+            package's tokenizer.
 
     Yields:
         `Document`. A text has no tokens yet. Its id is the name of its file, in a folder the path from there, followed
@@ -88,11 +94,11 @@ def stream(
             for document in jsonl.iterate(name, lambda lines: [_untokenized(line, "") for line in lines]):
                 yield from [document] if document.tokens else _raw(document.text, document.id, sentences)
         elif format == "brat" and sentences in brat.SENTENCES:
-            yield from brat.read(name, sentences=sentences)
+            yield from brat.read(name, tokenize, sentences)
         elif sentences:
             raise InputError(f"--sentences requires raw text. Received: {path} in format {format}")
         else:
-            yield from formats.read(name, format)
+            yield from formats.read(name, format, tokenize)
 
 
 def _folder(path: Path, sentences: str | None) -> Iterator[Document]:

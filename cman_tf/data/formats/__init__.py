@@ -40,7 +40,8 @@ def read(
     Args:
         path: str or path. A folder for the formats in `FOLDERS`.
         format: str or None, a key of `FORMATS`. Default: detected from the content of the file or folder.
-        tokenize: callable `list[str] -> list[Document]` for the raw lines of `jsonl`. Default: raw lines are refused.
+        tokenize: callable `list[str] -> list[Document]` for the raw lines of `jsonl`, and for `brat` and `csv`.
+            Default: the package's tokenizer; raw lines are refused.
 
     Returns:
         list of `Document`, at least one.

@@ -18,7 +18,7 @@ import itertools
 import logging
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ from cman_tf.errors import InputError, check_choice
 from cman_tf.files import atomic_folder
 
 SENTENCES = ("lines", "text")
+
+Tokenize = Callable[[list[str]], list[Document]]
 
 _ENTITY = re.compile(r"(T\S*)\t(\S+) (\d{1,9}) (\d{1,9})\t(.*)")
 _DISCONTINUOUS = re.compile(r"T\S*\t\S+ \d+ \d+(;\d+ \d+)+\t")
@@ -46,12 +48,12 @@ def recognises(path: str | Path) -> bool:
     return path.is_dir() and next(path.rglob("*.ann"), None) is not None
 
 
-def read(path: str | Path, tokenize: object = None, sentences: str = "lines") -> list[Document]:
+def read(path: str | Path, tokenize: Tokenize | None = None, sentences: str = "lines") -> list[Document]:
     """Read a folder. Lines other than entities and relations (T and R) are ignored, with a warning that counts them.
 
-    `tokenize` is not used, because entities require the tokens that the package finds.
-
     Args:
+        path: str or path.
+        tokenize: callable, list of str -> list of `Document`. Default: the package's tokenizer.
         sentences: `"lines"`, or `"text"` if each text is one sentence, line ends included.
 
     Returns:
@@ -72,7 +74,7 @@ def read(path: str | Path, tokenize: object = None, sentences: str = "lines") ->
         if not file.with_suffix(".txt").is_file():
             raise InputError(f"{file} has no text: {file.with_suffix('.txt').name} is missing.")
         name = file.relative_to(path).with_suffix("").as_posix()
-        documents += _Text(file, name, sentences).documents(ignored)
+        documents += _Text(file, name, sentences).documents(ignored, tokenize or raw_text.documents)
     if not documents:
         raise InputError(f"{path} contains no sentences: its .ann and .txt files are missing or blank.")
     if ignored:
@@ -97,7 +99,7 @@ class _Text:
         self.parts = [self.text] if sentences == "text" else self.text.split("\n")
         self.starts = [0, *itertools.accumulate(len(part) + 1 for part in self.parts[:-1])]
 
-    def documents(self, ignored: Counter[str]) -> list[Document]:
+    def documents(self, ignored: Counter[str], tokenize: Tokenize) -> list[Document]:
         spans, relations = self._annotations(ignored)
         own: defaultdict[int, list[Any]] = defaultdict(list)
         links: defaultdict[int, list[Relation]] = defaultdict(list)
@@ -109,7 +111,7 @@ class _Text:
             links[spans[head][0]].append(Relation(number[head], number[tail], kind))
         rows = [row for row, part in enumerate(self.parts) if part.strip()]
         result = []
-        for row, document in zip(rows, raw_text.documents([self.parts[row] for row in rows])):
+        for row, document in zip(rows, tokenize([self.parts[row] for row in rows])):
             id = self.name if rows == [0] else f"{self.name}:{row + 1}"
             with located(f"{self.file}, sentence {id}"):
                 result.append(raw_text.annotated(document, own[row], links[row], id))

@@ -5,7 +5,7 @@ See `cman_tf.data.formats.frames` for their columns. Needs the extra `[frames]`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +26,12 @@ def recognises(path: str | Path) -> bool:
     return (Path(path) / _FILES[0]).is_file()
 
 
-def read(path: str | Path, tokenize: object = None) -> list[Document]:
+def read(path: str | Path, tokenize: Callable[[list[str]], list[Document]] | None = None) -> list[Document]:
     """Read a folder.
 
-    `tokenize` is not used, because entities require the tokens that the package finds.
+    Args:
+        path: str or path.
+        tokenize: callable, list of str -> list of `Document`. Default: the package's tokenizer.
 
     Returns:
         list of `Document`.
@@ -43,7 +45,7 @@ def read(path: str | Path, tokenize: object = None) -> list[Document]:
     path = Path(path)
     with located(str(path)):
         relations = _read(path / _FILES[1]) if (path / _FILES[1]).is_file() else None
-        documents = documents_from_frames(_read(path / _FILES[0]), relations)
+        documents = documents_from_frames(_read(path / _FILES[0]), relations, tokenize)
     if not documents:
         raise InputError(f"{path} contains no sentences.")
     return documents

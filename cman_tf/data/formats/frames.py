@@ -13,7 +13,7 @@ mention. `head` and `tail` are values of the column `entity` of the same sentenc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.data import raw_text
@@ -73,7 +73,11 @@ def frames(documents: Iterable[Document], unannotated: bool = False) -> tuple[pa
     )
 
 
-def documents_from_frames(entities: pandas.DataFrame, relations: pandas.DataFrame | None = None) -> list[Document]:
+def documents_from_frames(
+    entities: pandas.DataFrame,
+    relations: pandas.DataFrame | None = None,
+    tokenize: Callable[[list[str]], list[Document]] | None = None,
+) -> list[Document]:
     """Documents from frames of annotations, such as those that `pandas.read_csv` returns.
 
     Args:
@@ -81,6 +85,7 @@ def documents_from_frames(entities: pandas.DataFrame, relations: pandas.DataFram
             (default: 0, 1, ... within the sentence), `mention` (checked against the text) and `score`. A row with a
             blank `type` is a sentence without entities. Other columns are ignored.
         relations: `DataFrame` with columns `sentence_id`, `type`, `head`, `tail`, optional `score`, or None.
+        tokenize: callable, list of str -> list of `Document`. Default: the package's tokenizer.
 
     Returns:
         list of `Document` in the order in which the sentences first appear, with the tokens that the package finds.
@@ -98,7 +103,7 @@ def documents_from_frames(entities: pandas.DataFrame, relations: pandas.DataFram
         for place, row in _rows(relations, "relations", ("sentence_id", "type", "head", "tail")):
             with located(place):
                 _add_relation(sentences, row)
-    documents = raw_text.documents([sentence["text"] for sentence in sentences.values()])
+    documents = (tokenize or raw_text.documents)([sentence["text"] for sentence in sentences.values()])
     result = []
     for (name, sentence), document in zip(sentences.items(), documents):
         with located(f"sentence {name}"):
