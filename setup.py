@@ -56,6 +56,9 @@ BOTH_STACKS = [
     "rich>=13,<16",
     "safetensors>=0.4,<1",
     "scikit-learn>=1.3,<2",
+    # Newer ones are compiled and have no wheels for every machine with these Pythons.
+    "sentencex>=0.6.1,<1; python_version < '3.11'",
+    "sentencex>=1.0.32,<2; python_version >= '3.11'",
     "tqdm>=4.60,<5",
 ]
 

@@ -103,8 +103,12 @@ def overhead(predictor, address, texts, rounds):
             return remote.extract(untokenized([text]), concurrency=1)
 
         for text in texts:  # compile every length, on both sides
-            predictor(text), served(text)
-        pairs = [(_milliseconds(predictor, text), _milliseconds(served, text)) for _ in range(rounds) for text in texts]
+            predictor(text, split=False), served(text)
+        pairs = [
+            (_milliseconds(predictor, text, False), _milliseconds(served, text))
+            for _ in range(rounds)
+            for text in texts
+        ]
     own, other = (
         {name: float(np.percentile(times, percent)) for name, percent in PERCENTILES.items()} for times in zip(*pairs)
     )

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from cman_tf import config as configs
-from cman_tf.data import raw_text
+from cman_tf.data import raw_text, sentences
 from cman_tf.data.answers import annotated
 from cman_tf.data.batches import pad
 from cman_tf.data.document import Document
@@ -35,8 +35,8 @@ class Predictor:
 
     Example:
         >>> predictor = cman_tf.load("runs/sample")
-        >>> document = predictor("Ana Lima lives in Oslo.")
-        >>> [(document.entity_text(entity), entity.type) for entity in document.entities]
+        >>> document = predictor("Ana Lima lives in Oslo. She works in Bergen.")
+        >>> [(entity.text, entity.type, document.sentence_of(entity)) for entity in document.entities]
     """
 
     def __init__(self, network: Network, batch_size: int = 32, batch_cells: int = 500_000) -> None:
@@ -89,37 +89,93 @@ class Predictor:
         return other
 
     @overload
-    def __call__(self, text: str) -> Document: ...  # type: ignore[overload-overlap]
+    def __call__(self, text: str, split: bool = True, language: str = "en") -> Document: ...  # type: ignore[overload-overlap]
 
     @overload
-    def __call__(self, text: Sequence[str]) -> list[Document]: ...
+    def __call__(self, text: Sequence[str], split: bool = True, language: str = "en") -> list[Document]: ...
 
-    def __call__(self, text: str | Sequence[str]) -> Document | list[Document]:
-        """Extract entities and relations from raw text.
+    def __call__(
+        self, text: str | Sequence[str], split: bool = True, language: str = "en"
+    ) -> Document | list[Document]:
+        """Extract entities and relations from raw text of any length.
 
         Args:
-            text: str, one sentence, or a sequence of them.
+            text: str, or a sequence of them.
+            split: bool. Whether to split each text into sentences, see `cman_tf.data.sentences.split`. The network
+                reads one sentence at a time, so relations link entities of one sentence. Default: True. False: each
+                text is one sentence.
+            language: str. ISO 639 code of the language, for the split into sentences. Default: `"en"`.
 
         Returns:
-            `Document`, or a list of them in the order of the input. Offsets are code points of the given text.
+            `Document`, or a list of them in the order of the input. Offsets are code points of the given text;
+            `document.sentences` are the tokens of each sentence.
 
         Raises:
             InputError: if the input is not text, or a sentence is too long for the memory.
         """
         if isinstance(text, str):
-            return self.extract(self.tokenize([text]))[0]
+            return self.extract(self.tokenize([text], split, language))[0]
         texts = list(text) if isinstance(text, Iterable) and not isinstance(text, bytes) else [text]
-        for position, item in enumerate(texts):
-            if not isinstance(item, str):
-                raise InputError(
-                    "A text must be a string or a sequence of strings; for tokens, use extract([Document(tokens)]). "
-                    f"Received: {type(item).__name__} at position {position}"
-                )
-        return self.extract(self.tokenize(texts))
+        return self.extract(self.tokenize([_text(*item) for item in enumerate(texts)], split, language))
 
-    def tokenize(self, texts: Sequence[str]) -> list[Document]:
-        """Convert raw texts to documents without annotation."""
-        return raw_text.documents(texts)
+    def pipe(
+        self,
+        texts: Iterable[str | Document],
+        batch_size: int = 1024,
+        split: bool = True,
+        language: str = "en",
+        progress: Callable[[int], object] | None = None,
+    ) -> Iterator[Document]:
+        """Extract entities and relations from a stream, in constant memory.
+
+        Args:
+            texts: iterable of str or `Document`. It is read as the answers are used. A `Document` with tokens keeps
+                them; one without gets those of its text.
+            batch_size: int. Number of sentences to collect before they are extracted together. Default: 1024.
+            split: bool, see `__call__`. Documents with tokens keep their sentences.
+            language: str, see `__call__`.
+            progress: callable or None, see `extract`.
+
+        Yields:
+            `Document`, in the order of the input.
+
+        Raises:
+            InputError: as `__call__`.
+
+        Example:
+            >>> for document in predictor.pipe(path.read_text() for path in sorted(Path("articles").glob("*.txt"))):
+            ...     print(len(document.sentences), [entity.text for entity in document.entities])
+        """
+        waiting: list[Document] = []
+        count = 0
+        for position, item in enumerate(texts):
+            document = item
+            if not isinstance(document, Document):
+                document = Document((), text=_text(position, document), offsets=())
+            waiting.append(document)
+            count += len(document.sentences) or (len(sentences.split(document.text, language)) if split else 1)
+            if count >= batch_size:
+                yield from self.extract(self._with_tokens(waiting, split, language), progress=progress)
+                waiting, count = [], 0
+        yield from self.extract(self._with_tokens(waiting, split, language), progress=progress)
+
+    def _with_tokens(self, documents: Sequence[Document], split: bool, language: str) -> list[Document]:
+        # Together: a call of the tokenizer takes longer than its sentences.
+        found = iter(self.tokenize([item.text for item in documents if not item.tokens], split, language))
+        return [item if item.tokens else dataclasses.replace(next(found), id=item.id) for item in documents]
+
+    def tokenize(self, texts: Sequence[str], split: bool = False, language: str = "en") -> list[Document]:
+        """Convert raw texts to documents without annotation, with the tokenizer that the network was trained with.
+
+        Args:
+            texts: sequence of str.
+            split: bool. Whether to split each text into sentences. Default: False, each text is one sentence.
+            language: str, see `__call__`.
+
+        Returns:
+            list of `Document`.
+        """
+        return raw_text.documents(texts, split, language, self.network.config.words.tokenizer)
 
     def extract(
         self,
@@ -131,7 +187,8 @@ class Predictor:
         """Find entities and relations.
 
         Args:
-            documents: sequence of `Document`. Their annotation is ignored, unless `label_source` is `"gold"`.
+            documents: sequence of `Document`, of one or more sentences. The network reads one sentence at a time. Their
+                annotation is ignored, unless `label_source` is `"gold"`.
             label_source: `"predicted"`, or `"gold"` to feed the documents' own tags to the BLA units (Table 3).
             progress: callable or None. Called with the number of sentences done after each batch.
             contextual: dict of names to sequences of arrays, stored vectors of the documents, see `training_batches`.
@@ -143,6 +200,20 @@ class Predictor:
         Raises:
             InputError: if a sentence is too long for the memory.
         """
+        return sentences.extracted(
+            documents,
+            lambda parts: self._extract(parts, label_source, progress, contextual),
+            keep_annotation=label_source == "gold",
+        )
+
+    def _extract(
+        self,
+        documents: Sequence[Document],
+        label_source: str,
+        progress: Callable[[int], object] | None,
+        contextual: Mapping[str, Sequence[np.ndarray] | StoredVectors] | None,
+    ) -> list[Document]:
+        """`extract` for sentences."""
         results = list(documents)
         for rows in self._batches([len(document) for document in documents]):
             encoded = [np.array([t.encode("utf-8", "replace") for t in documents[r].tokens], object) for r in rows]
@@ -182,3 +253,12 @@ class Predictor:
             batch.append(int(row))
         if batch:
             yield batch
+
+
+def _text(position: int, item: object) -> str:
+    if not isinstance(item, str):
+        raise InputError(
+            "A text must be a string or a sequence of strings; for tokens, use extract([Document(tokens)]). "
+            f"Received: {type(item).__name__} at position {position}"
+        )
+    return item

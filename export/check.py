@@ -146,7 +146,7 @@ def check(
     problems += shape_problems(answer, requests)
     if predictor:
         findings["compared"] = 2 * len(texts)
-        problems += answer_problems("text", predictor(texts), answer["text"])
+        problems += answer_problems("text", predictor(texts, split=False), answer["text"])
         # This signature gets no text: its offsets are those of the tokens joined by spaces.
         joined = [Document(document.tokens) for document in documents]
         problems += answer_problems("tokens", predictor.extract(joined), answer["tokens"])
@@ -212,11 +212,12 @@ def _predictor(run: Run, about: Mapping[str, Any], problems: list[str]) -> Predi
 
 def _sentences(input: str | None, predictor: Predictor | None) -> list[Document]:
     from cman_tf.commands.inputs import read_sentences
+    from cman_tf.data.sentences import each
 
     def tokenize(texts: list[str]) -> list[Document]:
         return predictor.tokenize(texts) if predictor else [Document([], text=text, offsets=[]) for text in texts]
 
-    return read_sentences([], input, tokenize) if input else tokenize(list(TEXTS))
+    return list(each(read_sentences([], input, tokenize))) if input else tokenize(list(TEXTS))
 
 
 if __name__ == "__main__":

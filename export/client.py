@@ -8,6 +8,7 @@ import sys
 from cman_tf.commands import cli
 from cman_tf.commands.inputs import add_options, read_sentences
 from cman_tf.commands.main import main
+from cman_tf.data.sentences import each
 from cman_tf.errors import printable
 
 
@@ -32,7 +33,7 @@ def command(argv: list[str]) -> None:
         _warn(f"no answer from {args.address} yet ({status}); retrying for {args.retry_seconds:g} s")
 
     check_output(args.format, args.output)
-    documents = read_sentences(args.text, args.input, untokenized, args.input_format)
+    documents = list(each(read_sentences(args.text, args.input, untokenized, args.input_format)))
     with Remote(
         args.address,
         model=args.model_name,

@@ -129,8 +129,13 @@ def numbers(text: str, what: str) -> list[int]:
 
 
 @contextlib.contextmanager
-def progress(total: int, what: str) -> Iterator[Callable[[int], object]]:
-    """Show a progress bar on standard error if that is a terminal; yields `advance(count)`."""
+def progress(total: int | None, what: str) -> Iterator[Callable[[int], object]]:
+    """Show a progress bar on standard error if that is a terminal; yields `advance(count)`.
+
+    Args:
+        total: int or None, if it is not known.
+        what: str. What is counted.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""Reads the sentences to predict from arguments, a file or standard input."""
+"""Reads sentences from arguments, a file or standard input."""
 
 from __future__ import annotations
 
@@ -69,15 +69,30 @@ def read_sentences(
         raise InputError(f"Sentences must come as arguments or from --input, not both. Received: both, --input {path}")
     if texts:
         return tokenize(texts)
-    with _file(path) as name, _named(name, path):
-        format = format or formats.recognise(name) or _text_format(name, path)
+    with copied(path) as name, renamed(name, path):
+        format = format or detected(name, path)
         return tokenize(_lines(name)) if format == TEXT else formats.read(name, format, tokenize, reading)
 
 
-def _text_format(name: str, path: str | None) -> str:
-    """`"text"`, if an input in no known format may be taken for text."""
-    named = path in (None, "-") or path.lower().endswith(".txt") or not os.path.isfile(path)
-    if named and not json_files.begins(name):
+def detected(name: str, path: str | None = None) -> str:
+    """The format of an input, by its content: a key of `cman_tf.data.formats.FORMATS`, or `"text"`.
+
+    A text may begin with a brace or bracket, as other formats do. In a `.txt` file, only `#doc` is not text.
+
+    Args:
+        name: str. The file or folder to look at.
+        path: str or None. Its name as the user gave it.
+
+    Raises:
+        InputError: if it is in no known format, and is neither named `.txt` nor without a name.
+    """
+    found = formats.recognise(name)
+    is_text_file = str(path).lower().endswith(".txt")
+    if found and (found == "multihead" or not is_text_file):
+        return found
+    # Standard input and pipes have no name; what begins as JSON is meant as JSON.
+    unnamed = path in (None, "-") or not os.path.isfile(str(path))
+    if is_text_file or (unnamed and not json_files.begins(name)):
         return TEXT
     raise formats.not_recognised(name)
 
@@ -91,7 +106,7 @@ def _lines(path: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _file(path: str | None) -> Iterator[str]:
+def copied(path: str | None) -> Iterator[str]:
     """Yield the path of a folder, or of a regular file with the content of the input, which is read twice."""
     if path not in (None, "-") and (os.path.isfile(path) or os.path.isdir(path) and formats.recognise(path)):
         yield path
@@ -110,7 +125,7 @@ def _file(path: str | None) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _named(name: str, path: str | None) -> Iterator[None]:
+def renamed(name: str, path: str | None) -> Iterator[None]:
     """Replace the path of the temporary copy in error messages by what the user gave."""
     try:
         yield

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
+import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cman_tf.data import formats
+from cman_tf.data.sentences import each
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write, check_new_file, check_new_folder
 
@@ -52,47 +53,45 @@ def check_output(format: str, path: str | Path | None = None) -> None:
         check_new_file(path)
 
 
-def write_predictions(documents: Sequence[Document], format: str, path: str | Path | None = None) -> None:
+def write_predictions(documents: Iterable[Document], format: str, path: str | Path | None = None) -> None:
     """Write documents with their entities and relations.
 
     Args:
-        documents: list of `Document`.
+        documents: iterable of `Document`. It is read as it is written, one after the other, except for html, spert,
+            csv, graphml, docbin and brat.
         format: str, one of `FORMATS`.
         path: str or None. A file, or a folder for `csv` and `brat`, written atomically. Default: standard output.
     """
     check_output(format, path)
-    if format == "table":
-        _write_table(documents, path)
-    elif path is not None:
+    if path is not None:
         _write(documents, format, path)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            name = Path(folder) / "predictions"
-            _write(documents, format, name)
-            # Always UTF-8, whatever the encoding of the terminal.
-            sys.stdout.flush()
-            sys.stdout.buffer.write(name.read_bytes())
-
-
-def _write_table(documents: Sequence[Document], path: str | Path | None) -> None:
-    from rich.console import Console
-
-    from cman_tf.commands.printing import table
-
-    if path is None:
-        table(documents)
         return
-    text = io.StringIO()
-    table(documents, Console(file=text, highlight=False, width=10_000))
-    with atomic_write(path) as file:
-        file.write(text.getvalue())
+    with tempfile.TemporaryDirectory() as folder:
+        # Nothing is printed unless all is predicted.
+        name = Path(folder) / "predictions"
+        _write(documents, format, name)
+        sys.stdout.flush()
+        if format == "table":
+            with open(name, encoding="utf-8", newline="") as text:
+                shutil.copyfileobj(text, sys.stdout)
+        else:
+            # Always UTF-8, whatever the encoding of the terminal.
+            with open(name, "rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
 
 
-def _write(documents: Sequence[Document], format: str, path: str | Path) -> None:
-    if format == "html":
+def _write(documents: Iterable[Document], format: str, path: str | Path) -> None:
+    if format == "table":
+        from rich.console import Console
+
+        from cman_tf.commands.printing import table
+
+        with atomic_write(path) as file:
+            table(documents, Console(file=file, highlight=False, width=10_000))
+    elif format == "html":
         from cman_tf.evaluation.report import write_extraction_page
 
-        write_extraction_page(path, documents, title="Entities and relations")
+        write_extraction_page(path, list(each(documents)), title="Entities and relations")
     elif format == "graphml":
         from cman_tf.interop.graph import write_graphml
 

@@ -1,16 +1,16 @@
-"""`cman predict RUN`: find entities and relations in sentences."""
+"""`cman predict RUN`: find entities and relations in texts."""
 
 from __future__ import annotations
 
 from cman_tf.commands import cli, options
-from cman_tf.commands.inputs import add_options, read_sentences
 from cman_tf.commands.outputs import FORMATS
+from cman_tf.commands.streams import add_options, stream
 
 
 def command(argv: list[str]) -> None:
     parser = cli.parser(
         "cman predict",
-        "Find entities and relations in sentences from the arguments, a file or standard input.",
+        "Find entities and relations in texts of any length from the arguments, files or standard input.",
         'cman predict runs/sample "Ana Lima lives in Oslo ." --format jsonl',
         usage="RUN [TEXT ...] [options]",
     )
@@ -29,7 +29,8 @@ def command(argv: list[str]) -> None:
     check_output(args.format, args.output)
     run = Run.open(args.run, allow_encoders=args.allow_encoder)
     predictor = run.predictor(options.overrides(args))
-    documents = read_sentences(args.text, args.input, predictor.tokenize, args.input_format)
-    with cli.progress(len(documents), "sentences") as advance:
-        found = predictor.extract(documents, progress=advance)
-    write_predictions(found, args.format, args.output)
+    documents = stream(args.text, args.input, args.input_format, args.sentences, predictor.tokenize)
+    split = args.sentences in (None, "split")
+    with cli.progress(None, "sentences") as advance:
+        found = predictor.pipe(documents, split=split, language=args.language, progress=advance)
+        write_predictions(found, args.format, args.output)

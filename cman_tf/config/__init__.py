@@ -1,6 +1,6 @@
 """Configuration: fields (`fields.py`), presets (`presets/*.yaml`) and reading (`reading.py`)."""
 
-from cman_tf.config.fields import ADDED, PLACES, WITHOUT_EFFECT, Config
+from cman_tf.config.fields import ADDED, BEFORE, PLACES, WITHOUT_EFFECT, Config
 from cman_tf.config.reading import (
     all_fields,
     change,
@@ -17,6 +17,7 @@ from cman_tf.config.reading import (
 
 __all__ = [
     "ADDED",
+    "BEFORE",
     "PLACES",
     "WITHOUT_EFFECT",
     "Config",

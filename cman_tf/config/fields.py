@@ -41,6 +41,10 @@ class WordsConfig:
     )
     trainable: bool = _field(True, "whether the vectors of training words are trained; not in the paper")
     lowercase: bool = _field(True, "whether words are looked up in lower case; not in the paper")
+    tokenizer: Literal["unicode", "conll04"] = _field(
+        "unicode",
+        "tokenizer of raw text: conll04 is that of runs without this field; not in the paper",
+    )
     min_count: int = _field(2, "rarer words without a vector are unknown; not in the paper", ge=1)
 
 
@@ -193,8 +197,12 @@ class Config:
 PLACES = ("corpus.name", "corpus.data_dir", "words.vectors", "encoder.modules", "encoder.store", "start_from")
 """Fields that name places on disk. A resumed run may change them, but the content there must be the same."""
 
-WITHOUT_EFFECT = ("corpus.data_dir", "encoder.store", "encoder.store_gb", "words.size")
-"""Fields that do not change a result: places of copies, and a width that the file of word vectors sets."""
+WITHOUT_EFFECT = ("corpus.data_dir", "encoder.store", "encoder.store_gb", "words.size", "words.tokenizer")
+"""Fields that do not change a result: places of copies, a width that the file of word vectors sets, and the tokenizer,
+because corpora have tokens."""
 
 ADDED = ("start_from",)
 """Fields that are newer than the format of run folders. A run without one was trained with its default."""
+
+BEFORE = {"words.tokenizer": "conll04"}
+"""Values of fields with which a run without them was trained, if that is not the default."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cman_tf.data import formats
+from cman_tf.data import formats, raw_text, sentences
 from cman_tf.data.document import Document, named
 from cman_tf.data.download import fetch
 from cman_tf.data.formats.reading import check_unicode, located
@@ -55,6 +56,7 @@ def load(
     splits: Collection[str] = SPLITS,
     unread: Collection[str] = (),
     seed: int = 1,
+    tokenizer: str = "unicode",
 ) -> Corpus:
     """Read a corpus.
 
@@ -69,6 +71,7 @@ def load(
         unread: sequence of str. Splits whose files are not opened: a search must not see the test split.
         seed: int. Selects the 15 % of ADE's training sentences that become dev. It is not the seed of a run, so that
             runs with several seeds are measured on the same sentences.
+        tokenizer: str. That of formats without tokens, see `cman_tf.data.tokenizer.tokenize`. Default: `"unicode"`.
 
     Returns:
         `Corpus`.
@@ -88,7 +91,7 @@ def load(
     for split in splits:
         if split not in files and not (split == "dev" and name == "ade"):
             raise InputError(f"{name} has no {split} split: it contains no file such as {split}.json.")
-    documents = {split: formats.read(path) for split, path in files.items()}
+    documents = {split: _sentences(path, tokenizer) for split, path in files.items()}
     if name == "ade":
         documents["train"], documents["dev"] = _hold_out(documents["train"], seed)
         files["dev"] = files["train"]
@@ -132,6 +135,14 @@ def _files(
     if not path.is_dir():
         check_choice("A corpus that is not a folder", name, NAMES)
     return {split: file for split, file in _folder(path).items() if split in wanted}, f"folder {name}"
+
+
+def _sentences(path: Path, tokenizer: str) -> list[Document]:
+    # The others have tokens, or are refused.
+    raw = path.is_dir()
+    documents = formats.read(path, tokenize=functools.partial(raw_text.documents, tokenizer=tokenizer) if raw else None)
+    with located(path):
+        return [part for document in documents for part in sentences.parts(document)]
 
 
 def _folder(path: Path) -> dict[str, Path]:

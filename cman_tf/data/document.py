@@ -1,7 +1,8 @@
-"""A sentence with its tokens, entities and relations, checked on construction."""
+"""A sentence or a whole document with its tokens, entities and relations, checked on construction."""
 
 from __future__ import annotations
 
+import bisect
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -86,7 +87,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class Document:
-    """One sentence: its tokens, their offsets in the text, and its annotated or predicted entities and relations.
+    """A sentence, or several: tokens, their offsets in the text, and annotated or predicted entities and relations.
 
     Args:
         tokens: sequence of str, each non-empty.
@@ -96,10 +97,12 @@ class Document:
         offsets: sequence of `(start, end)` or None. For each token its Unicode code points in `text`, end
             exclusive, so that `text[start:end] == token`, in ascending order. Default: those of the joined text.
         id: str. Identifier, without further meaning; "" if the source has none.
+        sentences: sequence of `(start, end)`. Tokens of each sentence, end exclusive; each token is in one. Default:
+            all tokens are one sentence.
 
     Raises:
-        InputError: if a token is empty, an entity is empty, reversed or outside the sentence, a relation links a
-            missing entity or an entity to itself, or offsets do not match the tokens.
+        InputError: if a token is empty, an entity is empty, reversed or outside the document, a relation links a
+            missing entity or an entity to itself, or offsets or sentences do not match the tokens.
 
     Example:
         >>> entities = [Entity(0, 2, "Peop"), Entity(4, 5, "Loc")]
@@ -108,6 +111,8 @@ class Document:
         [('Ana Lima', 'Live_In', 'Oslo')]
         >>> document.char_span(document.entities[1])
         (18, 22)
+        >>> document.sentences
+        ((0, 5),)
     """
 
     tokens: Sequence[str]
@@ -117,6 +122,7 @@ class Document:
     text: str = None  # type: ignore[assignment]
     offsets: Sequence[tuple[int, int]] = None  # type: ignore[assignment]
     id: str = ""
+    sentences: Sequence[tuple[int, int]] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.tokens, str):
@@ -133,6 +139,7 @@ class Document:
             raise InputError("`offsets` must be given with `text`. Received: text without offsets")
         object.__setattr__(self, "offsets", tuple((int(start), int(end)) for start, end in self.offsets))
         self._check_offsets()
+        self._check_sentences()
         self._check_annotation()
         entities = tuple(replace(entity, text=self.entity_text(entity)) for entity in self.entities)
         object.__setattr__(self, "entities", entities)
@@ -167,6 +174,20 @@ class Document:
                     f"token {token!r}"
                 )
 
+    def _check_sentences(self) -> None:
+        sentences = tuple((int(start), int(end)) for start, end in self.sentences) or ((0, len(self.tokens)),)
+        object.__setattr__(self, "sentences", sentences if self.tokens else ())
+        position = 0
+        for start, end in self.sentences:
+            if not position == start < end:
+                raise InputError(
+                    "`sentences` must be ascending, not empty, and without gaps. Received: "
+                    f"{start}:{end} after {position}"
+                )
+            position = end
+        if position != len(self.tokens):
+            raise InputError(f"`sentences` must end with the last token, {len(self.tokens)}. Received: {position}")
+
     def _check_annotation(self) -> None:
         for entity in self.entities:
             _check_fields("An entity's start and end", (entity.start, entity.end), entity.type)
@@ -199,8 +220,17 @@ class Document:
         start, end = self.char_span(entity)
         return self.text[start:end]
 
+    def sentence_of(self, entity: Entity) -> int:
+        """Index in `sentences` of the sentence in which `entity` begins."""
+        return bisect.bisect_right(self.sentences, (entity.start, len(self.tokens))) - 1
+
+    def sentence_span(self, index: int) -> tuple[int, int]:
+        """Code points `(start, end)` in `text` of a sentence, from its first token to its last."""
+        first, last = self.sentences[index]
+        return self.offsets[first][0], self.offsets[last - 1][1]
+
     def with_annotation(self, entities: Iterable[Entity], relations: Iterable[Relation]) -> Document:
-        """The same sentence with other entities and relations."""
+        """The same document with other entities and relations."""
         return replace(self, entities=tuple(entities), relations=tuple(relations))
 
     def overlapping(self) -> list[tuple[int, int]]:

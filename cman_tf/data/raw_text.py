@@ -5,8 +5,9 @@ from __future__ import annotations
 import atexit
 import bisect
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from cman_tf.data import sentences
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.errors import InputError
 
@@ -14,36 +15,58 @@ from cman_tf.errors import InputError
 _CHUNK = 256
 
 
-def documents(texts: Sequence[str]) -> list[Document]:
-    """Split sentences into tokens, see `cman_tf.data.tokenizer`.
+def documents(
+    texts: Sequence[str], split: bool = False, language: str = "en", tokenizer: str = "unicode"
+) -> list[Document]:
+    """Split texts into tokens, see `cman_tf.data.tokenizer`.
 
     Args:
-        texts: sequence of str, one sentence each.
+        texts: sequence of str.
+        split: bool. Whether to split each text into sentences, see `cman_tf.data.sentences`. Default: each text is one
+            sentence.
+        language: str. For the split into sentences. Default: `"en"`.
+        tokenizer: str. `"unicode"` or `"conll04"`, see `cman_tf.data.tokenizer.tokenize`. Default: `"unicode"`.
 
     Returns:
         list of `Document` without annotation, in order. Offsets are code points of the given text.
     """
+    places = [sentences.split(text, language) if split else [(0, len(text))] for text in texts]
+    offsets = _offsets([text[start:end] for text, place in zip(texts, places) for start, end in place], tokenizer)
+    return [_document(text, [(start, next(offsets)) for start, _ in place]) for text, place in zip(texts, places)]
+
+
+def _document(text: str, parts: Sequence[tuple[int, Sequence[tuple[int, int]]]]) -> Document:
+    """The document of a text, of `(start, offsets of tokens)` of its sentences."""
+    offsets: list[tuple[int, int]] = []
+    spans = []
+    for first, own in parts:
+        # A sentence of control characters has no token.
+        if own:
+            spans.append((len(offsets), len(offsets) + len(own)))
+            offsets += [(first + start, first + end) for start, end in own]
+    return Document([text[start:end] for start, end in offsets], text=text, offsets=offsets, sentences=spans)
+
+
+def _offsets(texts: Sequence[str], tokenizer: str) -> Iterator[list[tuple[int, int]]]:
+    """For each sentence `(start, end)` of its tokens."""
     import tensorflow as tf
 
-    result = []
     for first in range(0, len(texts), _CHUNK):
         chunk = texts[first : first + _CHUNK]
         # A lone surrogate, which Python's strings allow, is not UTF-8; it is one code point, as is "?".
-        starts, ends = _split()(tf.constant([text.encode("utf-8", "replace") for text in chunk]))
-        for text, row in zip(chunk, zip(starts.to_list(), ends.to_list())):
-            offsets = list(zip(*row))
-            result.append(Document([text[start:end] for start, end in offsets], text=text, offsets=offsets))
-    return result
+        starts, ends = _split(tokenizer)(tf.constant([text.encode("utf-8", "replace") for text in chunk]))
+        for row in zip(starts.to_list(), ends.to_list()):
+            yield list(zip(*row))
 
 
 @functools.cache
-def _split() -> Callable:
+def _split(tokenizer: str) -> Callable:
     import tensorflow as tf
 
     from cman_tf.data.tokenizer import tokenize
 
     text = tf.TensorSpec([None], tf.string)
-    return tf.function(lambda text: tokenize(text)[1:], input_signature=[text], autograph=False)
+    return tf.function(lambda text: tokenize(text, tokenizer)[1:], input_signature=[text], autograph=False)
 
 
 # At the end of the process, a graph that outlives TensorFlow's modules causes a traceback.

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cman_tf.data.sentences import each
 from cman_tf.errors import optional, printable
 from cman_tf.files import atomic_write
 
@@ -21,7 +22,7 @@ def relation_graph(documents: Iterable[Document]) -> networkx.MultiDiGraph:
     """The graph of all sentences together: entities of the same words and type are one node.
 
     Args:
-        documents: iterable of `Document`. One without an id is called `#1` if it is the first, and so on.
+        documents: iterable of `Document`. A sentence without an id is called `#1` if it is the first, and so on.
 
     Returns:
         `networkx.MultiDiGraph`. Nodes are named `type:mention` and have `mention`, `type` and `count`, the number of
@@ -31,7 +32,7 @@ def relation_graph(documents: Iterable[Document]) -> networkx.MultiDiGraph:
         InputError: if networkx is not installed.
     """
     graph = optional("networkx", "frames").MultiDiGraph()
-    for number, document in enumerate(documents, 1):
+    for number, document in enumerate(each(documents), 1):
         names = []
         for entity in document.entities:
             mention = " ".join(printable(document.entity_text(entity)).split())

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cman_tf.data import sentences
 from cman_tf.data.answers import annotated, left_out
 from cman_tf.errors import InputError
 from cman_tf.stack import load_saved_model
@@ -82,11 +83,15 @@ class SavedModel:
         """Find entities and relations; those beyond the limits of the export are left out, with a warning.
 
         Args:
-            documents: sequence of `Document`; their annotation is ignored.
+            documents: sequence of `Document`, of one or more sentences; their annotation is ignored.
 
         Returns:
             list of `Document` as predicted, each item with its score, in the order of the input.
         """
+        return sentences.extracted(documents, self._extract)
+
+    def _extract(self, documents: Sequence[Document]) -> list[Document]:
+        """`extract` for sentences."""
         import tensorflow as tf
 
         results: list[Any] = [None] * len(documents)

@@ -51,13 +51,14 @@ class Extractor(tf.Module):
         self.model = network.model
         self.featurizer = network.featurizer
         self.encoders = network.encoders
+        self.tokenizer = network.config.words.tokenizer
         decoding = network.config.decoding
         self.threshold = decoding.threshold
         self.constraints = constraints(network.schema, decoding)
 
     def split(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Tokens of raw text, string `(batch,)`, and their offsets: a dict of `(batch, tokens)`."""
-        tokens, starts, ends = tokenize(text)
+        tokens, starts, ends = tokenize(text, self.tokenizer)
         return {"tokens": tokens.to_tensor(""), "token_start": starts.to_tensor(0), "token_end": ends.to_tensor(0)}
 
     def from_tokens(

@@ -19,7 +19,7 @@ def load_corpus(config: Config, splits: Collection[str] = ("train", "dev", "test
     """The corpus of a configuration, see `cman_tf.data.corpora.load`; `changes` replace its arguments."""
     corpus = config.corpus
     options = {name: getattr(corpus, name) for name in ("variant", "fold", "overlap", "data_dir")}
-    return corpora.load(corpus.name, splits=splits, **{**options, **changes})
+    return corpora.load(corpus.name, splits=splits, **{"tokenizer": config.words.tokenizer, **options, **changes})
 
 
 def training_data(config: Config, corpus: corpora.Corpus) -> tuple[list[Document], list[Document]]:

@@ -192,7 +192,15 @@ class Run:
 
     def config(self, overrides: dict[str, Any] | None = None) -> configs.Config:
         """The run's `Config`, with some fields changed."""
-        return configs.load(str(self.path / "config.yaml"), overrides)
+        path = str(self.path / "config.yaml")
+        config = configs.load(path)
+        values = self._values()
+        missing = {}
+        for name, value in configs.BEFORE.items():
+            section, _, field = name.partition(".")
+            if field not in (values.get(section) or {}):
+                missing[name] = value
+        return configs.change(config, {**missing, **(overrides or {})})
 
     def _values(self) -> dict[str, Any]:
         return configs.parse_yaml((self.path / "config.yaml").read_text(encoding="utf-8")) or {}

@@ -14,6 +14,7 @@ from tests.commands.conftest import files
 @pytest.mark.slow
 def test_predict_sentences_in_a_process_of_its_own(trained):
     command = [sys.executable, "-m", "cman_tf.predict", trained, "--format", "jsonl", "--input", "-"]
+    command += ["--sentences", "lines"]
     done = subprocess.run(command, input="Ana lives in Oslo.\n\nŁódź 🎈 ‏עברית\n".encode(), capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
     lines = [json.loads(line) for line in done.stdout.decode("utf-8").splitlines()]

@@ -1,23 +1,28 @@
+import hashlib
+from functools import partial
+
 import pytest
 import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cman_tf.data import corpora
-from cman_tf.data.tokenizer import tokenize
+from cman_tf.data.tokenizer import TOKENIZERS, tokenize
 
-_tokenize = tf.function(tokenize, input_signature=[tf.TensorSpec([None], tf.string)])
+_text = [tf.TensorSpec([None], tf.string)]
+_tokenizers = {name: tf.function(partial(tokenize, tokenizer=name), input_signature=_text) for name in TOKENIZERS}
+_tokenize = _tokenizers["unicode"]
 
 
-def tokens(text):
-    parts = _tokenize(tf.constant([text.encode("utf-8", "replace")], tf.string))
+def tokens(text, tokenizer="unicode"):
+    parts = _tokenizers[tokenizer](tf.constant([text.encode("utf-8", "replace")], tf.string))
     return [token.decode() for token in parts[0][0].numpy()]
 
 
-def agreement(documents):
+def agreement(documents, tokenizer="unicode"):
     """Share of gold tokens, their blanks-joined text split again, that come out with the same boundaries."""
     documents = list(documents)
-    _, starts, ends = _tokenize(tf.constant([document.text for document in documents]))
+    _, starts, ends = _tokenizers[tokenizer](tf.constant([document.text for document in documents]))
     kept = total = 0
     for document, first, last in zip(documents, starts.to_list(), ends.to_list()):
         kept += len(set(document.offsets) & set(zip(first, last)))
@@ -25,15 +30,17 @@ def agreement(documents):
     return kept / total
 
 
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
 @pytest.mark.parametrize(("name", "least"), [("conll04", 0.985), ("ade", 0.995)])
-def test_splits_as_the_public_corpora_do(public_data, name, least):
+def test_splits_as_the_public_corpora_do(public_data, name, least, tokenizer):
     corpus = corpora.load(name, data_dir=public_data, overlap="keep_outer", splits=("train",))
-    assert agreement(corpus.splits["train"]) >= least
+    assert agreement(corpus.splits["train"], tokenizer) >= least
 
 
-def test_splits_as_the_sample_corpus_does():
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_splits_as_the_sample_corpus_does(tokenizer):
     splits = corpora.load("sample").splits
-    assert agreement(document for documents in splits.values() for document in documents) >= 0.99
+    assert agreement((document for documents in splits.values() for document in documents), tokenizer) >= 0.99
 
 
 @pytest.mark.parametrize(
@@ -50,21 +57,64 @@ def test_splits_as_the_sample_corpus_does():
         ("a\x01b\x00c\x1fd", "a b c d"),
         ("🎈🎉", "🎈 🎉"),
         ("שלום עולם.", "שלום עולם ."),
-        ("東京は", "東京は"),
+        ("Infor\u00admation\u00ad x\u2060y", "Infor\u00admation\u00ad x\u2060y"),
+        ("\u00ad \u2060 a", "a"),
+        ("cafe\u0301 x\u0301- -\u0301", "cafe\u0301 x\u0301 - -\u0301"),
+        ("नमस्ते क्‍ष مي‌خواهم", "नमस्ते क्‍ष مي‌خواهم"),
+        ("❤️ 1️⃣ #️⃣ 👩🏽‍🚀👍🏽", "❤️ 1️⃣ #️⃣ 👩🏽‍🚀 👍🏽"),
+        ("👨‍👩‍👧‍👦🏳️‍🌈", "👨‍👩‍👧‍👦 🏳️‍🌈"),
+        ("🇳🇴🇸🇪🇩", "🇳🇴 🇸🇪 🇩"),
+        ("🏴\U000e0067\U000e0062\U000e007fx", "🏴\U000e0067\U000e0062\U000e007f x"),
+        ("(See http://a.b/c?d=e&f=1.)", "( See http://a.b/c?d=e&f=1 . )"),
+        ("https://a.org/x_(y), www.b.de!", "https://a.org/x_(y ) , www.b.de !"),
+        ("ana.lima+x@mail.example.com.", "ana.lima+x@mail.example.com ."),
+        ("Amazon.com's, a.co.uk; Oslo.It", "Amazon.com 's , a.co.uk ; Oslo . It"),
+        ("1,062.50 3,5% $1.5 1.234,56 -2.5, 7", "1,062.50 3,5 % $1.5 1.234,56 - 2.5 , 7"),
+        ("in 1994,1995 and 5,kg", "in 1994 , 1995 and 5 , kg"),
+        ("Ph.D. e.g. etc. et al. Fig. 2", "Ph.D. e.g. etc. et al. Fig. 2"),
+        ("王红在大学。", "王 红 在 大 学 。"),
+        ("ラーメンを food食べる", "ラ ー メ ン を food 食 べ る"),
+        ("สมชายอยู่ที่", "ส ม ช า ย อ ยู่ ที่"),
+        ("ສະບາຍດີ ភាសា", "ສ ະ ບ າ ຍ ດີ ភា សា"),
+        ("请联系ana@b.com谢谢", "请 联 系 ana@b.com 谢 谢"),
+        ("한국어 문장", "한국어 문장"),
     ],
 )
 def test_by_hand(text, expected):
     assert " ".join(tokens(text)) == expected
 
 
+def test_the_tokenizer_of_older_runs_never_changes():
+    [rules] = TOKENIZERS["conll04"]
+    assert hashlib.sha256(rules.encode()).hexdigest().startswith("f0acd8e1a745c5a980bc14c528afb20c")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The U.S. and Mr. O'Brien's self-propelled car", "The U.S. and Mr. O'Brien 's self-propelled car"),
+        ("東京は", "東京は"),
+        ("Infor\u00admation 🇳🇴 ❤️", "Infor mation 🇳 🇴 ❤ \ufe0f"),
+        ("1,062.50 etc. a@b.com", "1 , 062.50 etc . a @ b . com"),
+    ],
+)
+def test_the_tokenizer_of_older_runs(text, expected):
+    assert " ".join(tokens(text, "conll04")) == expected
+
+
 TEXTS = st.text(st.characters(), max_size=60) | st.text("aB1.'’-$ \t\x01\u200d\u05e9🎈\ud83d$&/", max_size=40)
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(TEXTS, min_size=1, max_size=8))
-@example(["\ud83c\udf88 \udc00", "\x00", "\x01\x01a", "👩‍👩‍👧", "e\u0301", "\u202eabc", "\ufeffa", "\U0010ffff"])
-def test_offsets_give_the_tokens(texts):
-    parts = [part.to_list() for part in _tokenize(tf.constant([text.encode("utf-8", "replace") for text in texts]))]
+@given(st.lists(TEXTS, min_size=1, max_size=8), st.sampled_from(list(TOKENIZERS)))
+@example(
+    ["\ud83c\udf88 \udc00", "\x00", "\x01\x01a", "👩‍👩‍👧", "e\u0301", "\u202eabc", "\ufeffa", "\U0010ffff"], "unicode"
+)
+def test_offsets_give_the_tokens(texts, tokenizer):
+    parts = [
+        part.to_list()
+        for part in _tokenizers[tokenizer](tf.constant([text.encode("utf-8", "replace") for text in texts]))
+    ]
     for text, found, starts, ends in zip(texts, *parts):
         # A lone surrogate is one code point, and so is the question mark in its place.
         text = text.encode("utf-8", "replace").decode()

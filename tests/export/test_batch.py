@@ -100,7 +100,7 @@ def test_thirty_lines_are_answered_as_by_the_run(run, tmp_path, exported, docume
         "found-errors-00000-of-00001.jsonl",
     ]
 
-    raw = run_predictor(texts)
+    raw = run_predictor(texts, split=False)
     given = run_predictor.extract(documents[:13])
     formats.write(raw + given, tmp_path / "expected.jsonl")
     expected = [json.loads(line) for line in (tmp_path / "expected.jsonl").read_text().splitlines()]

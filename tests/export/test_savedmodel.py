@@ -1,5 +1,6 @@
 """An export answers as its run does."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,9 +9,11 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 import cman_tf
+from cman_tf import config as configs
 from cman_tf.commands import cli
 from cman_tf.data.document import Document
 from cman_tf.interop.saved_model import versions
+from cman_tf.model.extraction import Extractor
 from cman_tf.training.run import Run
 from export import savedmodel, warmup
 from export.check import TEXTS
@@ -30,7 +33,7 @@ HARD = [
 
 
 def test_text_is_answered_as_the_run_answers(served, run_predictor):
-    documents = run_predictor(HARD)
+    documents = run_predictor(HARD, split=False)
     # Else nothing would be compared.
     assert sum(len(document.entities) for document in documents) > 20
     assert sum(len(document.relations) for document in documents) > 10
@@ -223,3 +226,54 @@ def test_an_operation_that_calls_python_is_refused(monkeypatch, refused, quick, 
     monkeypatch.setattr(savedmodel, "save", save)
     assert "PyFunc" in refused("run", tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
+
+
+def random_texts(count):
+    """Texts of the characters that tokenizers treat in different ways, always the same."""
+    random = np.random.default_rng(1)
+    pieces = [
+        *" \t\n\x00\x01\x1f.,;:!?-–—…'’\"“”()[]$%&/@#_+=~",
+        *"aZéßŁ9٣३",
+        *"漢字かカー한ไทยລາວខ្មែរ",
+        *"\u0301\u05b0\u00ad\u2060\u200b\u200d",
+    ]
+    pieces += [
+        *"\ufe0f\u20e3\u2028\ufeff\ufffd",
+        *"🎈👩🚀❤🇳🇴🏳🏽\U000e0067",
+        "U.S.",
+        "Mr.",
+        "http://a.b/",
+        "x@y.de",
+        "1,234.5",
+        "O'B",
+        "www.a",
+    ]
+    drawn = ["".join(random.choice(pieces, random.integers(0, 24))) for _ in range(count - count // 4)]
+    numbers = random.integers(1, 0x110000, [count // 4, 8])
+    return [*drawn, *("".join(chr(n) for n in row if not 0xD800 <= n < 0xE000) for row in numbers)]
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_the_graph_finds_the_tokens_that_python_finds(served, run_predictor, count):
+    texts = random_texts(count)
+    for first in range(0, count, 500):
+        part = texts[first : first + 500]
+        found = served.call("serving_default", text=served.strings(part))
+        for row, document in enumerate(run_predictor.tokenize(part)):
+            length = len(document)
+            assert [token.decode() for token in found["tokens"][row][:length]] == list(document.tokens)
+            assert set(found["tokens"][row][length:]) <= {b""}
+            places = zip(found["token_start"][row][:length], found["token_end"][row][:length])
+            assert [tuple(map(int, place)) for place in places] == list(document.offsets)
+
+
+def test_an_export_has_the_tokenizer_of_its_run(trained_run, run_predictor):
+    config = configs.change(run_predictor.network.config, {"words.tokenizer": "conll04"})
+    old = Extractor(dataclasses.replace(run_predictor.network, config=config))
+    new = run_predictor.extractor
+    assert [
+        list(map(bytes.decode, part.split(tf.constant(["東京 🇳🇴"]))["tokens"][0].numpy())) for part in (old, new)
+    ] == [
+        ["東京", "🇳", "🇴"],
+        ["東", "京", "🇳🇴"],
+    ]

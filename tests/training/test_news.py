@@ -2,6 +2,7 @@
 
 import h5py
 import pytest
+import tensorflow as tf
 
 import cman_tf
 from cman_tf.data import corpora
@@ -34,11 +35,21 @@ def test_it_is_small_and_knows_no_place_of_another_machine(run):
 def test_five_lines_find_the_relations_of_two_sentences():
     assert shipped.names() == ["news"]
     model = cman_tf.load("news")
-    document = model("Ana Lima was born in Lisbon. In 1994 she founded Fjord Systems in Oslo.")
+    document = model("Ana Lima was born in Lisbon. Her brother Rui Lima works for Fjord Systems in Oslo.")
     assert [(relation.head.text, relation.type, relation.tail.text) for relation in document.relations] == [
         ("Ana Lima", "Live_In", "Lisbon"),
-        ("Ana Lima", "Work_For", "Fjord Systems"),
+        ("Rui Lima", "Work_For", "Fjord Systems"),
         ("Fjord Systems", "OrgBased_In", "Oslo"),
     ]
     [document] = [model("The storm reached Iceland in April.")]
     assert ("April", "Peop") not in [(entity.text, entity.type) for entity in document.entities]
+
+
+def test_its_tokens_are_those_that_it_was_trained_with(run):
+    assert run.config().words.tokenizer == "conll04"
+    assert run.config({"decoding.threshold": 0.4}).words.tokenizer == "conll04"
+    model = run.predictor()
+    [document] = model.tokenize(["Infor\u00admation for 1,234.5 東京 🇳🇴"])
+    assert document.tokens == ("Infor", "mation", "for", "1", ",", "234.5", "東京", "🇳", "🇴")
+    split = model.extractor.split(tf.constant([document.text]))
+    assert [token.decode() for token in split["tokens"][0].numpy()] == list(document.tokens)

@@ -61,6 +61,9 @@ WRITTEN = {name: module for name, module in FORMATS.items() if hasattr(module, "
 # Formats of several files in one folder.
 FOLDERS = ("brat", "csv")
 
+SPLIT = ("brat", "label_studio", "prodigy", "doccano", "bioc", "pubtator", "webanno")
+"""The formats of texts with offsets of characters, which are split into sentences as `Reading.sentences` says."""
+
 _SUFFIXES = {".json": "spert", ".txt": "multihead", ".jsonl": "jsonl", ".spacy": "docbin"}
 
 
@@ -75,7 +78,8 @@ def read(
     Args:
         path: str or path. A folder for the formats in `FOLDERS`.
         format: str or None, a key of `FORMATS`. Default: detected from the content of the file or folder.
-        tokenize: callable `list[str] -> list[Document]` for the raw lines of `jsonl`. Default: raw lines are refused.
+        tokenize: callable `list[str] -> list[Document]` for the raw lines of `jsonl`, and for formats with offsets of
+            characters. Default: the package's tokenizer; raw lines are refused.
         reading: `Reading` or None. Choices for what a `Document` cannot represent; it counts what was read and what
             was left out. Default: the default choices, and a warning if something was left out.
 

@@ -35,10 +35,10 @@ def _is_xml(path: str | Path) -> bool:
     return data.startswith(b"<") and b"<collection" in data
 
 
-def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
+def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Reading | None = None) -> list[Document]:
     """Read a file.
 
-    `tokenize` is not used, because entities require the tokens that the package finds.
+    `tokenize` and `reading`: see `cman_tf.data.formats.read`.
 
     Returns:
         list of `Document`.
@@ -53,7 +53,7 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
     for place, record in records:
         with reading.trying("malformed documents", place):
             texts.append(_text(record, place, reading))
-    documents = spans.documents(texts, reading)
+    documents = spans.documents(texts, reading, tokenize=tokenize)
     if not documents:
         raise InputError(f"{path} contains no sentences.")
     return documents

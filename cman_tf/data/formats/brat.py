@@ -23,6 +23,7 @@ from cman_tf.data.document import Document
 from cman_tf.data.formats import spans
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unicode, read_bytes, read_text, show, types, written
+from cman_tf.data.sentences import each
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_folder
 
@@ -41,10 +42,10 @@ def recognises(path: str | Path) -> bool:
     return path.is_dir() and next(path.rglob("*.ann"), None) is not None
 
 
-def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
+def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Reading | None = None) -> list[Document]:
     """Read a folder. Annotations other than entities and relations (T and R) are counted as left out.
 
-    `tokenize` is not used, because entities require the tokens that the package finds.
+    `tokenize` and `reading`: see `cman_tf.data.formats.read`.
 
     Returns:
         list of `Document`, text by text in the order of their names.
@@ -63,7 +64,7 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
         if not file.with_suffix(".txt").is_file():
             raise InputError(f"{file} has no text: {file.with_suffix('.txt').name} is missing.")
         texts.append(_annotated(file, file.relative_to(path).with_suffix("").as_posix(), reading))
-    documents = spans.documents(texts, reading, "lines")
+    documents = spans.documents(texts, reading, "lines", tokenize)
     if not documents:
         raise InputError(f"{path} contains no sentences: its .ann and .txt files are missing or blank.")
     return documents
@@ -112,7 +113,7 @@ def _relation(line: str, place: str) -> spans.Link:
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
-    """Write a new folder, whole or not at all.
+    """Write a new folder, whole or not at all, one sentence per line. Line ends within a sentence become blanks.
 
     `read` returns the documents without scores and blank texts, with blanks for line ends, and with other tokens where
     the package splits the text differently.
@@ -122,7 +123,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
             a type is not valid or contains blanks.
     """
     texts: dict[str, list[Document | None]] = {}
-    for document in written(documents, _checked):
+    for document in written(each(documents), _checked):
         _place(texts, document)
     with atomic_folder(path) as folder:
         for name, rows in texts.items():
@@ -144,7 +145,8 @@ def _checked(document: Document) -> Document:
 
 def _place(texts: dict[str, list[Document | None]], document: Document) -> None:
     found = _ID.fullmatch(document.id)
-    name, line = (found["name"], int(found["line"] or 1)) if found else (_OTHERS, 0)
+    # The id of a document may be the name of its file.
+    name, line = (found["name"].removesuffix(".txt"), int(found["line"] or 1)) if found else (_OTHERS, 0)
     rows = texts.setdefault(name, [])
     # A line that is taken or not given: the next one.
     line = max(line - 1, len(rows))

@@ -46,10 +46,10 @@ def recognises(path: str | Path) -> bool:
     )
 
 
-def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
+def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Reading | None = None) -> list[Document]:
     """Read a file.
 
-    `tokenize` is not used, because entities require the tokens that the package finds.
+    `tokenize` and `reading`: see `cman_tf.data.formats.read`.
 
     Returns:
         list of `Document`.
@@ -63,7 +63,7 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
     for place, record in json_files.records(path, "text"):
         with reading.trying("malformed texts", place):
             texts.append(_text(record, place, reading))
-    documents = spans.documents(texts, reading)
+    documents = spans.documents(texts, reading, tokenize=tokenize)
     if not documents:
         raise InputError(f"{path} contains no sentences.")
     return documents

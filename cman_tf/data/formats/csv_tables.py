@@ -8,7 +8,7 @@ See `cman_tf.data.formats.frames` for their columns. Needs the extra `[frames]`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,10 +33,16 @@ def recognises(path: str | Path) -> bool:
     return (Path(path) / _FILES[0]).is_file()
 
 
-def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
+def read(
+    path: str | Path,
+    tokenize: Callable[[list[str]], list[Document]] | None = None,
+    reading: Reading | None = None,
+) -> list[Document]:
     """Read a folder.
 
-    `tokenize` is not used, because entities require the tokens that the package finds.
+    Args:
+        path: str or path.
+        tokenize: callable, list of str -> list of `Document`. Default: the package's tokenizer.
 
     Returns:
         list of `Document`.
@@ -53,7 +59,7 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
         entities = _read(path / _FILES[0])
         if reading and reading.ends == "inclusive" and "end" in entities:
             entities["end"] = [str(reading.end(int(end))) if end.isdecimal() else end for end in entities["end"]]
-        documents = documents_from_frames(entities, relations)
+        documents = documents_from_frames(entities, relations, tokenize)
     if not documents:
         raise InputError(f"{path} contains no sentences.")
     return documents

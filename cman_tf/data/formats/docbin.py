@@ -61,7 +61,7 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
-    """Write documents, whole or not at all, each as one `Doc`; `read` returns them, with entities in text order.
+    """Write documents, whole or not at all, each as one `Doc`; `read` returns their sentences, entities in text order.
 
     Raises:
         InputError: if spaCy is not installed, the file cannot be written, a type is not valid, or a

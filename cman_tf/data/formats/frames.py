@@ -13,12 +13,13 @@ mention. `head` and `tail` are values of the column `entity` of the same sentenc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.data import raw_text
 from cman_tf.data.document import Document, Relation
 from cman_tf.data.formats.reading import check_type, check_unique, located, show
+from cman_tf.data.sentences import each
 from cman_tf.errors import InputError, optional
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def frames(documents: Iterable[Document], unannotated: bool = False) -> tuple[pa
     """Entities and relations of documents as frames.
 
     Args:
-        documents: iterable of `Document`. Documents without an id are named `#1`, `#2`, ... by position.
+        documents: iterable of `Document`. Their sentences are named by id, or `#1`, `#2`, ... by position.
         unannotated: bool. Whether a sentence without entities gets a row with only its text. Default: False, so that
             each row is an entity.
 
@@ -46,7 +47,7 @@ def frames(documents: Iterable[Document], unannotated: bool = False) -> tuple[pa
     entities: list[tuple[Any, ...]] = []
     relations: list[tuple[Any, ...]] = []
     identifiers: dict[str, str] = {}
-    for number, document in enumerate(documents, 1):
+    for number, document in enumerate(each(documents), 1):
         name = document.id or f"#{number}"
         with located(f"sentence {number}"):
             check_unique(name, f"sentence {number}", identifiers)
@@ -72,7 +73,11 @@ def frames(documents: Iterable[Document], unannotated: bool = False) -> tuple[pa
     )
 
 
-def documents_from_frames(entities: pandas.DataFrame, relations: pandas.DataFrame | None = None) -> list[Document]:
+def documents_from_frames(
+    entities: pandas.DataFrame,
+    relations: pandas.DataFrame | None = None,
+    tokenize: Callable[[list[str]], list[Document]] | None = None,
+) -> list[Document]:
     """Documents from frames of annotations, such as those that `pandas.read_csv` returns.
 
     Args:
@@ -80,6 +85,7 @@ def documents_from_frames(entities: pandas.DataFrame, relations: pandas.DataFram
             (default: 0, 1, ... within the sentence), `mention` (checked against the text) and `score`. A row with a
             blank `type` is a sentence without entities. Other columns are ignored.
         relations: `DataFrame` with columns `sentence_id`, `type`, `head`, `tail`, optional `score`, or None.
+        tokenize: callable, list of str -> list of `Document`. Default: the package's tokenizer.
 
     Returns:
         list of `Document` in the order in which the sentences first appear, with the tokens that the package finds.
@@ -97,7 +103,7 @@ def documents_from_frames(entities: pandas.DataFrame, relations: pandas.DataFram
         for place, row in _rows(relations, "relations", ("sentence_id", "type", "head", "tail")):
             with located(place):
                 _add_relation(sentences, row)
-    documents = raw_text.documents([sentence["text"] for sentence in sentences.values()])
+    documents = (tokenize or raw_text.documents)([sentence["text"] for sentence in sentences.values()])
     result = []
     for (name, sentence), document in zip(sentences.items(), documents):
         with located(f"sentence {name}"):

@@ -19,6 +19,7 @@ from pathlib import Path
 from cman_tf.data.document import Document, Entity
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import beginning, check_unicode, is_name, located, read_text, show, written
+from cman_tf.data.sentences import each
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
@@ -133,7 +134,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
             ends or a tab or line end.
     """
     with atomic_write(path) as file:
-        file.writelines(f"{text}\n" for text in written(documents, _text))
+        file.writelines(f"{text}\n" for text in written(each(documents), _text))
 
 
 def _text(document: Document) -> str:

@@ -1,4 +1,4 @@
-"""JSON lines: one sentence per line, raw or tokenised, annotated or not. Prediction reads and writes this format.
+"""JSON lines: one sentence or document per line, raw or tokenised, annotated or not. Prediction reads and writes it.
 
     {"text": "Ann left Rome."}
     {"id": "7", "tokens": ["Ann", "left", "Rome"], "entities": [{"type": "Peop", "start": 0, "end": 1}, ...],
@@ -6,13 +6,14 @@
 
 Entities and relations are those of SpERT JSON, with an optional `score`. A tokenised line may contain its
 original `text` and the `offsets` of its tokens, pairs of Unicode code points; without offsets the tokens are searched
-in the text. Written files also contain each entity's `text`, `char_start` and `char_end` for other programs; reading
-ignores these three, because they follow from the rest.
+in the text. A document of several sentences has `sentences`, pairs of tokens (start, end). Written files also contain
+each entity's `text`, `char_start`, `char_end` and, in such a document, `sentence`, an index, for other programs;
+reading ignores these four, because they follow from the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,15 @@ from typing import Any
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.formats import json_files
 from cman_tf.data.formats.losses import Reading
-from cman_tf.data.formats.reading import check_unique, located, read_text, show, written
+from cman_tf.data.formats.reading import check_unique, located, read_lines, show, written
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, show_keys, to_bytes, value
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
 # Keys of annotated texts in the forms of other programs.
 _ANNOTATION = {"entities", "spans", "label", "labels", "annotations", "triple_list", "spo_list", "passages"}
+# Number of lines that are tokenized together.
+_CHUNK = 256
 
 
 def recognises(path: str | Path) -> bool:
@@ -54,27 +57,44 @@ def read(
         InputError: if the file cannot be read or is not UTF-8, or, with its line, if a line is not valid JSON, breaks a
             rule of `Document`, or is raw text without `tokenize`.
     """
-    documents: list[Any] = []
+    return list(iterate(path, tokenize, reading))
+
+
+def iterate(
+    path: str | Path,
+    tokenize: Callable[[list[str]], list[Document]] | None = None,
+    reading: Reading | None = None,
+) -> Iterator[Document]:
+    """Yield the documents of `read` as they are used, in constant memory but for their ids.
+
+    Raises:
+        InputError: as `read`.
+    """
     identifiers: dict[str, str] = {}
-    raw = []
-    # Not splitlines: a text may contain U+2028 and similar characters, which do not end a line of JSON lines.
-    for number, line in enumerate(read_text(path).split("\n"), 1):
+    waiting: list[tuple[str, Document | str]] = []
+    for number, line in enumerate(read_lines(path), 1):
         if not line.strip():
             continue
-        record = parse_json(line, path, number)
+        record = parse_json(line.removesuffix("\n"), path, number)
         with located(f"{path}, line {number}"):
             check_object(record, "A line")
             name = identifier(record, "id")
             check_unique(name, f"line {number}", identifiers)
-            if "tokens" in record:
-                documents.append(_document(record, name, reading))
-            else:
-                raw.append((len(documents), name, _raw_text(record, tokenize)))
-                documents.append(None)
-    if raw and tokenize:
-        for (position, name, _), document in zip(raw, tokenize([text for _, _, text in raw])):
-            documents[position] = replace(document, id=name)
-    return documents
+            has_tokens = "tokens" in record
+            waiting.append((name, _document(record, name, reading) if has_tokens else _raw_text(record, tokenize)))
+        if len(waiting) == _CHUNK:
+            yield from _tokenized(waiting, tokenize)
+            waiting = []
+    yield from _tokenized(waiting, tokenize)
+
+
+def _tokenized(
+    items: Sequence[tuple[str, Document | str]], tokenize: Callable[[list[str]], list[Document]] | None
+) -> Iterator[Document]:
+    texts = [item for _, item in items if isinstance(item, str)]
+    found = iter(tokenize(texts) if tokenize and texts else ())
+    for name, item in items:
+        yield replace(next(found), id=name) if isinstance(item, str) else item
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
@@ -89,12 +109,13 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
 
 def record(document: Document) -> dict[str, Any]:
     """The JSON object of a document, as `write` writes it on a line."""
-    entities = []
+    entities, several = [], len(document.sentences) > 1
     for entity in document.entities:
         start, end = document.char_span(entity)
         entities.append(
             {"type": entity.type, "start": entity.start, "end": entity.end, "text": document.text[start:end],
-             "char_start": start, "char_end": end, **_score(entity)}
+             "char_start": start, "char_end": end,
+             **({"sentence": document.sentence_of(entity)} if several else {}), **_score(entity)}
         )  # fmt: skip
     relations = [{"type": r.type, "head": r.head, "tail": r.tail, **_score(r)} for r in document.relations]
     return {
@@ -102,6 +123,7 @@ def record(document: Document) -> dict[str, Any]:
         "text": document.text,
         "tokens": document.tokens,
         "offsets": document.offsets,
+        **({"sentences": document.sentences} if several else {}),
         "entities": entities,
         "relations": relations,
     }
@@ -115,14 +137,15 @@ def _score(item: Entity | Relation) -> dict[str, float]:
 def _document(record: Mapping[str, Any], name: str, reading: Reading | None = None) -> Document:
     tokens = value(record, "tokens", "a list of strings")
     entities, relations = annotation(record, reading)
+    sentences = value(record, "sentences", "a list of pairs of whole numbers", [])
     if "text" not in record:
-        return Document(tokens, entities, relations, id=name)
+        return Document(tokens, entities, relations, id=name, sentences=sentences)
     text = value(record, "text", "a string")
     if "offsets" in record:
         offsets = value(record, "offsets", "a list of pairs of whole numbers")
     else:
         offsets = _find(tokens, text)
-    return Document(tokens, entities, relations, text, offsets, name)
+    return Document(tokens, entities, relations, text, offsets, name, sentences)
 
 
 def _find(tokens: Sequence[str], text: str) -> list[tuple[int, int]]:

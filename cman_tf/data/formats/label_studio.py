@@ -35,10 +35,10 @@ def recognises(path: str | Path) -> bool:
     return found is not None and isinstance(found.record.get("data"), dict) and bool(set(_RESULTS) & set(found.record))
 
 
-def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
+def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Reading | None = None) -> list[Document]:
     """Read a file.
 
-    `tokenize` is not used, because entities require the tokens that the package finds.
+    `tokenize` and `reading`: see `cman_tf.data.formats.read`.
 
     Returns:
         list of `Document`.
@@ -54,7 +54,7 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
     for place, task in tasks:
         with reading.trying("malformed tasks", place):
             texts.append(_task(task, place, annotator, reading))
-    documents = spans.documents(texts, reading)
+    documents = spans.documents(texts, reading, tokenize=tokenize)
     if not documents:
         raise InputError(f"{path} contains no sentences.")
     return documents

@@ -33,6 +33,7 @@ from cman_tf.data.formats.reading import (
     types,
     written,
 )
+from cman_tf.data.sentences import each
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
@@ -170,14 +171,14 @@ def entities_of(tags: Sequence[str]) -> list[Entity]:
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
-    """Write documents, whole or not at all; `read` returns them without scores, original text and offsets.
+    """Write sentences, whole or not at all; `read` returns them without scores, original text and offsets.
 
     Raises:
         InputError: if the format cannot represent a sentence: overlapping entities, a token, type or id with a tab or a
             line end, a type that is not valid, an id that begins or ends with a blank, a relation type `N`.
     """
     with atomic_write(path) as file:
-        file.writelines(written(documents, _text))
+        file.writelines(written(each(documents), _text))
 
 
 def _text(document: Document) -> str:

@@ -32,10 +32,10 @@ def recognises(path: str | Path) -> bool:
     return objects or "spans" in found.record and bool({"answer", "_input_hash"} & set(found.record))
 
 
-def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
+def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Reading | None = None) -> list[Document]:
     """Read a file.
 
-    `tokenize` is not used, because entities require the tokens that the package finds.
+    `tokenize` and `reading`: see `cman_tf.data.formats.read`.
 
     Returns:
         list of `Document`.
@@ -62,7 +62,7 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
         raise InputError(
             f"A text must have one annotator; choose one with --annotator. Received: {', '.join(names)} in {path}"
         )
-    documents = spans.documents(texts, reading)
+    documents = spans.documents(texts, reading, tokenize=tokenize)
     if not documents:
         raise InputError(f"{path} contains no sentences.")
     return documents

@@ -33,10 +33,10 @@ def recognises(path: str | Path) -> bool:
     return found is not None and found[2] == "t"
 
 
-def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
+def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Reading | None = None) -> list[Document]:
     """Read a file.
 
-    `tokenize` is not used, because entities require the tokens that the package finds.
+    `tokenize` and `reading`: see `cman_tf.data.formats.read`.
 
     Returns:
         list of `Document`.
@@ -81,7 +81,7 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
             starts = [start for start, _ in spans.split(text.text, reading.sentences or "split")]
             head_key, tail_key = min(pairs, key=lambda pair: _distance(text, starts, *pair))
             text.relations.append(spans.Link(head_key, tail_key, kind, None, place))
-    documents = spans.documents(texts.values(), reading)
+    documents = spans.documents(texts.values(), reading, tokenize=tokenize)
     if not documents:
         raise InputError(f"{path} contains no sentences.")
     return documents

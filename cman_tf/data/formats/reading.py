@@ -41,17 +41,47 @@ def read_text(path: str | Path, blank: bool = False) -> str:
     Raises:
         InputError: if the file cannot be read, is empty or is not UTF-8.
     """
-    data = read_bytes(path)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"A file must be UTF-8 text. Received: byte 0x{data[error.start]:02x} in {path}, line {line}"
-        ) from None
+    text = _decoded(read_bytes(path), path)
     if not (text if blank else text.strip()):
         raise InputError(f"{path} is empty.")
     return text
+
+
+def read_lines(path: str | Path, blank: bool = False) -> Iterator[str]:
+    """Yield the lines of a text file, as they are used, with their line ends and without a byte order mark.
+
+    Only `\\n` ends a line: a text may contain U+2028 and similar characters.
+
+    Args:
+        path, blank: as for `read_text`.
+
+    Raises:
+        InputError: if the file cannot be read, is empty or is not UTF-8.
+    """
+    empty = True
+    try:
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                text = _decoded(line, path, number)
+                empty = empty and not (text if blank else text.strip())
+                yield text
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
+        raise failed("read", path, error) from None
+    if empty:
+        raise InputError(f"{path} is empty.")
+
+
+def _decoded(data: bytes, path: str | Path, line: int = 1) -> str:
+    """Text of a file from the line of that number on."""
+    try:
+        return data.decode("utf-8-sig" if line == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        line += data.count(b"\n", 0, error.start)
+        raise InputError(
+            f"A file must be UTF-8 text. Received: byte 0x{data[error.start]:02x} in {path}, line {line}"
+        ) from None
 
 
 def beginning(path: str | Path) -> bytes:

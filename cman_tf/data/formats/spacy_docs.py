@@ -35,7 +35,7 @@ def spacy() -> Any:
 
 
 def to_doc(document: Document, vocab: Vocab) -> Doc:
-    """A spaCy `Doc` of one sentence.
+    """A spaCy `Doc`, with the borders of its sentences if there are several.
 
     Args:
         document: `Document`.
@@ -63,7 +63,11 @@ def to_doc(document: Document, vocab: Vocab) -> Doc:
             words.append(token)
             spaces.append(False)
         position = end
-    doc = spacy().tokens.Doc(vocab, words=words, spaces=spaces)
+    starts: list[bool] | None = None
+    if len(document.sentences) > 1:
+        first = {places[start] for start, _ in document.sentences}
+        starts = [index in first for index in range(len(words))]
+    doc = spacy().tokens.Doc(vocab, words=words, spaces=spaces, sent_starts=starts)
     if document.id:
         doc.user_data["id"] = document.id
     annotate(doc, document, places)

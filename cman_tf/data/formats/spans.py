@@ -15,8 +15,10 @@ from cman_tf.data import raw_text
 from cman_tf.data.document import Document, Relation
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_type, is_gap, located, show
-from cman_tf.data.sentences import sentence_spans
+from cman_tf.data.sentences import split as split_sentences
 from cman_tf.errors import InputError
+
+Tokenize = Callable[[list[str]], list[Document]]
 
 LONGEST = 120
 """Words that sentences joined because of a relation may have together."""
@@ -73,13 +75,16 @@ class Text:
     sentences: list[tuple[int, int]] | None = None
 
 
-def documents(texts: Iterable[Text], reading: Reading, sentences: str = "split") -> list[Document]:
+def documents(
+    texts: Iterable[Text], reading: Reading, sentences: str = "split", tokenize: Tokenize | None = None
+) -> list[Document]:
     """The sentences of annotated texts.
 
     Args:
         texts: iterable of `Text`.
         reading: `Reading`, the choices, which also counts.
         sentences: str. How texts are split if the reading does not say. Default: `"split"`.
+        tokenize: callable, list of str -> list of `Document`. Default: the package's tokenizer.
 
     Returns:
         list of `Document`, with the tokens that the package finds. Ids are those of the texts, followed by `:1`, `:2`,
@@ -96,7 +101,8 @@ def documents(texts: Iterable[Text], reading: Reading, sentences: str = "split")
             text = replace(text, id=_unused(text.id, used))
         found += _sentences(text, reading, reading.sentences or sentences)
     result = []
-    for item, document in zip(found, raw_text.documents([item.text for item in found])):
+    tokenize = tokenize or raw_text.documents
+    for item, document in zip(found, tokenize([item.text for item in found])):
         with located(item.place):
             result.append(raw_text.annotated(document, item.spans, item.relations, item.id))
     return result
@@ -176,7 +182,7 @@ def split(text: str, way: str) -> list[tuple[int, int]]:
         list of `(start, end)`; none is blank.
     """
     if way == "split":
-        return sentence_spans(text)
+        return split_sentences(text)
     if way == "text":
         return [(0, len(text))] if text.strip() else []
     # Not splitlines: a text may contain U+2028 and similar characters. A \r stays outside tokens.

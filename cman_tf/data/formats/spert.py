@@ -19,6 +19,7 @@ from cman_tf.data.formats import json_files
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unique, located, read_text, show, written
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, to_bytes, value
+from cman_tf.data.sentences import each
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
@@ -63,13 +64,13 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
-    """Write documents, whole or not at all; `read` returns them without scores, original text and offsets.
+    """Write sentences, whole or not at all; `read` returns them without scores, original text and offsets.
 
     Raises:
         InputError: if a type is not valid, or the file cannot be written.
     """
     with atomic_write(path, "wb") as file:
-        file.write(to_bytes(list(written(documents, _record))))
+        file.write(to_bytes(list(written(each(documents), _record))))
 
 
 def _record(document: Document) -> dict[str, Any]:

@@ -33,10 +33,10 @@ def recognises(path: str | Path) -> bool:
     return found is not None and ("sentText" in found.record or {"text", "triple_list"} <= set(found.record))
 
 
-def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
+def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Reading | None = None) -> list[Document]:
     """Read a file.
 
-    `tokenize` is not used, because entities require the tokens that the package finds.
+    `tokenize` and `reading`: see `cman_tf.data.formats.read`.
 
     Returns:
         list of `Document`.
@@ -50,7 +50,7 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
     for place, record in json_files.records(path):
         with reading.trying("malformed sentences", place):
             texts.append(_text(record, place, reading))
-    documents = spans.documents(texts, reading, "text")
+    documents = spans.documents(texts, reading, "text", tokenize)
     if not documents:
         raise InputError(f"{path} contains no sentences.")
     return documents

@@ -45,10 +45,10 @@ def recognises(path: str | Path) -> bool:
     return any(first_line(file).startswith(_FIRST) for file in files)
 
 
-def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
+def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Reading | None = None) -> list[Document]:
     """Read a file or folder.
 
-    `tokenize` is not used, because entities require the tokens that the package finds.
+    `tokenize` and `reading`: see `cman_tf.data.formats.read`.
 
     Returns:
         list of `Document`, one for each sentence of the file.
@@ -59,7 +59,7 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
     """
     reading = reading or Reading()
     texts = [_text(file, name, reading) for file, name in _files(Path(path), reading)]
-    documents = spans.documents(texts, reading)
+    documents = spans.documents(texts, reading, tokenize=tokenize)
     if not documents:
         raise InputError(f"{path} contains no sentences.")
     return documents

@@ -199,3 +199,8 @@ def refused(folder):
     except InputError as error:
         return str(error)
     return None
+
+
+def test_a_line_end_in_a_sentence_becomes_a_blank(tmp_path):
+    brat.write([Document(["a", "b"], text="a\nb", offsets=[(0, 1), (2, 3)], id="7")], tmp_path / "out")
+    assert (tmp_path / "out" / "7.txt").read_text() == "a b\n"

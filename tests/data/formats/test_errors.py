@@ -203,7 +203,7 @@ ALPHABET = {
         ("folder", r"^Cannot read FILE: is a directory\.$"),
         (b"", r"^FILE is empty\.$"),
         (b" \n\r\n", r"^FILE is empty\.$"),
-        (b'[{"tokens":\n ["\xff"]}]', r"A file must be UTF-8 text\. Received: byte 0xff in FILE, line 2$"),
+        (b'{"tokens": ["a"]}\n["\xff"]}]', r"A file must be UTF-8 text\. Received: byte 0xff in FILE, line 2$"),
     ],
 )
 def test_a_file_that_is_no_text(tmp_path, format, content, message):
