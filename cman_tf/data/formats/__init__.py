@@ -154,6 +154,7 @@ def format_of(path: str | Path) -> str:
 
 def recognise(path: str | Path) -> str | None:
     """The format of a file or folder, a key of `FORMATS`, by its content; None for plain text or a missing file."""
+    json_files.forget()
     return next((name for name, module in FORMATS.items() if module.recognises(path)), None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -104,6 +105,16 @@ def first(path: str | Path) -> First | None:
     """The first object of a file, by which its format is detected; None if it does not begin with valid JSON."""
     if not begins(path):
         return None
+    try:
+        state = Path(path).stat()
+    except OSError:
+        return None
+    return _first_of(str(path), state.st_mtime_ns, state.st_size)
+
+
+# All formats look at the same file, which may have to be read whole to find the list in an object.
+@functools.lru_cache(maxsize=1)
+def _first_of(path: str, *state: int) -> First | None:
     size = _STEP
     while True:
         try:
@@ -128,6 +139,11 @@ def _first(text: str) -> First | None:
         if listed := isinstance(found, list):
             found = found[0]
     return First(found, listed) if isinstance(found, dict) else None
+
+
+def forget() -> None:
+    """Forget the file that was looked at, so that a changed one is read again."""
+    _first_of.cache_clear()
 
 
 def has_tokens(record: Mapping[str, Any]) -> bool:
