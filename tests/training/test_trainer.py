@@ -80,6 +80,9 @@ def test_the_epoch_with_the_best_mean_of_both_scores_is_kept(tmp_path, config, d
         def step(self, steps):
             pass
 
+        def begin(self, *about):
+            pass
+
         def epoch(self, row, best, seconds_left):
             seen.append((best, trainer.model.get_weights()))
 
@@ -106,6 +109,9 @@ class Killer:
     def step(self, steps):
         if self.left == 0:
             raise KilledError
+
+    def begin(self, *about):
+        pass
 
     def epoch(self, row, best, seconds_left):
         self.left -= 1
