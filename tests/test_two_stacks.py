@@ -14,9 +14,9 @@ ROOT = Path(__file__).parents[1]
 OTHER = os.environ.get("CMAN_TF_OTHER_PYTHON")
 PYTHONS = {"this": sys.executable, "other": OTHER}
 SENTENCES = [
-    "Ana Lima lives in Oslo, Norway, and works for Nordlys Energi.",
-    "Bo Ek, 34, of Lima killed Jo Dahl.",
-    "Rain.",
+    "Ana Lima lives in Oslo , Norway , and works for Nordlys Energi .",
+    "Bo Ek , 34 , of Lima killed Jo Dahl .",
+    "Rain .",
 ]
 
 TRAIN = """
@@ -37,7 +37,7 @@ ANSWER = """
 import json, sys
 import cman_tf
 for path in sys.argv[2:]:
-    found = [cman_tf.load(path)(text) for text in json.loads(sys.argv[1])]
+    found = cman_tf.load(path).extract([cman_tf.Document(text.split()) for text in json.loads(sys.argv[1])])
     print("ANSWER", json.dumps([
         [[e.type, e.start, e.end, e.score] for e in document.entities]
         + [[r.type, int(r.head), int(r.tail), r.score] for r in document.relations]
