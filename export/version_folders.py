@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cman_tf.errors import InputError
+from cman_tf.files.leftovers import owner, remove_leftovers
 from cman_tf.interop.saved_model import versions
-from cman_tf.leftovers import owner, remove_leftovers
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from cman_tf.files import atomic_write
-from cman_tf.leftovers import owner, remove_leftovers
+from cman_tf.files.leftovers import owner, remove_leftovers
 from export.version_folders import new_version
 
 WRITER = """

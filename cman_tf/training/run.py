@@ -21,7 +21,7 @@ from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
-from cman_tf.leftovers import remove_leftovers
+from cman_tf.files.leftovers import remove_leftovers
 from cman_tf.model.network import Network
 from cman_tf.predictor import Predictor
 from cman_tf.stack import save_weights_to_hdf5_group

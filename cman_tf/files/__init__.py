@@ -13,7 +13,7 @@ from typing import IO, Any
 import platformdirs
 
 from cman_tf.errors import InputError, failed
-from cman_tf.leftovers import owner
+from cman_tf.files.leftovers import owner
 
 
 @contextlib.contextmanager
