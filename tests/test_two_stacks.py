@@ -26,7 +26,7 @@ from cman_tf.training.run import Run
 from cman_tf.training.workflow import train
 from export.savedmodel import export
 changes = {
-    "corpus.name": sys.argv[1], "training.epochs": 3, "training.learning_rate": 0.01, "training.average_decay": 0.0,
+    "corpus.name": sys.argv[1], "training.epochs": 12, "training.learning_rate": 0.01, "training.average_decay": 0.0,
     "model.hidden_size": 16, "characters.hidden_size": 8, "characters.size": 8,
 }
 run, *_ = train(config.load("sample", changes), sys.argv[2])
