@@ -110,8 +110,8 @@ def only_file(path: str | Path) -> Path:
         raise failed("read", path, error) from None
     if len(files) != 1:
         raise InputError(
-            f"A folder to split must be in the format brat or csv, or contain one file. Received: {len(files)} files "
-            f"in {path}"
+            f"A folder to split must be in the format brat, csv or webanno, or contain one file. Received: "
+            f"{len(files)} files in {path}"
         )
     return files[0]
 
