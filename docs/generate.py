@@ -128,9 +128,10 @@ def commands():
         "The output of `--help`. All commands exit with code 0, with 2 and one sentence on standard error for invalid "
         "input, and with 130 if interrupted.",
     ]
-    programs = {f"cman {name}": (module, []) for name, (module, _) in COMMANDS.items() if name != "encoder"}
-    for action in ("convert", "info", "clear"):
-        programs[f"cman encoder {action}"] = (COMMANDS["encoder"][0], [action])
+    actions = {"encoder": ("convert", "info", "clear"), "data": ("check", "split")}
+    programs = {f"cman {name}": (module, []) for name, (module, _) in COMMANDS.items() if name not in actions}
+    for name, known in actions.items():
+        programs.update({f"cman {name} {action}": (COMMANDS[name][0], [action]) for action in known})
     programs["python -m reproduction"] = ("reproduction.command", [])
     for path in sorted((ROOT / "benchmarks").glob("*.py")):
         if "\ndef command(" in path.read_text(encoding="utf-8"):

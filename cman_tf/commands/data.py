@@ -1,30 +1,34 @@
-"""`cman data check`: counts of an annotated corpus, and what to look at in it."""
+"""`cman data check`: counts of an annotated corpus, and what to look at in it. `cman data split`: its three parts."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.commands import cli
+from cman_tf.commands.convert import add_reading, reading
+from cman_tf.commands.inputs import read_sentences, renamed
+from cman_tf.data import formats
 from cman_tf.errors import InputError, printable
-from cman_tf.files import atomic_write, check_new_file
+from cman_tf.files import atomic_folder, atomic_write, check_new_file, check_new_folder
 
 if TYPE_CHECKING:
     from cman_tf.data.checks import Finding
 
 
 def command(argv: list[str]) -> None:
-    if argv and argv[0] == "check":
-        return _check(argv[1:])
+    if argv and argv[0] in _ACTIONS:
+        return _ACTIONS[argv[0]](argv[1:])
     parser = cli.parser(
         "cman data",
-        "Look at an annotated corpus before training.",
+        "Look at an annotated corpus before training, or split it into train, dev and test.",
         "cman data check my_corpus",
-        usage="check ...",
+        usage="check|split ...",
     )
-    parser.add_argument("action", metavar="check", help="has its own --help")
-    raise InputError(f"The action must be check. Received: {cli.parse(parser, argv).action}")
+    parser.add_argument("action", metavar="check|split", help="each has its own --help")
+    raise InputError(f"The action must be check or split. Received: {cli.parse(parser, argv).action}")
 
 
 def _check(argv: list[str]) -> None:
@@ -38,9 +42,15 @@ def _check(argv: list[str]) -> None:
     parser.add_argument(
         "corpus", metavar="CORPUS", help="sample, conll04, ade, or a folder with the files train, dev and test"
     )
-    parser.add_argument("--data-dir", metavar="FOLDER", help="directory with the public corpora")
+    parser.add_argument(
+        "--data-dir",
+        metavar="FOLDER",
+        help="directory with the public corpora (default: $CMAN_TF_DATA, else downloaded)",
+    )
     parser.add_argument("--examples", metavar="N", type=int, default=3, help="examples of each finding (default: 3)")
-    parser.add_argument("--json", metavar="FILE", help="write all counts and findings to a file too")
+    parser.add_argument(
+        "--json", metavar="FILE", help="write all counts and findings to a file too (default: print only)"
+    )
     args = cli.parse(parser, argv)
     cli.check_count("--examples", args.examples)
     if args.json:
@@ -58,13 +68,67 @@ def _check(argv: list[str]) -> None:
 
 
 def _print(counts: Mapping[str, Mapping[str, Any]], found: Sequence[Finding], examples: int) -> None:
-    names = list(dict.fromkeys(name for figures in counts.values() for name in figures))
-    width = max(map(len, names))
-    print(" " * width + "".join(f"{split:>9}" for split in counts))
-    for name in names:
-        print(f"{printable(name):<{width}}" + "".join(f"{figures.get(name, 0):>9,}" for figures in counts.values()))
+    _table(counts)
     print("\nTo look at: nothing" if not found else "\nTo look at")
     for finding in found:
         print(f"- {len(finding.examples)} {printable(finding.title)}")
         for example in finding.examples[:examples]:
             print(f"    {printable(example)}")
+
+
+def _table(counts: Mapping[str, Mapping[str, Any]]) -> None:
+    names = list(dict.fromkeys(name for figures in counts.values() for name in figures))
+    width = max(len(printable(name)) for name in names)
+    print(" " * width + "".join(f"{split:>9}" for split in counts))
+    for name in names:
+        print(f"{printable(name):<{width}}" + "".join(f"{figures.get(name, 0):>9,}" for figures in counts.values()))
+
+
+def _split(argv: list[str]) -> None:
+    parser = cli.parser(
+        "cman data split",
+        "Split a corpus of one file into train, dev and test. Sentences of one document, whose ids differ only in the "
+        "number after the last colon, stay together; each part gets its share of every type, and train has all types.",
+        "cman data split annotated.json my_corpus --dev 0.1 --test 0.1",
+        usage="IN OUT [options]",
+    )
+    parser.add_argument(
+        "source",
+        metavar="IN",
+        help="an annotated file, a folder (brat, csv, webanno), a folder with one file, or - (standard input)",
+    )
+    parser.add_argument("target", metavar="OUT", help="a new folder, for train.jsonl, dev.jsonl and test.jsonl")
+    parser.add_argument(
+        "--dev",
+        metavar="SHARE",
+        type=float,
+        default=0.1,
+        help="share of the sentences for dev, 0 for none (default: 0.1)",
+    )
+    parser.add_argument("--test", metavar="SHARE", type=float, default=0.1, help="likewise for test (default: 0.1)")
+    parser.add_argument("--seed", metavar="N", type=int, default=1, help="seed of the division (default: 1)")
+    parser.add_argument(
+        "--format", choices=tuple(formats.WRITTEN), default="jsonl", help="format of the parts (default: jsonl)"
+    )
+    parser.add_argument(
+        "--input-format", choices=tuple(formats.FORMATS), help="format of IN (default: detected from the content)"
+    )
+    add_reading(parser)
+    args = cli.parse(parser, argv)
+    check_new_folder(args.target)
+
+    from cman_tf.data import raw_text, splitting
+
+    source, choices = args.source if args.source == "-" else str(splitting.only_file(args.source)), reading(args)
+    documents = read_sentences([], source, raw_text.documents, args.input_format, choices)
+    if not any(document.entities for document in documents):
+        raise InputError(f"A corpus to split must be annotated. Received: no entities in {source}")
+    parts = splitting.split(documents, args.dev, args.test, args.seed)
+    with atomic_folder(args.target) as folder, renamed(str(folder), args.target):
+        for name, part in parts.items():
+            formats.write(part, folder / f"{name}{formats.suffix_of(args.format)}", args.format)
+    print("\n".join(map(printable, str(choices).split("\n"))), file=sys.stderr)
+    _table(splitting.counts(parts))
+
+
+_ACTIONS = {"check": _check, "split": _split}

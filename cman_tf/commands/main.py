@@ -13,7 +13,7 @@ COMMANDS = {
     "evaluate": ("cman_tf.commands.evaluate", "score a trained network"),
     "predict": ("cman_tf.commands.predict", "find entities and relations in sentences"),
     "crossval": ("cman_tf.commands.crossval", "train and score a network on each fold of a corpus"),
-    "data": ("cman_tf.commands.data", "count and check an annotated corpus"),
+    "data": ("cman_tf.commands.data", "check an annotated corpus, or split it into train, dev and test"),
     "convert": ("cman_tf.commands.convert", "convert annotated sentences between formats"),
     "encoder": ("cman_tf.commands.encoder", "download or convert pretrained encoders; show or clear their vectors"),
     "search": ("tuning.search", "search hyper-parameters with Keras Tuner"),

@@ -20,12 +20,22 @@ def command(argv: list[str]) -> None:
         "--output", metavar="FILE", help="a file; for csv and brat a new folder (default: standard output)"
     )
     parser.add_argument("--format", choices=FORMATS, default="table", help="output format (default: table)")
+    parser.add_argument(
+        "--min-score",
+        metavar="SCORE",
+        type=float,
+        default=0.0,
+        help="lowest score of an entity or relation to keep; the relations of an entity left out are left out too "
+        "(default: 0, all)",
+    )
     options.add_config_options(parser, sections=("decoding",))
     args = cli.parse(parser, argv)
 
     from cman_tf.commands.outputs import check_output, write_predictions
+    from cman_tf.data.answers import check_score, confident
     from cman_tf.training.run import Run
 
+    check_score(args.min_score)
     check_output(args.format, args.output)
     run = Run.open(args.run, allow_encoders=args.allow_encoder)
     predictor = run.predictor(options.overrides(args))
@@ -33,4 +43,4 @@ def command(argv: list[str]) -> None:
     split = args.sentences in (None, "split")
     with cli.progress(None, "sentences") as advance:
         found = predictor.pipe(documents, split=split, language=args.language, progress=advance)
-        write_predictions(found, args.format, args.output)
+        write_predictions((confident(document, args.min_score) for document in found), args.format, args.output)

@@ -1,4 +1,4 @@
-"""Converts the arrays of an answer to entities and relations."""
+"""Converts the arrays of an answer to entities and relations, and leaves out uncertain ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.errors import InputError
 
 if TYPE_CHECKING:
     from cman_tf.data.schema import Schema
@@ -44,6 +45,40 @@ def annotated(document: Document, found: Mapping[str, Any], row: int = 0, schema
         for head, tail, type, score in _items(found, row, "relation", "head", "tail", "type", "score")
     ]
     return document.with_annotation(entities, relations)
+
+
+def confident(document: Document, min_score: float) -> Document:
+    """The same document without entities and relations whose score is lower.
+
+    A relation is left out too if one of its entities is. What has no score, such as an annotation, is kept.
+
+    Args:
+        document: `Document`.
+        min_score: float. Lowest score to keep, from 0 to 1.
+
+    Returns:
+        `Document`.
+
+    Raises:
+        InputError: if `min_score` is out of range.
+
+    Example:
+        >>> for document in predictor.pipe(texts):
+        ...     print(confident(document, 0.9).relations)
+    """
+    check_score(min_score)
+    kept = document.with_only([index for index, item in enumerate(document.entities) if _reaches(item, min_score)])
+    return kept.with_annotation(kept.entities, [item for item in kept.relations if _reaches(item, min_score)])
+
+
+def check_score(min_score: float) -> None:
+    """Raise `InputError` unless a lowest score is from 0 to 1."""
+    if not 0 <= min_score <= 1:
+        raise InputError(f"A lowest score must be from 0 to 1. Received: {min_score:g}")
+
+
+def _reaches(item: Entity | Relation, min_score: float) -> bool:
+    return item.score is None or item.score >= min_score
 
 
 def left_out(found: Mapping[str, Any], row: int = 0) -> int:

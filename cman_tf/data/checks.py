@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from cman_tf.data.corpora import repeated_in
+
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
 
@@ -70,6 +72,26 @@ def findings(splits: Splits) -> list[Finding]:
     return [finding for finding in found if finding.examples]
 
 
+def headlines(splits: Splits) -> list[str]:
+    """The findings that harm a training most: list of at most three lines of text.
+
+    Sentences in two splits, types with too few training examples, and mentions annotated in two ways.
+    """
+    repeated = [finding for finding in _repeated(splits) if finding.examples]
+    lines = []
+    if repeated:
+        counted = ", ".join(f"{len(finding.examples)} {finding.title}" for finding in repeated)
+        lines.append(f"{counted}, so scores are too high (e.g. {_short(repeated[0].examples[:1])})")
+    for finding in (_rare(splits), _two_types(splits)):
+        if finding.examples:
+            lines.append(f"{len(finding.examples)} {finding.title} (e.g. {_short(finding.examples[:3])})")
+    return lines
+
+
+def _short(examples: Sequence[str]) -> str:
+    return "; ".join(example if len(example) <= 60 else f"{example[:57]}..." for example in examples)
+
+
 def _all(splits: Splits) -> list[Document]:
     return [document for documents in splits.values() for document in documents]
 
@@ -80,13 +102,18 @@ def _name(document: Document) -> str:
 
 def _between_splits(splits: Splits) -> Iterator[Finding]:
     """Sentences, and related pairs of names, that two splits share."""
+    yield from _repeated(splits)
     for one, other in combinations(splits, 2):
-        known = {"".join(document.tokens): document for document in splits[one]}
-        again = [document for document in splits[other] if "".join(document.tokens) in known]
-        yield Finding(f"sentences in both {one} and {other}", [_name(document) for document in again])
         pairs = {pair for document in splits[one] for pair in name_pairs(document)}
         shared = sorted({pair for document in splits[other] for pair in name_pairs(document)} & pairs)
         yield Finding(f"related pairs of names in both {one} and {other}", [" - ".join(pair) for pair in shared])
+
+
+def _repeated(splits: Splits) -> Iterator[Finding]:
+    for one, other in combinations(splits, 2):
+        again = repeated_in(splits[one], splits[other])
+        names = [_name(splits[other][row]) for row in sorted(again)]
+        yield Finding(f"sentences in both {one} and {other}", names)
 
 
 def name_pairs(document: Document) -> set[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral
 
@@ -232,6 +232,18 @@ class Document:
     def with_annotation(self, entities: Iterable[Entity], relations: Iterable[Relation]) -> Document:
         """The same document with other entities and relations."""
         return replace(self, entities=tuple(entities), relations=tuple(relations))
+
+    def with_only(self, indices: Collection[int]) -> Document:
+        """The same document with the entities at some indices, and the relations between them."""
+        renumbered = {old: new for new, old in enumerate(sorted(indices))}
+        return self.with_annotation(
+            [self.entities[index] for index in renumbered],
+            [
+                replace(relation, head=renumbered[relation.head], tail=renumbered[relation.tail])
+                for relation in self.relations
+                if relation.head in renumbered and relation.tail in renumbered
+            ],
+        )
 
     def overlapping(self) -> list[tuple[int, int]]:
         """Pairs of indices of entities that share a token, which BIO tags cannot represent."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from cman_tf.data.document import Document, Entity, named
 from cman_tf.errors import InputError, check_choice
@@ -110,25 +110,12 @@ def _keep_first(document: Document, order: Callable[[Entity], int]) -> Document:
         entity = entities[index]
         if all(entity.end <= entities[other].start or entities[other].end <= entity.start for other in kept):
             kept.append(index)
-    return _keep(document, kept)
+    return document.with_only(kept)
 
 
 def _without_overlapping(document: Document, pairs: Sequence[tuple[int, int]], number: int) -> Document:
     overlapping = {index for pair in pairs for index in pair}
-    return _keep(document, set(range(len(document.entities))) - overlapping)
-
-
-def _keep(document: Document, indices: Collection[int]) -> Document:
-    """The document with only some of its entities and the relations between them."""
-    renumbered = {old: new for new, old in enumerate(sorted(indices))}
-    return document.with_annotation(
-        [document.entities[index] for index in sorted(indices)],
-        [
-            replace(relation, head=renumbered[relation.head], tail=renumbered[relation.tail])
-            for relation in document.relations
-            if relation.head in renumbered and relation.tail in renumbered
-        ],
-    )
+    return document.with_only(set(range(len(document.entities))) - overlapping)
 
 
 POLICIES = {"error": _refuse, "drop_sentences": _drop_sentence, "keep_outer": _keep_outer, "keep_inner": _keep_inner}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cman_tf.data import corpora
+from cman_tf.data import checks, corpora
 from cman_tf.data.formats.reading import located
 from cman_tf.data.schema import Schema
 from cman_tf.errors import InputError
@@ -33,6 +34,19 @@ def training_data(config: Config, corpus: corpora.Corpus) -> tuple[list[Document
             f"Received: {config.corpus.name} without dev"
         )
     return train, dev
+
+
+def headlines(config: Config, train: Sequence[Document], dev: Sequence[Document], corpus: corpora.Corpus) -> list[str]:
+    """What a user should look at in their own corpus before training: at most three lines.
+
+    The public corpora and the sample have none: their annotation is given.
+    """
+    name = config.corpus.name
+    if name in corpora.NAMES:
+        return []
+    splits = {"train": train, "dev": dev, "test": corpus.splits.get("test", ())}
+    lines = [f"Corpus: {line}" for line in checks.headlines({split: part for split, part in splits.items() if part})]
+    return lines and [*lines[:-1], f"{lines[-1]}. See cman data check {shlex.quote(name)}"]
 
 
 def schema_of(train: Sequence[Document], corpus: corpora.Corpus) -> Schema:

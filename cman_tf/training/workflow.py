@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from cman_tf.config import PLACES, change, get, save
 from cman_tf.data import corpora
 from cman_tf.data.vocabulary import Vocabulary
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, printable
 from cman_tf.model.network import Network
 from cman_tf.training import distribution
-from cman_tf.training.corpus import load_corpus, schema_of, training_data
+from cman_tf.training.corpus import headlines, load_corpus, schema_of, training_data
 from cman_tf.training.origin import fingerprint
 from cman_tf.training.results import score_run
 from cman_tf.training.run import Run
@@ -46,7 +46,8 @@ def train(
         config: `Config`; ignored when resuming.
         path: str or path. The run folder.
         resuming: bool. Whether to resume the run in `path`.
-        progress: callable that takes the number of epochs and returns a `TrainingProgress`, or None.
+        progress: callable that takes the number of epochs and returns a `TrainingProgress`, or None. With it, a new
+            run first prints what may be wrong in the user's own corpus, on standard error.
         strategy: `tf.distribute.Strategy` or None, see `cman_tf.training.distribution`.
         moved: dict or None. When resuming, files that were moved, see `resume`.
         allow_encoders: sequence of str. For the run that is resumed or that the training starts from, see `Run`.
@@ -62,6 +63,9 @@ def train(
         )
         config = network.config
         train, dev = training_data(config, corpus)
+        if progress and not resuming:
+            for line in headlines(config, train, dev, corpus):
+                print(printable(line), file=sys.stderr)
         with progress(config.training.epochs) if progress else contextlib.nullcontext() as shown:
             trainer = Trainer(run, network, train, dev, shown, strategy)
             trainer.fit()

@@ -70,3 +70,16 @@ def test_what_predict_refuses(quick, trained, refused, tmp_path):
 def test_decoding_options_are_checked(trained, refused):
     told = refused("cman predict", trained, "Rain .", "--decoding.threshold", "1.5")
     assert "`decoding.threshold` must be less than 1. Received: 1.5 in the command line" in told
+
+
+def test_min_score_leaves_out_what_is_less_certain(quick, trained, answered, refused):
+    def entities(*options):
+        lines = answered("cman predict", trained, "Ana lives in Oslo.", "Bo Ek.", "--format", "jsonl", *options)
+        return [entity for line in lines.splitlines() for entity in json.loads(line)["entities"]]
+
+    every = entities()
+    middle = sorted(entity["score"] for entity in every)[len(every) // 2]
+    kept = [entity for entity in every if entity["score"] >= middle]
+    assert 0 < len(kept) < len(every)
+    assert entities("--min-score", middle) == kept
+    assert "must be from 0 to 1. Received: 1.5" in refused("cman predict", trained, "Rain .", "--min-score", "1.5")

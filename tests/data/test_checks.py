@@ -56,6 +56,27 @@ def test_frames_ignore_names_and_punctuation():
     assert frames[("who", "had", "worked", "in", "[Loc]", "for", "ten")] == ["s0", "s1", "s2"]
 
 
+def test_headlines_are_three_lines_about_what_harms_most():
+    other = sentence("Oslo beat Ana", [(0, 1, "Org"), (2, 3, "Peop")], [(0, 1, "Beats"), (1, 0, "Beats")], "other")
+    assert checks.headlines({"train": [ANA] * 5 + [other], "dev": [ANA], "test": [other, ANA]}) == [
+        "1 sentences in both train and dev, 2 sentences in both train and test, 1 sentences in both dev and test, "
+        "so scores are too high (e.g. ana)",
+        "2 types with fewer than 5 training examples (e.g. Beats: 2; Org: 1)",
+        "1 mentions with two types (e.g. Oslo: Loc 7, Org 2)",
+    ]
+
+
+def test_headlines_are_short_and_only_of_what_is_there():
+    assert checks.headlines({"train": [ANA] * 5}) == []
+    kinds = [f"{number}{'x' * 100}" for number in range(9)]
+    many = [sentence("Ana lives in Oslo", [(0, 1, kind), (3, 4, "Loc")], id="many") for kind in kinds]
+    rare, mention = checks.headlines({"train": many})
+    assert rare.startswith("9 types with fewer than 5 training examples (e.g. 0xxx")
+    assert rare.count("...") == 3
+    assert mention.startswith("1 mentions with two types (e.g. Ana: 0xxx")
+    assert max(len(rare), len(mention)) < 300
+
+
 def test_the_sample_corpus_has_no_frames_and_shares_no_names():
     splits = corpora.load("sample").splits
     assert checks.repeated_frames([document for documents in splits.values() for document in documents]) == []

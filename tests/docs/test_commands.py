@@ -31,7 +31,7 @@ def commands():
 
 @functools.cache
 def help_of(command, action=None):
-    """What a command prints for `--help`; `action` is that of `cman encoder`."""
+    """What a command prints for `--help`; `action` is that of `cman encoder` and `cman data`."""
     name = command.split()[-1]
     name = name if command.startswith("cman ") else ALIASES.get(name, name)
     argv = ["--help"] if action is None else [action, "--help"]
@@ -48,7 +48,7 @@ def help_of(command, action=None):
 @pytest.mark.parametrize(("page", "command", "arguments"), commands())
 def test_a_command_has_its_options(page, command, arguments):
     words = shlex.split(arguments.replace("'", ""), comments=True)
-    text = help_of(command, words[0] if command == "cman encoder" and words else None)
+    text = help_of(command, words[0] if command in ("cman encoder", "cman data") and words else None)
     assert "usage" in text.lower()
     # A word in brackets or in capitals is a placeholder.
     for option in (word.split("=")[0].rstrip("],.:") for word in words if word.startswith("--")):

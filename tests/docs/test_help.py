@@ -9,8 +9,9 @@ from cman_tf.commands import cli
 from cman_tf.commands.main import COMMANDS
 from tests.docs.blocks import ROOT
 
-PROGRAMS = {f"cman {name}": (module, []) for name, (module, _) in COMMANDS.items() if name != "encoder"}
+PROGRAMS = {f"cman {name}": (module, []) for name, (module, _) in COMMANDS.items() if name not in ("encoder", "data")}
 PROGRAMS |= {f"cman encoder {action}": (COMMANDS["encoder"][0], [action]) for action in ("convert", "info", "clear")}
+PROGRAMS |= {f"cman data {action}": (COMMANDS["data"][0], [action]) for action in ("check", "split")}
 PROGRAMS["python -m reproduction"] = ("reproduction.command", [])
 
 

@@ -11,6 +11,7 @@ from cman_tf.errors import InputError
 from cman_tf.evaluation.tables import text_table
 from cman_tf.inspection.inside import look_inside
 from cman_tf.training import workflow
+from cman_tf.training.progress import TrainingProgress
 from cman_tf.training.results import evaluate_run
 from cman_tf.training.run import Run
 from tests.conftest import TINY_WITHOUT_BILSTM, sentence
@@ -135,3 +136,37 @@ def test_a_changed_corpus_or_encoder_is_refused_and_the_run_keeps_its_configurat
     with pytest.raises(InputError, match=rf"of {other} changed\. `corpus_sha256` was {began}, is now [0-9a-f]{{64}}$"):
         workflow.resume(run.path, {"corpus.name": str(other)})
     assert (run.path / "config.yaml").read_bytes() == before
+
+
+class Stopped(Exception):
+    """Raised in place of the first epoch."""
+
+
+def printed_before(config, path, capsys, progress):
+    def stop(*arguments, **options):
+        raise Stopped
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workflow, "Trainer", stop)
+        with pytest.raises(Stopped):
+            workflow.train(config, path, progress=progress)
+    return capsys.readouterr().err.splitlines()
+
+
+def test_findings_about_the_users_corpus_are_printed_before_training(config, corpus, tmp_path, capsys):
+    repeated, rare = printed_before(config, tmp_path / "run", capsys, TrainingProgress)
+    assert repeated.startswith("Corpus: 2 sentences in both train and dev, 1 sentences in both train and test, so ")
+    assert rare == (
+        "Corpus: 2 types with fewer than 5 training examples (e.g. Live_In: 4; Located_In: 2). "
+        f"See cman data check {corpus}"
+    )
+    both = configs.change(config, {"protocol": "train+dev"})
+    [repeated, rare] = printed_before(both, tmp_path / "both", capsys, TrainingProgress)
+    assert "train and dev" not in repeated
+    assert "Located_In: 4" in rare
+
+
+def test_nothing_is_printed_of_the_sample_or_without_progress(config, tmp_path, capsys):
+    sample = configs.change(config, {"corpus.name": "sample"})
+    assert printed_before(sample, tmp_path / "sample", capsys, TrainingProgress) == []
+    assert printed_before(config, tmp_path / "own", capsys, None) == []

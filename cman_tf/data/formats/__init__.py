@@ -65,6 +65,17 @@ SPLIT = ("brat", "label_studio", "prodigy", "doccano", "bioc", "pubtator", "weba
 """The formats of texts with offsets of characters, which are split into sentences as `Reading.sentences` says."""
 
 _SUFFIXES = {".json": "spert", ".txt": "multihead", ".jsonl": "jsonl", ".spacy": "docbin"}
+_SUFFIX_OF = {
+    "label_studio": ".json",
+    "doccano": ".jsonl",
+    "iob2": ".iob2",
+    **{format: suffix for suffix, format in _SUFFIXES.items()},
+}
+
+
+def suffix_of(format: str) -> str:
+    """The suffix of a file in a format, a key of `WRITTEN`; "" for the formats in `FOLDERS`."""
+    return _SUFFIX_OF.get(format, "")
 
 
 def read(
