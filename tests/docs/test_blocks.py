@@ -18,6 +18,7 @@ from tests.docs.blocks import PAGES, PARSED, ROOT, RUN, RUN_PAGES, TEXT, blocks,
 GIVEN = {
     "README.md": ["corpus", "sentences", "vectors"],
     "docs/encoders.md": ["encoder_sources", "vectors"],
+    "docs/howto/annotation_tools.md": ["brat"],
     "docs/howto/look_inside.md": ["run"],
     "docs/howto/other_tools.md": ["run", "sentences"],
     "docs/howto/own_corpus.md": ["corpus", "brat"],
