@@ -11,11 +11,9 @@ from cman_tf.commands.inputs import TEXT, copied, detected, renamed
 from cman_tf.data import formats
 from cman_tf.data.document import Document
 from cman_tf.data.formats import jsonl
-from cman_tf.data.formats.losses import Reading
+from cman_tf.data.formats.losses import SENTENCES, Reading
 from cman_tf.data.formats.reading import read_bytes, read_lines, read_text
 from cman_tf.errors import InputError
-
-SENTENCES = ("split", "lines", "text")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +59,8 @@ def stream(
         texts: sequence of str. If it is empty and `path` is None, standard input is read.
         path: str or None. A file, a folder, or `-`, standard input.
         format: str or None. `"text"`, or a key of `cman_tf.data.formats.FORMATS`. Default: detected.
-        sentences: str or None. One of `SENTENCES`: `"lines"` makes each line of a text a document. Default: `"split"`.
+        sentences: str or None. One of `losses.SENTENCES`: `"lines"` makes each line of a text a document. Default:
+            `"split"`.
         tokenize: callable, list of str -> list of `Document`. For formats whose entities count characters. Default: the
             package's tokenizer.
 

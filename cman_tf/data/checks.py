@@ -51,9 +51,21 @@ def _counts(documents: Sequence[Document]) -> dict[str, Any]:
         "over 40 tokens": sum(length > 40 for length in lengths),
         "without relations": sum(not document.relations for document in documents),
     }
-    entities = Counter(entity.type for document in documents for entity in document.entities)
-    relations = Counter(relation.type for document in documents for relation in document.relations)
-    return {**figures, **dict(sorted(entities.items())), **dict(sorted(relations.items()))}
+    return {**figures, **type_counts(documents)}
+
+
+def type_counts(documents: Iterable[Document]) -> dict[str, int]:
+    """Number of examples of each type, by names that no two types share: `entity Loc`, `relation Live_In`."""
+    return dict(
+        sorted(
+            Counter(
+                f"{kind} {item.type}"
+                for document in documents
+                for kind, items in (("entity", document.entities), ("relation", document.relations))
+                for item in items
+            ).items()
+        )
+    )
 
 
 def findings(splits: Splits) -> list[Finding]:

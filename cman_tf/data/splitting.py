@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from cman_tf.data.checks import type_counts
 from cman_tf.data.document import Document, named
 from cman_tf.data.formats import recognise
 from cman_tf.data.formats.reading import located
@@ -81,17 +81,13 @@ def split(
     return {name: [documents[row] for row in sorted(parts.rows(name))] for name in shares}
 
 
-def counts(parts: Mapping[str, Sequence[Document]]) -> dict[str, dict[str, Any]]:
+def counts(parts: Mapping[str, Sequence[Document]]) -> dict[str, dict[str, int]]:
     """Number of documents, sentences, entities and relations of each type: dict of part to dict of name to number."""
     result = {}
     for name, documents in parts.items():
         groups = _groups(documents)
-        types = _total(groups)
-        result[name] = {
-            "documents": len(groups),
-            "sentences": types.pop(_SENTENCES),
-            **{f"{kind} {type}": count for (kind, type), count in sorted(types.items())},
-        }
+        sentences = sum(group.size for group in groups)
+        result[name] = {"documents": len(groups), "sentences": sentences, **type_counts(documents)}
     return result
 
 

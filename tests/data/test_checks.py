@@ -34,6 +34,12 @@ def test_two_types_and_both_directions_and_rare_types():
     }
 
 
+def test_an_entity_and_a_relation_type_of_one_name_are_counted_each():
+    both = sentence("Ana married Bo", [(0, 1, "tokens"), (2, 3, "tokens")], [(0, 1, "tokens")])
+    figures = checks.counts({"train": [both]})["train"]
+    assert (figures["tokens"], figures["entity tokens"], figures["relation tokens"]) == (3, 2, 1)
+
+
 def test_entities_that_cut_a_word_or_have_no_letter():
     cut = Document(
         ["Nor", "way", "."],

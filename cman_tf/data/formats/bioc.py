@@ -47,16 +47,8 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
         InputError: if the file cannot be read, is neither JSON nor XML, contains no sentences, or the choices of
             `reading` demand it.
     """
-    reading = reading or Reading()
-    records = _xml(path) if _is_xml(path) else list(json_files.records(path, "document"))
-    texts = []
-    for place, record in records:
-        with reading.trying("malformed documents", place):
-            texts.append(_text(record, place, reading))
-    documents = spans.documents(texts, reading, tokenize=tokenize)
-    if not documents:
-        raise InputError(f"{path} contains no sentences.")
-    return documents
+    records = _xml(path) if _is_xml(path) else json_files.records(path, "document")
+    return spans.from_records(records, _text, path, reading, tokenize)
 
 
 def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:

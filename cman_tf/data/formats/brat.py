@@ -64,10 +64,7 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
         if not file.with_suffix(".txt").is_file():
             raise InputError(f"{file} has no text: {file.with_suffix('.txt').name} is missing.")
         texts.append(_annotated(file, file.relative_to(path).with_suffix("").as_posix(), reading))
-    documents = spans.documents(texts, reading, "lines", tokenize)
-    if not documents:
-        raise InputError(f"{path} contains no sentences: its .ann and .txt files are missing or blank.")
-    return documents
+    return spans.documents(texts, path, reading, tokenize, sentences="lines")
 
 
 def _annotated(file: Path, name: str, reading: Reading) -> spans.Text:

@@ -58,15 +58,7 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
         InputError: if the file cannot be read, is not JSON, contains no sentences, or the choices of `reading` demand
             it.
     """
-    reading = reading or Reading()
-    texts = []
-    for place, record in json_files.records(path, "text"):
-        with reading.trying("malformed texts", place):
-            texts.append(_text(record, place, reading))
-    documents = spans.documents(texts, reading, tokenize=tokenize)
-    if not documents:
-        raise InputError(f"{path} contains no sentences.")
-    return documents
+    return spans.from_records(json_files.records(path, "text"), _text, path, reading, tokenize)
 
 
 def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:

@@ -54,10 +54,7 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
     for place, task in tasks:
         with reading.trying("malformed tasks", place):
             texts.append(_task(task, place, annotator, reading))
-    documents = spans.documents(texts, reading, tokenize=tokenize)
-    if not documents:
-        raise InputError(f"{path} contains no sentences.")
-    return documents
+    return spans.documents(texts, path, reading, tokenize)
 
 
 def _annotations(task: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -62,10 +62,7 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
         raise InputError(
             f"A text must have one annotator; choose one with --annotator. Received: {', '.join(names)} in {path}"
         )
-    documents = spans.documents(texts, reading, tokenize=tokenize)
-    if not documents:
-        raise InputError(f"{path} contains no sentences.")
-    return documents
+    return spans.documents(texts, path, reading, tokenize)
 
 
 def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:

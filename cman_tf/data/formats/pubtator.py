@@ -81,10 +81,7 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
             starts = [start for start, _ in spans.split(text.text, reading.sentences or "split")]
             head_key, tail_key = min(pairs, key=lambda pair: _distance(text, starts, *pair))
             text.relations.append(spans.Link(head_key, tail_key, kind, None, place))
-    documents = spans.documents(texts.values(), reading, tokenize=tokenize)
-    if not documents:
-        raise InputError(f"{path} contains no sentences.")
-    return documents
+    return spans.documents(texts.values(), path, reading, tokenize)
 
 
 def _known(texts: dict[str, spans.Text], name: str) -> spans.Text:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 from cman_tf.data import raw_text
 from cman_tf.data.document import Document, Relation
@@ -76,22 +78,27 @@ class Text:
 
 
 def documents(
-    texts: Iterable[Text], reading: Reading, sentences: str = "split", tokenize: Tokenize | None = None
+    texts: Iterable[Text],
+    path: str | Path,
+    reading: Reading,
+    tokenize: Tokenize | None = None,
+    sentences: str = "split",
 ) -> list[Document]:
     """The sentences of annotated texts.
 
     Args:
         texts: iterable of `Text`.
+        path: str or path of the file, for messages.
         reading: `Reading`, the choices, which also counts.
-        sentences: str. How texts are split if the reading does not say. Default: `"split"`.
         tokenize: callable, list of str -> list of `Document`. Default: the package's tokenizer.
+        sentences: str. How texts are split if the reading does not say. Default: `"split"`.
 
     Returns:
         list of `Document`, with the tokens that the package finds. Ids are those of the texts, followed by `:1`, `:2`,
         ... if a text has several sentences.
 
     Raises:
-        InputError: if the choices demand it.
+        InputError: if there is no sentence, or the choices demand it.
     """
     used: set[str] = set()
     found: list[_Sentence] = []
@@ -105,7 +112,32 @@ def documents(
     for item, document in zip(found, tokenize([item.text for item in found])):
         with located(item.place):
             result.append(raw_text.annotated(document, item.spans, item.relations, item.id))
+    if not result:
+        raise InputError(f"{path} contains no sentences.")
     return result
+
+
+def from_records(
+    records: Iterable[tuple[str, Mapping[str, Any]]],
+    convert: Callable[[Mapping[str, Any], str, Reading], Text],
+    path: str | Path,
+    reading: Reading | None,
+    tokenize: Tokenize | None = None,
+    sentences: str = "split",
+) -> list[Document]:
+    """`documents` of a file with an object for each text; malformed objects are left out.
+
+    Args:
+        records: iterable of `(place, object)`.
+        convert: callable `(object, place, reading) -> Text`.
+        path, reading, tokenize, sentences: see `documents`.
+    """
+    reading = reading or Reading()
+    texts = []
+    for place, record in records:
+        with reading.trying("malformed texts", place):
+            texts.append(convert(record, place, reading))
+    return documents(texts, path, reading, tokenize, sentences)
 
 
 @dataclass

@@ -59,10 +59,7 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
     """
     reading = reading or Reading()
     texts = [_text(file, name, reading) for file, name in _files(Path(path), reading)]
-    documents = spans.documents(texts, reading, tokenize=tokenize)
-    if not documents:
-        raise InputError(f"{path} contains no sentences.")
-    return documents
+    return spans.documents(texts, path, reading, tokenize)
 
 
 def _files(path: Path, reading: Reading) -> Iterator[tuple[Path, str]]:

@@ -15,7 +15,7 @@ def read(found, relations=(), text=TEXT, sentences="split", **choices):
     reading = Reading(**choices)
     annotated = Text(text, "a.json", "7", {key: Span(pieces(text, *span)[0], span[1]) for key, span in found.items()})
     annotated.relations = [Link(*relation) for relation in relations]
-    documents = reading.finish(spans.documents([annotated], reading, sentences), "a.json")
+    documents = reading.finish(spans.documents([annotated], "a.json", reading, sentences=sentences), "a.json")
     return [
         (
             d.id,
