@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from cman_tf.commands import cli
-from cman_tf.commands.inputs import TEXT, read_sentences
+from cman_tf.commands.inputs import TEXT, add_reading, read_sentences, reading_of
 from cman_tf.data import formats
-from cman_tf.data.formats import losses
 from cman_tf.errors import printable
 
 
@@ -36,7 +34,7 @@ def command(argv: list[str]) -> None:
 
     from cman_tf.data import raw_text
 
-    choices = reading(args)
+    choices = reading_of(args)
     documents = read_sentences([], args.source, raw_text.documents, args.input_format, choices)
     if not choices.sentences_read:  # plain text
         choices.finish(documents, args.source)
@@ -45,30 +43,3 @@ def command(argv: list[str]) -> None:
     relations = sum(len(document.relations) for document in documents)
     print(f"{args.target}: {len(documents)} sentences, {entities} entities, {relations} relations")
     print("\n".join(map(printable, str(choices).split("\n"))), file=sys.stderr)
-
-
-def add_reading(parser: argparse.ArgumentParser) -> None:
-    """Add the options for what a sentence cannot represent."""
-    group = parser.add_argument_group("what to do with annotations that a sentence cannot represent")
-    for option, known, text in (
-        (
-            "--sentences",
-            losses.SENTENCES,
-            "sentences of a text: found, lines, or all of it (default: split; brat: lines)",
-        ),
-        ("--nested", losses.NESTED, "entities that overlap (default: keep; training then asks for a policy)"),
-        ("--discontinuous", losses.DISCONTINUOUS, "entities in several pieces (default: drop)"),
-        ("--cross-sentence", losses.CROSS_SENTENCE, "relations between sentences; merge joins them (default: drop)"),
-        ("--ends", losses.ENDS, "whether the end of an entity belongs to it (default: exclusive)"),
-    ):
-        group.add_argument(option, choices=tuple(known), help=text)
-    group.add_argument("--annotator", metavar="NAME", help="whose annotations to read (default: of one only)")
-    group.add_argument("--column", metavar="N", type=int, help="column of the tags, from 1 (default: the last)")
-    group.add_argument("--strict", action="store_true", help="stop at the first annotation that would be left out")
-
-
-def reading(args: argparse.Namespace) -> losses.Reading:
-    """The choices of the options."""
-    names = ("sentences", "nested", "discontinuous", "cross_sentence", "ends", "annotator", "column", "strict")
-    given = {name: getattr(args, name) for name in names}
-    return losses.Reading(**{name: value for name, value in given.items() if value is not None})

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.commands import cli
-from cman_tf.commands.convert import add_reading, reading
-from cman_tf.commands.inputs import read_sentences, renamed
+from cman_tf.commands.inputs import add_reading, read_sentences, reading_of, renamed
 from cman_tf.data import formats
 from cman_tf.errors import InputError, printable
 from cman_tf.files import atomic_folder, atomic_write, check_new_file, check_new_folder
@@ -119,7 +118,7 @@ def _split(argv: list[str]) -> None:
 
     from cman_tf.data import raw_text, splitting
 
-    source, choices = args.source if args.source == "-" else str(splitting.only_file(args.source)), reading(args)
+    source, choices = args.source if args.source == "-" else str(splitting.only_file(args.source)), reading_of(args)
     documents = read_sentences([], source, raw_text.documents, args.input_format, choices)
     if not any(document.entities for document in documents):
         raise InputError(f"A corpus to split must be annotated. Received: no entities in {source}")

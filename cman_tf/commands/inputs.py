@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from cman_tf.data import formats
-from cman_tf.data.formats import json_files
+from cman_tf.data.formats import json_files, losses
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import read_text
 from cman_tf.errors import InputError, failed
@@ -38,6 +38,33 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=(TEXT, *formats.FORMATS),
         help="input format (default: detected from the content; text only for .txt and standard input)",
     )
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add the options for what a sentence cannot represent."""
+    group = parser.add_argument_group("what to do with annotations that a sentence cannot represent")
+    for option, known, text in (
+        (
+            "--sentences",
+            losses.SENTENCES,
+            "sentences of a text: found, lines, or all of it (default: split; brat: lines)",
+        ),
+        ("--nested", losses.NESTED, "entities that overlap (default: keep; training then asks for a policy)"),
+        ("--discontinuous", losses.DISCONTINUOUS, "entities in several pieces (default: drop)"),
+        ("--cross-sentence", losses.CROSS_SENTENCE, "relations between sentences; merge joins them (default: drop)"),
+        ("--ends", losses.ENDS, "whether the end of an entity belongs to it (default: exclusive)"),
+    ):
+        group.add_argument(option, choices=tuple(known), help=text)
+    group.add_argument("--annotator", metavar="NAME", help="whose annotations to read (default: of one only)")
+    group.add_argument("--column", metavar="N", type=int, help="column of the tags, from 1 (default: the last)")
+    group.add_argument("--strict", action="store_true", help="stop at the first annotation that would be left out")
+
+
+def reading_of(args: argparse.Namespace) -> Reading:
+    """The `Reading` of the options that `add_reading` adds."""
+    names = ("sentences", "nested", "discontinuous", "cross_sentence", "ends", "annotator", "column", "strict")
+    given = {name: getattr(args, name) for name in names}
+    return Reading(**{name: value for name, value in given.items() if value is not None})
 
 
 def read_sentences(

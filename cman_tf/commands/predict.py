@@ -25,8 +25,7 @@ def command(argv: list[str]) -> None:
         metavar="SCORE",
         type=float,
         default=0.0,
-        help="lowest score of an entity or relation to keep; the relations of an entity left out are left out too "
-        "(default: 0, all)",
+        help="leave out entities and relations with a lower score, and the relations of such entities (default: 0)",
     )
     options.add_config_options(parser, sections=("decoding",))
     args = cli.parse(parser, argv)

@@ -72,9 +72,9 @@ def confident(document: Document, min_score: float) -> Document:
 
 
 def check_score(min_score: float) -> None:
-    """Raise `InputError` unless a lowest score is from 0 to 1."""
+    """Raise `InputError` unless `min_score` is from 0 to 1."""
     if not 0 <= min_score <= 1:
-        raise InputError(f"A lowest score must be from 0 to 1. Received: {min_score:g}")
+        raise InputError(f"`min_score` must be from 0 to 1. Received: {min_score:g}")
 
 
 def _reaches(item: Entity | Relation, min_score: float) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cman_tf.data.formats.reading import check_unicode, types, written
+from cman_tf.data.sentences import each
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
@@ -25,7 +26,7 @@ def write_cypher(documents: Iterable[Document], path: str | Path) -> None:
     sentence; `score` is missing where it is unknown. `text` of the sentence is `r.text`.
 
     Args:
-        documents: iterable of `Document`. One without an id is called `#1` if it is the first, and so on.
+        documents: iterable of `Document`. A sentence without an id is called `#1` if it is the first, and so on.
         path: str or path.
 
     Raises:
@@ -34,7 +35,7 @@ def write_cypher(documents: Iterable[Document], path: str | Path) -> None:
     """
     nodes: dict[str, None] = {}
     edges: dict[tuple[str, str, str], tuple[float | None, str]] = {}
-    for number, found in enumerate(written(documents, _checked), 1):
+    for number, found in enumerate(written(each(documents), _checked), 1):
         names = [_node(entity.type, found.entity_text(entity)) for entity in found.entities]
         nodes.update(dict.fromkeys(names))
         for relation in found.relations:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import json
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import h5py
 
 from cman_tf import config as configs
 from cman_tf.data.formats.reading import located, read_text
@@ -24,10 +20,8 @@ from cman_tf.files import atomic_write
 from cman_tf.files.leftovers import remove_leftovers
 from cman_tf.model.network import Network
 from cman_tf.predictor import Predictor
-from cman_tf.stack import save_weights_to_hdf5_group
-from cman_tf.training import shipped
+from cman_tf.training import history, shipped, weights_file
 from cman_tf.training.origin import environment
-from cman_tf.training.weights_file import check_weights_file
 from cman_tf.version import __version__
 
 if TYPE_CHECKING:
@@ -254,39 +248,11 @@ class Run:
 
     def load_weights(self, network: Network) -> None:
         """Load `weights.h5` into a network of this run, and into its encoders if they were trained."""
-        encoders = network.encoders if network.config.encoder.trainable else None
-        encoder_variables = encoders.trainable_variables if encoders else ()
-        sizes = (variable.shape.num_elements() for variable in (*network.model.weights, *encoder_variables))
-        with self._loading(self.weights):
-            check_weights_file(self.weights, sum(sizes))
-            network.model.load_weights(self.weights)
-            if encoder_variables:
-                with h5py.File(self.weights) as file:
-                    for number, variable in enumerate(encoder_variables):
-                        variable.assign(file[f"encoders/{number}"][()])
-
-    @contextlib.contextmanager
-    def _loading(self, path: str | Path) -> Iterator[None]:
-        try:
-            yield
-        except InputError:  # which is a ValueError
-            raise
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(
-                f"The weights of a run must fit its configuration. Received: {path} ({' '.join(str(error).split())})"
-            ) from None
+        weights_file.load(self.weights, network)
 
     def save_weights(self, network: Network) -> None:
         """Replace `weights.h5` atomically; includes the weights of encoders that are trained."""
-        # In memory first: HDF5 crashes if the disk fills while it writes.
-        data = io.BytesIO()
-        with h5py.File(data, "w") as file:
-            save_weights_to_hdf5_group(file, network.model)
-            if network.encoders and network.config.encoder.trainable:
-                for number, variable in enumerate(network.encoders.trainable_variables):
-                    file[f"encoders/{number}"] = variable.numpy()
-        with atomic_write(self.weights, "wb") as file:
-            file.write(data.getbuffer())
+        weights_file.save(self.weights, network)
 
     def checkpoint(self) -> str | None:
         """Path of the latest complete checkpoint, or None."""
@@ -319,27 +285,9 @@ class Run:
         shutil.rmtree(gone, ignore_errors=True)
 
     def history(self) -> list[dict[str, Any]]:
-        """Rows of `history.csv`, a list of dicts of numbers, `epoch` a whole one; None for a score not measured."""
-        path = self.path / "history.csv"
-        if not path.exists():
-            return []
-        try:
-            with open(path, encoding="utf-8", newline="") as file:
-                return [
-                    {name: _number(name, value) if value else None for name, value in row.items()}
-                    for row in csv.DictReader(file, restval="too few", strict=True)
-                ]
-        except (OSError, ValueError, TypeError, OverflowError, csv.Error) as error:
-            raise InputError(f"A run's history must be a table of numbers. Received: {path} ({error})") from None
+        """Rows of `history.csv`, see `cman_tf.training.history.read`; none before the first epoch."""
+        return history.read(self.path / "history.csv")
 
     def save_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write `history.csv`, one row per epoch."""
-        with atomic_write(self.path / "history.csv") as file:
-            writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-
-
-def _number(column: str, text: str) -> int | float:
-    # Earlier versions wrote epochs as 1.0 after a resume.
-    return int(float(text)) if column == "epoch" else float(text)
+        history.write(self.path / "history.csv", rows)

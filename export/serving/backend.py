@@ -13,8 +13,8 @@ import grpc
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
 
 from export.serving import costs, logs, status, tensors
-from export.serving.batching import Task
 from export.serving.status import ServingError, invalid
+from export.serving.tasks import Task
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,10 +14,11 @@ import tensorflow as tf
 
 from export.serving import costs, tensors
 from export.serving.app import Server, ServerOptions
-from export.serving.batching import Batcher, Task
+from export.serving.batching import Batcher
 from export.serving.batching_options import BatchingOptions
 from export.serving.servable import Servable
 from export.serving.status import ServingError
+from export.serving.tasks import Task
 from export.serving.turns import Turns
 from tests.export.serving import Asker, code, eventually
 from tests.export.tiny import Echo

@@ -5,7 +5,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from cman_tf.errors import InputError
 from export.manifest import read_manifest
-from export.serving.batching import BatchingOptions
+from export.serving.batching_options import BatchingOptions
 from export.warmup import RECORDS, read_warmup, sizes, write_warmup
 
 

@@ -29,6 +29,15 @@ def test_nodes_and_edges_are_merged(tmp_path):
     ]
 
 
+def test_a_relation_of_a_document_has_its_sentence(tmp_path):
+    tokens = "It rained . Ann left Rome .".split()
+    entities = [Entity(3, 4, "Peop"), Entity(5, 6, "Loc")]
+    document = Document(tokens, entities, [Relation(0, 1, "Left")], id="7", sentences=[(0, 3), (3, 7)])
+    assert (
+        text_of([document], tmp_path / "a").splitlines()[-1].endswith("r.sentence = '7:2', r.text = 'Ann left Rome .';")
+    )
+
+
 def test_values_are_escaped(tmp_path):
     name = "O'Neil'});MATCH(n)DELETE(n)\\"
     found = text_of([Document([name], [Entity(0, 1, "a`b")])], tmp_path / "a")
