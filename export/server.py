@@ -127,7 +127,7 @@ def _add_batching_options(parser: argparse.ArgumentParser) -> None:
     add("--num-batch-threads", metavar="N", type=number, help=text)
     text = "largest batch: rows times the longest row, in bytes (default: 65536)"
     add("--max-padded-bytes", metavar="N", type=number, help=text)
-    text = "most that a batch costs, in tokens; dearer requests are computed in parts (default: 4096)"
+    text = "largest cost of a batch, in tokens; requests that cost more are computed in parts (default: 4096)"
     add("--max-batch-cost", metavar="N", type=number, help=text)
     text = "largest answer, in bytes, estimated before it is computed (default: 16777216)"
     add("--max-answer-bytes", metavar="N", type=number, help=text)

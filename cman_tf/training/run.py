@@ -15,7 +15,7 @@ from cman_tf import config as configs
 from cman_tf.data.formats.reading import located, read_text
 from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, nearest
 from cman_tf.files import atomic_write
 from cman_tf.files.leftovers import remove_leftovers
 from cman_tf.model.network import Network
@@ -122,7 +122,7 @@ class Run:
         if not run.path.is_dir():
             raise InputError(
                 f"A run must be a folder written by `cman fit`, or a shipped model: {', '.join(shipped.names())}. "
-                f"Received: {path}, which is not a folder"
+                f"Received: {path}, which is not a folder{nearest(path, shipped.names())}"
             )
         needed = ["environment.json", "config.yaml", "labels.json"]
         needed += [f"vocabulary/{name}" for name in ("vocabulary.json", "words.txt", "characters.txt")]
