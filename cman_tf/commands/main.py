@@ -11,7 +11,7 @@ from cman_tf.version import __version__
 COMMANDS = {
     "fit": ("cman_tf.commands.fit", "train a network on a corpus"),
     "evaluate": ("cman_tf.commands.evaluate", "score a trained network"),
-    "predict": ("cman_tf.commands.predict", "find entities and relations in sentences"),
+    "predict": ("cman_tf.commands.predict", "find entities and relations in texts"),
     "crossval": ("cman_tf.commands.crossval", "train and score a network on each fold of a corpus"),
     "data": ("cman_tf.commands.data", "check an annotated corpus, or split it into train, dev and test"),
     "convert": ("cman_tf.commands.convert", "convert annotated sentences between formats"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cman_tf.data import rules
 from cman_tf.data.featurizer import Featurizer
 from cman_tf.model.assembly import build_cman
 
@@ -56,7 +57,11 @@ class Network:
 
         Returns:
             `Network`.
+
+        Raises:
+            InputError: if `decoding.rules` has an unknown rule or names an unknown type.
         """
+        rules.parse(config.decoding.rules, schema.relation_types, schema.rules)
         featurizer = Featurizer(vocabulary, config.characters.max_length)
         model = build_cman(
             config,

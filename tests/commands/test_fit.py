@@ -101,6 +101,8 @@ def test_corpora_that_fit_refuses(refused, tmp_path, documents):
     assert "it contains no files named train, dev, test." in told("--corpus", tmp_path / "none")
     (tmp_path / "none" / "train.json").write_text("[]")
     assert "contains no sentences" in told("--corpus", tmp_path / "none")
+    whole = write_corpus(tmp_path / "whole", train=documents, dev=documents)
+    assert "Received: one_tail:Live" in told("--corpus", whole, "--decoding.rules", "one_tail:Live")
     (tmp_path / "none" / "train.json").write_text("")
     assert " is empty." in told("--corpus", tmp_path / "none")
     no_dev = write_corpus(tmp_path / "a", train=documents)

@@ -50,6 +50,14 @@ def test_rules_that_the_annotation_obeys_are_learnt():
     assert learn([*once, sentence(("Spouse", 0, 1))]) == tuple(rule for rule in expected if "symmetric" not in rule)
 
 
+def test_one_type_per_pair_is_not_learnt_beside_a_rare_symmetric_type():
+    rare = [sentence(("Spouse", 0, 1), ("Spouse", 1, 0))] * (LEAST // 2)
+    rules = learn([*[sentence(("Born_In", 0, 1))] * 100 * LEAST, *rare])
+    assert "symmetric:Spouse" in rules
+    assert "one_type_per_pair" not in rules
+    assert parse(rules, TYPES).inverse[TYPES.index("Spouse")] == TYPES.index("Spouse")
+
+
 def test_a_schema_keeps_them_and_older_schemas_have_none():
     schema = Schema.of([sentence(("Born_In", 0, 1))] * LEAST)
     assert schema.rules == ("one_head:Born_In", "one_tail:Born_In", "one_type_per_pair")
