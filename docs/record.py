@@ -41,7 +41,7 @@ def main(folder):
         _output(command.split(), folder)
     _record("instruments.txt", _output(["predict", "runs/instruments", *INSTRUMENTS], folder))
     trained = (folder / "first.txt").read_text(encoding="utf-8").splitlines()
-    _record("fit.txt", "\n".join([*trained[:4], "  ...", *trained[8:]]))
+    _record("fit.txt", "\n".join([*trained[:5], "  ...", *trained[9:]]))
     _record("predict.txt", _output(["predict", "runs/first", TUTORIAL], folder))
     _record(
         "predict.jsonl",
