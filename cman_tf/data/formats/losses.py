@@ -93,7 +93,7 @@ class Reading:
             InputError: if the reading is strict.
         """
         if self.strict:
-            raise InputError(f"Nothing may be left out. Received: {what} in {place}")
+            raise InputError(f"With --strict, nothing may be left out. Received: {what} in {place}")
         self.left_out[what] += count
         self.examples.setdefault(what, place)
 
@@ -131,9 +131,7 @@ class Reading:
         self.relations += sum(len(document.relations) for document in kept)
         lost = [reason for reason in self.left_out if "entities" in reason]
         if not entities and lost:
-            raise InputError(
-                f"All entities of {path} are left out: {lost[0]} ({self.examples[lost[0]]}).".replace("..", ".")
-            )
+            raise InputError(f"All entities of {path} are left out: {lost[0]} ({self.examples[lost[0]].rstrip('.')}).")
         return kept
 
     def __str__(self) -> str:
