@@ -12,6 +12,7 @@ COMMANDS = {
     "fit": ("cman_tf.commands.fit", "train a network on a corpus"),
     "evaluate": ("cman_tf.commands.evaluate", "score a trained network"),
     "predict": ("cman_tf.commands.predict", "find entities and relations in texts"),
+    "ensemble": ("cman_tf.commands.ensemble", "combine several runs into one"),
     "crossval": ("cman_tf.commands.crossval", "train and score a network on each fold of a corpus"),
     "data": ("cman_tf.commands.data", "check an annotated corpus, or split it into train, dev and test"),
     "convert": ("cman_tf.commands.convert", "convert annotated sentences between formats"),

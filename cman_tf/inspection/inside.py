@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from cman_tf.errors import InputError
 from cman_tf.layers.attention_unit import BLA, BSA
+from cman_tf.model.ensemble import Ensemble
 
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
@@ -88,10 +89,12 @@ def sentence_features(predictor: Predictor, document: Document | str) -> tuple[D
     """`(document, features)`: the tokenized sentence, and the network's features of a batch of this sentence.
 
     Raises:
-        InputError: if the sentence has no token.
+        InputError: if the sentence has no token, or the predictor is that of an ensemble.
     """
     if isinstance(document, str):
         [document] = predictor.tokenize([document])
+    if isinstance(predictor.network.model, Ensemble):
+        raise InputError("Inspection needs a run of one network. Received: an ensemble; load one of its members")
     if not document.tokens:
         raise InputError(f"A sentence must have at least one token. Received: {document.text!r}")
     tokens = tf.constant([[token.encode("utf-8", "replace") for token in document.tokens]])

@@ -41,7 +41,7 @@ class CRF(tf.keras.layers.Layer):
     def __init__(self, num_tags: int, forbidden: Sequence[tuple[int, int]] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.num_tags = num_tags
-        self.forbidden = [tuple(pair) for pair in forbidden]
+        self.forbidden = [(source, target) for source, target in forbidden]
 
     def build(self, input_shape: tf.TensorShape) -> None:
         self.kernel = self.add_weight("kernel", [input_shape[-1], self.num_tags], initializer="glorot_uniform")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cman_tf import config as configs
 from cman_tf.data.formats.reading import located, read_text
@@ -18,6 +19,7 @@ from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError, nearest
 from cman_tf.files import atomic_write
 from cman_tf.files.leftovers import remove_leftovers
+from cman_tf.model.ensemble import Ensemble
 from cman_tf.model.network import Network
 from cman_tf.predictor import Predictor
 from cman_tf.training import history, shipped, weights_file
@@ -26,6 +28,7 @@ from cman_tf.version import __version__
 
 if TYPE_CHECKING:
     from cman_tf.encoders.combined import Encoders
+    from cman_tf.model.cman import Cman
 
 # Increased when folders of earlier versions can no longer be read.
 FORMAT = 2
@@ -34,8 +37,8 @@ FORMAT = 2
 class Run:
     """A folder with `config.yaml`, `labels.json`, `vocabulary/`, `environment.json`, `weights.h5`, `history.csv`,
     `metrics.json`, `logs/` (TensorBoard), `predictions/` and `report.html`; with contextual encoders also
-    `encoders.json`, which describes them. If the encoders were trained, `weights.h5` includes their weights. The folder
-    can be moved.
+    `encoders.json`, which describes them. If the encoders were trained, `weights.h5` includes their weights. An
+    ensemble has no weights of its own but the run folders `members/1`, `members/2`, ... The folder can be moved.
 
     Args:
         path: str or path.
@@ -126,7 +129,7 @@ class Run:
             )
         needed = ["environment.json", "config.yaml", "labels.json"]
         needed += [f"vocabulary/{name}" for name in ("vocabulary.json", "words.txt", "characters.txt")]
-        needed += ["weights.h5"] if trained else []
+        needed += ["weights.h5"] if trained and not (run.path / "members").is_dir() else []
         missing = [name for name in needed if not (run.path / name).is_file()]
         if missing:
             raise InputError(f"{path} is not a complete run folder: it lacks {', '.join(missing)}")
@@ -152,6 +155,8 @@ class Run:
                 f"cman fit --resume --run-dir {shlex.quote(str(path))}",
                 file=sys.stderr,
             )
+        for member in run.members():
+            cls.open(member.path, trained)
         return run
 
     def _check_links(self, names: Sequence[str]) -> None:
@@ -226,7 +231,15 @@ class Run:
         config = self.config(overrides)
         moved = "encoder.modules" in (overrides or {})
         allowed = config.encoder.modules if moved else self.allow_encoders
-        network = Network.build(config, self.schema(), self.vocabulary(), self._encoders(config, allowed))
+        return self._network(overrides, self._encoders(config, allowed), trained)
+
+    def _network(self, overrides: dict[str, Any] | None, encoders: Encoders | None, trained: bool) -> Network:
+        config, members = self.config(overrides), self.members()
+        if members:
+            networks = [member._network(overrides, encoders, trained) for member in members]
+            ensemble = Ensemble([network.model for network in networks])
+            return dataclasses.replace(networks[0], config=config, model=cast("Cman", ensemble))
+        network = Network.build(config, self.schema(), self.vocabulary(), encoders)
         if trained:
             self.load_weights(network)
         return network
@@ -253,6 +266,19 @@ class Run:
     def save_weights(self, network: Network) -> None:
         """Replace `weights.h5` atomically; includes the weights of encoders that are trained."""
         weights_file.save(self.weights, network)
+
+    def members(self) -> list[Run]:
+        """The runs of an ensemble; none for a run of one network."""
+        count = self.environment().get("members", 0)
+        return [Run(self.path / "members" / str(number), self.allow_encoders) for number in range(1, count + 1)]
+
+    def refuse_ensemble(self, what: str) -> None:
+        """Raise `InputError` if the run is an ensemble; `what` says what needs a run of one network."""
+        if self.members():
+            raise InputError(
+                f"{what} needs a run of one network, such as {self.path / 'members' / '1'}. Received: {self.path}, an "
+                "ensemble"
+            )
 
     def checkpoint(self) -> str | None:
         """Path of the latest complete checkpoint, or None."""

@@ -56,7 +56,9 @@ def starting_network(config: Config, allow_encoders: Sequence[str] = ()) -> Netw
         )
     from cman_tf.training.run import Run
 
-    return Run.open(config.start_from, allow_encoders=allow_encoders).network()
+    run = Run.open(config.start_from, allow_encoders=allow_encoders)
+    run.refuse_ensemble("`start_from`")
+    return run.network()
 
 
 def known_words(source: Network) -> tuple[Vocabulary, np.ndarray]:

@@ -150,6 +150,7 @@ def resume(
     """
     moved = dict(moved or {})
     run = Run.open(path, trained=False, allow_encoders=allow_encoders)
+    run.refuse_ensemble("--resume")
     run.remove_leftovers()
     kept, config = run.config(), run.config(moved)
     for name in moved:

@@ -1,9 +1,9 @@
 """The one command: its table, its help, and the modules that are the same commands."""
 
 import os
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -85,6 +85,12 @@ for name in main.COMMANDS:
     assert started("-c", code).count("usage: cman ") == len(main.COMMANDS)
 
 
+def processor_seconds():
+    """Of the processes that were started and have ended: the clock would also count what else runs here."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_the_list_of_commands_is_quick():
     code = """
 import sys
@@ -97,9 +103,7 @@ except SystemExit:
 found = [name for name in ("tensorflow", "yaml", "pydantic", "numpy") if name in sys.modules]
 assert not found, found
 """
-    taken = []
+    begin = processor_seconds()
     for _ in range(3):
-        begin = time.perf_counter()
         started("-c", code)
-        taken.append(time.perf_counter() - begin)
-    assert min(taken) < 0.5
+    assert (processor_seconds() - begin) / 3 < 0.5
