@@ -28,6 +28,10 @@ class CorpusConfig:
     overlap: Literal["error", "drop_sentences", "keep_outer", "keep_inner"] = _field(
         "error", "policy for overlapping entities, which BIO tags cannot represent; not in the paper"
     )
+    extra: Optional[str] = _field(
+        None,
+        "a further corpus, named as above, all of whose sentences are added to those of training; not in the paper",
+    )
     data_dir: Optional[str] = _field(None, "folder with copies of the public corpora, instead of a download")
 
 
@@ -194,7 +198,15 @@ class Config:
             )
 
 
-PLACES = ("corpus.name", "corpus.data_dir", "words.vectors", "encoder.modules", "encoder.store", "start_from")
+PLACES = (
+    "corpus.name",
+    "corpus.extra",
+    "corpus.data_dir",
+    "words.vectors",
+    "encoder.modules",
+    "encoder.store",
+    "start_from",
+)
 """Fields that name places on disk. A resumed run may change them, but the content there must be the same."""
 
 WITHOUT_EFFECT = ("corpus.data_dir", "encoder.store", "encoder.store_gb", "words.size", "words.tokenizer")

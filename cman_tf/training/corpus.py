@@ -24,16 +24,27 @@ def load_corpus(config: Config, splits: Collection[str] = ("train", "dev", "test
 
 
 def training_data(config: Config, corpus: corpora.Corpus) -> tuple[list[Document], list[Document]]:
-    """Training and dev sentences under the configuration's protocol."""
+    """Training and dev sentences under the configuration's protocol; those of `corpus.extra` are for training."""
     train, dev = list(corpus.splits["train"]), list(corpus.splits.get("dev", ()))
+    extra = _extra(config)
     if config.protocol == "train+dev":
-        return train + dev, []
+        return [*train, *dev, *extra], []
     if not dev:
         raise InputError(
             "Protocol train needs a dev split to choose the epoch; without one use --protocol train+dev. "
             f"Received: {config.corpus.name} without dev"
         )
-    return train, dev
+    return [*train, *extra], dev
+
+
+def _extra(config: Config) -> list[Document]:
+    """All sentences of the further corpus, if there is one."""
+    name = config.corpus.extra
+    if not name:
+        return []
+    options = {field: getattr(config.corpus, field) for field in ("variant", "fold", "overlap", "data_dir")}
+    found = corpora.load(name, splits=("train",), tokenizer=config.words.tokenizer, **options)
+    return [document for documents in found.splits.values() for document in documents]
 
 
 def headlines(config: Config, train: Sequence[Document], dev: Sequence[Document], corpus: corpora.Corpus) -> list[str]:

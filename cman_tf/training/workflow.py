@@ -194,8 +194,9 @@ def resume(
 def _with_absolute_places(config: Config) -> Config:
     """The same configuration with corpus folders that do not depend on the current folder."""
     places = {"corpus.data_dir": config.corpus.data_dir}
-    if config.corpus.name not in corpora.NAMES:
-        places["corpus.name"] = config.corpus.name
+    for field in ("corpus.name", "corpus.extra"):
+        if get(config, field) not in corpora.NAMES:
+            places[field] = get(config, field)
     if config.start_from:
         places["start_from"] = config.start_from
     found = {name: os.path.abspath(os.path.expanduser(place)) for name, place in places.items() if place is not None}

@@ -1,0 +1,50 @@
+"""Training data under the protocols, and with the sentences of a further corpus."""
+
+import pytest
+
+from cman_tf import config as configs
+from cman_tf.data import formats
+from cman_tf.errors import InputError
+from cman_tf.training import workflow
+from cman_tf.training.corpus import load_corpus, training_data
+from cman_tf.training.origin import fingerprint
+
+
+@pytest.fixture
+def folders(tmp_path, documents):
+    formats.write(documents[:2], tmp_path / "own" / "train.json", "spert")
+    formats.write(documents[2:3], tmp_path / "own" / "dev.json", "spert")
+    formats.write(documents[3:4], tmp_path / "more" / "train.json", "spert")
+    formats.write(documents[4:5], tmp_path / "more" / "test.json", "spert")
+    return tmp_path
+
+
+def tokens(documents):
+    return [document.tokens for document in documents]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "train", "dev"), [("train", [0, 1, 3, 4], [2]), ("train+dev", [0, 1, 2, 3, 4], [])]
+)
+def test_all_sentences_of_a_further_corpus_are_trained_on_and_none_chooses_the_epoch(
+    folders, documents, config, protocol, train, dev
+):
+    changes = {"corpus.name": str(folders / "own"), "corpus.extra": str(folders / "more"), "protocol": protocol}
+    changed = configs.change(config, changes)
+    found = training_data(changed, load_corpus(changed, splits=("train",)))
+    assert [tokens(part) for part in found] == [tokens([documents[row] for row in rows]) for rows in (train, dev)]
+
+
+def test_a_run_finds_its_further_corpus_from_anywhere(folders, documents, config, monkeypatch):
+    monkeypatch.chdir(folders)
+    changed = configs.change(config, {"corpus.name": "own", "corpus.extra": "more"})
+    run = workflow.begin(changed, folders / "run")[0]
+    assert run.config().corpus.extra == str(folders / "more")
+    trained = [documents[row] for row in (0, 1, 3, 4)]
+    assert run.environment()["corpus_sha256"] == fingerprint(trained, documents[2:3])
+
+
+def test_a_further_corpus_that_is_not_there_is_named(folders, config):
+    changed = configs.change(config, {"corpus.name": str(folders / "own"), "corpus.extra": "nowhere"})
+    with pytest.raises(InputError, match="Received: 'nowhere'|Received: nowhere"):
+        training_data(changed, load_corpus(changed, splits=("train",)))
