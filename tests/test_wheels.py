@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 # tensorflow-hub brings tf-keras to the named stack, which does not use it.
@@ -37,6 +39,22 @@ def requirements(tmp_path_factory):
     file = tmp_path_factory.mktemp("packaging") / "requirements.txt"
     file.write_text("\n".join(given["install_requires"]), encoding="utf-8")
     return file
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "python"),
+    [("named", "3.9"), ("named", "3.10"), ("named", "3.11"), ("current", "3.12"), ("current", "3.13")],
+)
+def test_the_constraints_of_each_python_can_be_installed(name, python, requirements):
+    pytest.importorskip("uv")
+    constraints = str(ROOT / "constraints" / f"{name}.txt")
+    options = ["--python-platform", "x86_64-unknown-linux-gnu", "--python-version", python, "--only-binary", ":all:"]
+    command = [sys.executable, "-m", "uv", "pip", "compile", str(requirements), "--constraint", constraints, *options]
+    done = subprocess.run([*command, "--no-annotate", "--no-header", "--quiet"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    pinned = {canonicalize_name(Requirement(line).name) for line in Path(constraints).read_text().splitlines()}
+    assert {line.split("==")[0] for line in done.stdout.splitlines()} <= pinned
 
 
 @pytest.mark.slow
