@@ -2,7 +2,7 @@ import pytest
 
 from cman_tf.commands import cli, convert
 from cman_tf.data import formats
-from tests.data.examples import ann
+from tests.data.examples import AVAILABLE, ann, written
 
 
 def run(capsys, *argv):
@@ -10,9 +10,9 @@ def run(capsys, *argv):
     return (code, *capsys.readouterr())
 
 
-@pytest.mark.parametrize("target", formats.WRITTEN)
+@pytest.mark.parametrize("target", written())
 def test_between_all_formats(tmp_path, capsys, target):
-    for source in formats.WRITTEN:
+    for source in AVAILABLE:
         formats.write([ann()], tmp_path / source, source)
         out = tmp_path / f"{source}-{target}"
         code, said, told = run(capsys, tmp_path / source, out, "--format", target)
@@ -40,7 +40,7 @@ def test_whole_texts_as_sentences(tmp_path, capsys):
     assert "  relations across sentences: 1 (" in told
     code, _, told = run(capsys, tmp_path / "in", tmp_path / "strict.json", "--strict")
     assert (code, told.count("\n"), (tmp_path / "strict.json").exists()) == (2, 1, False)
-    assert "Nothing may be left out. Received: relations across sentences in " in told
+    assert "With --strict, nothing may be left out. Received: relations across sentences in " in told
     assert run(capsys, tmp_path / "in", tmp_path / "out.json", "--sentences", "text")[0] == 0
     assert formats.read(tmp_path / "out.json")[0].tokens == ("Ann", "left", "Rome", ".")
 
