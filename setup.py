@@ -67,6 +67,7 @@ SPACY = [
     *_where(_NAMED, "typer<0.20", "typer-slim<0.20"),  # later ones come without click, which spaCy 3.7 imports
     *_where(_CURRENT, "spacy>=3.8,<4"),
 ]
+CAS = ["dkpro-cassis>=0.10.1,<0.13"]  # 0.10 on Python 3.9; it brings lxml, 16 MB
 FRAMES = ["pandas>=2.0,<4", "networkx>=3.0,<4", "scipy>=1.9,<2"]  # networkx lays out large graphs with scipy
 NOTEBOOKS = [
     "ipykernel>=6,<8",
@@ -111,12 +112,14 @@ setup(
     install_requires=[*NAMED_STACK, *CURRENT_STACK, *BOTH_STACKS],
     extras_require={
         "spacy": SPACY,
+        "cas": CAS,
         "beam": ["apache-beam>=2.59,<2.78"],  # the oldest and the newest tried; protobuf 4, from above, suits them
         "frames": FRAMES,
         "notebooks": NOTEBOOKS,
         "docs": DOCS,
         "dev": [
             *SPACY,
+            *CAS,
             *FRAMES,
             "hypothesis>=6.100,<7",
             "import-linter>=2.0,<3",

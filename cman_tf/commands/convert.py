@@ -18,8 +18,12 @@ def command(argv: list[str]) -> None:
         "cman convert my_brat_folder my_corpus/train.json",
         usage="IN OUT [options]",
     )
-    parser.add_argument("source", metavar="IN", help="a file, a folder (brat, csv), or - for standard input")
-    parser.add_argument("target", metavar="OUT", help="a file, or a new folder (brat, csv)")
+    parser.add_argument(
+        "source",
+        metavar="IN",
+        help="a file, a folder (brat, csv, webanno, CAS), a ZIP archive (webanno, CAS), or -",
+    )
+    parser.add_argument("target", metavar="OUT", help="a file, or a new folder (brat, csv, CAS)")
     parser.add_argument(
         "--format",
         choices=tuple(formats.WRITTEN),

@@ -17,7 +17,7 @@ from cman_tf.files import atomic_write, check_new_file, check_new_folder
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
 
-# The last four cannot store scores.
+# The last six cannot store scores.
 FORMATS = (
     "table",
     "jsonl",
@@ -29,6 +29,8 @@ FORMATS = (
     "cypher",
     "docbin",
     "brat",
+    "cas_json",
+    "cas_xmi",
     "spert",
     "multihead",
     "iob2",
@@ -58,9 +60,10 @@ def write_predictions(documents: Iterable[Document], format: str, path: str | Pa
 
     Args:
         documents: iterable of `Document`. It is read as it is written, one after the other, except for html, spert,
-            csv, graphml, docbin and brat.
+            csv, graphml, docbin and brat, and for CAS.
         format: str, one of `FORMATS`.
-        path: str or None. A file, or a folder for `csv` and `brat`, written atomically. Default: standard output.
+        path: str or None. A file, or a folder for `csv`, `brat` and CAS, written atomically. Default: standard
+            output.
     """
     check_output(format, path)
     if path is not None:

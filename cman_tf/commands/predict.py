@@ -17,7 +17,7 @@ def command(argv: list[str]) -> None:
     options.add_run(parser)
     add_options(parser)
     parser.add_argument(
-        "--output", metavar="FILE", help="a file; for csv and brat a new folder (default: standard output)"
+        "--output", metavar="FILE", help="a file; for csv, brat and CAS a new folder (default: standard output)"
     )
     parser.add_argument("--format", choices=FORMATS, default="table", help="output format (default: table)")
     parser.add_argument(

@@ -106,7 +106,7 @@ def only_file(path: str | Path) -> Path:
         raise failed("read", path, error) from None
     if len(files) != 1:
         raise InputError(
-            f"A folder to split must be in the format brat, csv or webanno, or contain one file. Received: "
+            f"A folder to split must be in the format brat, csv, webanno or CAS, or contain one file. Received: "
             f"{len(files)} files in {path}"
         )
     return files[0]

@@ -11,6 +11,7 @@ from cman_tf.commands.streams import SENTENCES, stream
 from cman_tf.data import formats
 from cman_tf.errors import InputError
 from tests.conftest import sentence
+from tests.data.examples import AVAILABLE
 
 TEXT = "Ana left\nOslo. Rain.\r\n\n- Bo\n"
 
@@ -69,7 +70,7 @@ def test_a_text_may_begin_like_json(tmp_path, text):
 
 
 def test_known_formats_keep_their_tokens(tmp_path, documents):
-    for format in formats.WRITTEN:
+    for format in AVAILABLE:
         name = tmp_path / (f"{format}.txt" if format == "multihead" else format)
         formats.write(documents, name, format)
         assert [document.tokens for document in stream([], str(name))] == [document.tokens for document in documents]
@@ -91,7 +92,8 @@ def test_what_is_refused(tmp_path):
         read(tmp_path / "missing")
     (tmp_path / "none").mkdir()
     with pytest.raises(
-        InputError, match=r"must contain \.txt files or be in a known format \(brat, csv\)\. Rec.*none$"
+        InputError,
+        match=r"must contain \.txt files or be in a known format \(brat, csv, cas_json, cas_xmi\)\. Rec.*none$",
     ):
         read(tmp_path / "none")
     (tmp_path / "none" / "bad.txt").write_bytes(b"a\nb\xff")

@@ -1,10 +1,24 @@
 """Sentences and files for the tests of the data: written by hand and drawn at random."""
 
+import importlib.util
 import json
 
+import pytest
 from hypothesis import strategies as st
 
+from cman_tf.data import formats
 from cman_tf.data.document import Document, Entity, Relation
+
+HAS_CAS = importlib.util.find_spec("cassis") is not None
+AVAILABLE = [name for name in formats.WRITTEN if HAS_CAS or not name.startswith("cas_")]
+
+
+def written(*without):
+    """Parameters of a test: the formats that can be written, without some."""
+    missing = pytest.mark.skipif(not HAS_CAS, reason='needs the extra "cas"')
+    names = [name for name in formats.WRITTEN if name not in without]
+    return [pytest.param(name, marks=missing if name.startswith("cas_") else ()) for name in names]
+
 
 TEXT = st.text(max_size=6)
 # Tokens as a text file can hold them: no tab, no line end, no lone surrogate.

@@ -12,6 +12,7 @@ from cman_tf.data import corpora, formats, splitting
 from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 from tests.conftest import sentence
+from tests.data.examples import written
 
 PARTS = ("train", "dev", "test")
 
@@ -152,7 +153,7 @@ def test_command(annotated, tmp_path, capsys):
     assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["dev.jsonl", "test.jsonl", "train.jsonl"]
 
 
-@pytest.mark.parametrize("format", formats.WRITTEN)
+@pytest.mark.parametrize("format", written())
 def test_every_format_is_a_corpus(annotated, tmp_path, format):
     command(["split", str(annotated), str(tmp_path / "parts"), "--format", format])
     assert [len(part) for part in corpora.load(tmp_path / "parts").splits.values()] == [32, 4, 4]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +16,8 @@ from cman_tf.data.document import Document
 from cman_tf.data.formats import (
     bioc,
     brat,
+    cas_json,
+    cas_xmi,
     char_spans,
     csv_tables,
     docbin,
@@ -25,6 +28,7 @@ from cman_tf.data.formats import (
     label_studio,
     multihead,
     prodigy,
+    projects,
     pubtator,
     spert,
     triples,
@@ -45,6 +49,8 @@ FORMATS = {
     # Before iob2, which it resembles.
     "webanno": webanno,
     "iob2": iob2,
+    "cas_json": cas_json,
+    "cas_xmi": cas_xmi,
     "label_studio": label_studio,
     # Before doccano, whose spans are less special.
     "prodigy": prodigy,
@@ -59,9 +65,9 @@ WRITTEN = {name: module for name, module in FORMATS.items() if hasattr(module, "
 """The formats that can be written."""
 
 # Formats of several files in one folder.
-FOLDERS = ("brat", "csv")
+FOLDERS = ("brat", "csv", "cas_json", "cas_xmi")
 
-SPLIT = ("brat", "label_studio", "prodigy", "doccano", "bioc", "pubtator", "webanno")
+SPLIT = ("brat", "label_studio", "prodigy", "doccano", "bioc", "pubtator", "webanno", "cas_json", "cas_xmi")
 """The formats of texts with offsets of characters, which are split into sentences as `Reading.sentences` says."""
 
 _SUFFIXES = {".json": "spert", ".txt": "multihead", ".jsonl": "jsonl", ".spacy": "docbin"}
@@ -119,6 +125,9 @@ def not_recognised(path: str | Path) -> InputError:
     found = json_files.first(path)
     if found:
         seen = f"JSON with {show_keys(found.record)}"
+    elif projects.is_archive(path):
+        names = [file.path.name for file in islice(projects.members(path), 5)]
+        seen = f"a ZIP archive with {', '.join(names) or 'no files'}"
     else:
         text = read_text(path).strip()
         seen = repr(text[:40])

@@ -108,6 +108,10 @@ class Reading:
                 raise
             self.leave_out(what, str(error).rstrip("."))
 
+    def first_loss(self) -> str:
+        """What was left out first and where, for the end of a message: `": REASON (PLACE)"`, or "" if nothing was."""
+        return next((f": {what} ({place.rstrip('.')})" for what, place in self.examples.items()), "")
+
     def finish(self, documents: Sequence[Document], path: object) -> list[Document]:
         """Apply the choice for nested entities, and count.
 

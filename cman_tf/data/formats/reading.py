@@ -41,7 +41,12 @@ def read_text(path: str | Path, blank: bool = False) -> str:
     Raises:
         InputError: if the file cannot be read, is empty or is not UTF-8.
     """
-    text = _decoded(read_bytes(path), path)
+    return decoded(read_bytes(path), path, blank)
+
+
+def decoded(data: bytes, path: str | Path, blank: bool = False) -> str:
+    """The text of a file whose content is `data`, see `read_text`."""
+    text = _decoded(data, path)
     if not (text if blank else text.strip()):
         raise InputError(f"{path} is empty.")
     return text

@@ -113,7 +113,7 @@ def documents(
         with located(item.place):
             result.append(raw_text.annotated(document, item.spans, item.relations, item.id))
     if not result:
-        raise InputError(f"{path} contains no sentences.")
+        raise InputError(f"{path} contains no sentences{reading.first_loss()}.")
     return result
 
 

@@ -9,40 +9,50 @@ r"""WebAnno TSV 3, as INCEpTION and WebAnno export it: one token per line, span 
     1-2	4-8	Lima	*[1]	Peop[1]	_	_
     1-5	18-22	Oslo	*	Loc	Live_In	1-1[1_0]
 
-A file, or a folder of them; in the folders of an exported project, `annotation/TEXT/PERSON.tsv`, `--annotator` chooses
-a person. The type of an annotation is its feature `value` or `label`, else its first one, else the layer's name. A
-relation leads from the annotation it names to that of its line. Linguistic layers (`POS`, `Lemma`, ...), chains and
-slots are counted as left out. Offsets are UTF-16 units. The form is that of the WebAnno user guide, appendix B, and of
-the test suite of INCEpTION's module `inception-io-webanno-tsv`.
+A file, or a folder or ZIP archive of them, such as an exported project, where `--annotator` chooses a person. The type
+of an annotation is its feature `value` or `label`, else its first one, else the layer's name. A relation leads from the
+annotation it names to that of its line. Linguistic layers (`POS`, `Lemma`, ...), chains and slots are counted as left
+out. Offsets are UTF-16 units. The form is that of the WebAnno user guide, appendix B, and of the test suite of
+INCEpTION's module `inception-io-webanno-tsv`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cman_tf.data.document import Document
-from cman_tf.data.formats import spans
+from cman_tf.data.formats import projects, spans
 from cman_tf.data.formats.losses import Reading
-from cman_tf.data.formats.reading import first_line, read_text, show
+from cman_tf.data.formats.reading import decoded, first_line, show
 from cman_tf.errors import InputError
 
 _FIRST = "#FORMAT=WebAnno TSV 3"
 _PREFERRED = ("value", "label", "type", "name")
+# The concept in a knowledge base that a named entity is linked to.
+_CONCEPT = "identifier"
 _LINGUISTIC = {"POS", "Lemma", "MorphologicalFeatures", "SurfaceForm", "Stem", "Dependency", "Token", "Sentence"}
 _ROW = re.compile(r"(\d{1,7}-\d{1,7}(?:\.\d{1,7})?)\t(\d{1,9})-(\d{1,9})\t([^\t]*)(?:\t(.*))?")
 _VALUE = re.compile(r"(.*?)(?:\[(\d{1,9})\])?", re.DOTALL)
 _REFERENCE = re.compile(r"(\d{1,7}-\d{1,7}(?:\.\d{1,7})?)(?:\[(\d{1,9})(?:_(\d{1,9}))?\])?")
-_PROJECT = ("annotation", "curation")
 
 
 def recognises(path: str | Path) -> bool:
-    """Whether the file, or a file `.tsv` in the folder, begins with `#FORMAT=WebAnno TSV 3`."""
+    """Whether the file, or a file `.tsv` in the folder or archive, begins with `#FORMAT=WebAnno TSV 3`."""
     path = Path(path)
-    files = path.rglob("*.tsv") if path.is_dir() else [path]
-    return any(first_line(file).startswith(_FIRST) for file in files)
+    if not path.is_dir() and not projects.is_archive(path):
+        return first_line(path).startswith(_FIRST)
+    with contextlib.suppress(InputError):
+        return any(_FIRST.encode() in file.read(200) for file in _files(path))
+    return False
+
+
+def _files(path: Path) -> Iterator[projects.Member]:
+    alone = not path.is_dir() and not projects.is_archive(path)
+    return (file for file in projects.members(path) if alone or file.path.suffix == ".tsv")
 
 
 def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Reading | None = None) -> list[Document]:
@@ -58,32 +68,9 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
             and `reading` chooses none, or the choices of `reading` demand it.
     """
     reading = reading or Reading()
-    texts = [_text(file, name, reading) for file, name in _files(Path(path), reading)]
+    chosen = projects.texts(_files(Path(path)), path, reading)
+    texts = [_text(file, name, reading) for file, name in chosen]
     return spans.documents(texts, path, reading, tokenize)
-
-
-def _files(path: Path, reading: Reading) -> Iterator[tuple[Path, str]]:
-    """Yield each file and the name of its text."""
-    if not path.is_dir():
-        yield path, path.stem
-        return
-    files = sorted(path.rglob("*.tsv"))
-    people = sorted({file.stem for file in files if file.parent.parent.name in _PROJECT})
-    if reading.annotator is not None and reading.annotator not in people:
-        raise InputError(f"--annotator must be one of {', '.join(people) or '(none)'}. Received: {reading.annotator}")
-    if reading.annotator is None and any(
-        file.parent == other.parent and file.parent.parent.name in _PROJECT for file, other in zip(files, files[1:])
-    ):
-        raise InputError(
-            f"A text must have one annotator; choose one with --annotator. Received: {', '.join(people)} in {path}"
-        )
-    for file in files:
-        if file.parent.parent.name not in _PROJECT:
-            yield file, file.relative_to(path).with_suffix("").as_posix()
-        elif reading.annotator in (None, file.stem):
-            yield file, file.parent.name
-        else:
-            reading.leave_out("texts of other annotators", str(file))
 
 
 @dataclass(frozen=True)
@@ -110,13 +97,13 @@ def _layers(lines: list[str]) -> list[_Layer]:
     return found
 
 
-def _text(file: Path, name: str, reading: Reading) -> spans.Text:
+def _text(file: projects.Member, name: str, reading: Reading) -> spans.Text:
     # Not splitlines: a text may contain U+2028 and similar characters.
-    lines = [line.rstrip("\r") for line in read_text(file).split("\n")]
+    lines = [line.rstrip("\r") for line in decoded(file.read(), file.place).split("\n")]
     if not lines[0].startswith(_FIRST):
-        raise InputError(f"The file must begin with {_FIRST}. Received: {show(lines[0])} in {file}")
+        raise InputError(f"The file must begin with {_FIRST}. Received: {show(lines[0])} in {file.place}")
     layers = _layers(lines)
-    text = spans.Text("", str(file), name, sentences=[])
+    text = spans.Text("", file.place, name, sentences=[])
     found = _Annotations(text, layers, reading)
     units = 0
     shown: list[str] = []
@@ -124,14 +111,14 @@ def _text(file: Path, name: str, reading: Reading) -> spans.Text:
         if line.startswith("#Text="):
             shown.append(_unescaped(line[len("#Text=") :]))
         elif line and line[0].isdigit():
-            with reading.trying("malformed lines", f"{file}, line {number}"):
+            with reading.trying("malformed lines", f"{file.place}, line {number}"):
                 row = _ROW.fullmatch(line)
                 if not row:
                     raise InputError(f"A line must be '1-1<tab>START-END<tab>TOKEN...'. Received: {show(line)}")
                 if shown:
                     units = _begin(text, "\n".join(shown), int(row[2]), row[4], units)
                     shown = []
-                found.add(row, f"{file}, line {number}")
+                found.add(row, f"{file.place}, line {number}")
     found.finish()
     return text
 
@@ -183,7 +170,8 @@ class _Annotations:
 
     def _span(self, layer: _Layer, short: str, cells: list[str], row: re.Match[str], place: str) -> None:
         columns = [_values(cell) for cell in cells]
-        if any(feature.startswith("ROLE_") for feature in layer.features):
+        slots = [number for number, feature in enumerate(layer.features) if _is_role(feature)]
+        if any(value not in ("", "*", "_") for number in slots for value, _ in columns[number]):
             self.reading.leave_out("slots of annotations", place)
         for position, (_, id) in enumerate(sorted(columns, key=len)[-1]):
             key = (layer.name, f"[{id}]" if id else row[1])
@@ -219,9 +207,16 @@ class _Annotations:
 def _type(layer: _Layer, short: str, columns: list[list[tuple[str, str]]], position: int) -> str:
     order = sorted(range(len(columns)), key=lambda index: layer.features[index] not in _PREFERRED)
     for index in order:
+        # Roles of slots are followed by what fills them.
+        if layer.features[index] == _CONCEPT or any(map(_is_role, layer.features[max(index - 1, 0) : index + 1])):
+            continue
         if position < len(columns[index]) and columns[index][position][0] not in ("", "*", "_"):
             return _unescaped(columns[index][position][0])
     return short
+
+
+def _is_role(feature: str) -> bool:
+    return feature.startswith("ROLE_")
 
 
 def _values(cell: str, plain: bool = False) -> list[tuple[str, str]]:

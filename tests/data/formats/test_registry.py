@@ -3,10 +3,10 @@ import pytest
 from cman_tf.data import formats
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.errors import InputError
-from tests.data.examples import ann, entities_only
+from tests.data.examples import ann, entities_only, written
 
 
-@pytest.mark.parametrize("name", formats.WRITTEN)
+@pytest.mark.parametrize("name", written())
 def test_files_are_recognised_whatever_their_name(tmp_path, name):
     expected = entities_only(ann()) if name == "iob2" else ann()
     formats.write([ann()], tmp_path / "a.xyz", name)
@@ -40,7 +40,7 @@ def test_blank_lines_do_not_hide_the_content(tmp_path):
     assert formats.recognise(tmp_path / "a") == "jsonl"
 
 
-@pytest.mark.parametrize("name", formats.WRITTEN)
+@pytest.mark.parametrize("name", written())
 def test_types_that_no_reader_takes_are_not_written(tmp_path, name):
     document = ann("").with_annotation([Entity(0, 1, "a\n")], [])
     with pytest.raises(InputError, match=r"outer blanks\. Received: .* in sentence 2$"):
@@ -48,7 +48,7 @@ def test_types_that_no_reader_takes_are_not_written(tmp_path, name):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", formats.WRITTEN)
+@pytest.mark.parametrize("name", written())
 def test_types_have_any_letters_and_blanks(tmp_path, name):
     types = ["natural person", "\u0627\u0644\u0645\u062f\u06cc\u0646\u0629 x", "Ort: " + "ä" * 100]
     entities = [Entity(entity.start, entity.end, kind) for entity, kind in zip(ann().entities, types)]

@@ -199,6 +199,24 @@ def test_webanno_stacked_annotations_parts_of_tokens_and_layers_without_features
     assert reading.left_out == {"malformed relations": 1}
 
 
+SLOTS = """#FORMAT=WebAnno TSV 3.3
+#T_SP=de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity|identifier|value
+#T_SP=webanno.custom.Job|ROLE_webanno.custom.Job:holders_webanno.custom.Holder|webanno.custom.Person
+
+#Text=Ana works
+1-1\t0-3\tAna\thttp://example.org/7\t*\t_\t_\t
+1-2\t4-9\tworks\t_\t_\tworker;boss\t1-1;1-1\t
+"""
+
+
+def test_webanno_roles_and_concepts_are_no_types(tmp_path):
+    (tmp_path / "a").write_text(SLOTS)
+    reading = Reading()
+    [document] = formats.read(tmp_path / "a", reading=reading)
+    assert shown(document)[0] == [("Ana", "NamedEntity"), ("works", "Job")]
+    assert reading.left_out == {"slots of annotations": 1}
+
+
 def test_webanno_projects_ask_for_an_annotator(tmp_path):
     for text in ("a.txt", "b.txt"):
         for person in ("x", "y"):
