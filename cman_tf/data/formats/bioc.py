@@ -4,9 +4,14 @@
         {"id": "T1", "infons": {"type": "Chemical"}, "text": "Aspirin", "locations": [{"offset": 0, "length": 7}]}],
       "relations": [{"id": "R1", "infons": {"type": "CID"}, "nodes": [{"refid": "T1", "role": "Chemical"}, ...]}]}]}]}
 
-Offsets count in the document. The first two nodes of a relation are head and tail; relations with more are left out, as
-those whose nodes are concepts instead of annotations. The form is that of the BioC DTD and of PubTator's and PMC's BioC
-files.
+Offsets count in the document. The two nodes of a relation are head and tail; relations with more are left out. A
+relation without nodes is one of two concepts, of the nearest annotations that have them as `identifier` (or `MESH`):
+its infons are `role1` and `role2`, as in PubTator 3, `entity1` and `entity2`, as in BioRED, or named by types, as in
+BioCreative V CDR:
+
+    "infons": {"type": "Association", "role1": {"identifier": "MESH:D001241"}, "role2": {"identifier": "MESH:D001249"}}
+
+The form is that of the BioC DTD and of PubTator's and PMC's BioC files.
 """
 
 from __future__ import annotations
@@ -18,10 +23,15 @@ from xml.etree import ElementTree
 
 from cman_tf.data.document import Document
 from cman_tf.data.formats import json_files, spans
+from cman_tf.data.formats.concepts import Concepts
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import beginning, read_bytes, show
-from cman_tf.data.formats.records import check_object, value
+from cman_tf.data.formats.records import check_object, show_keys, value
 from cman_tf.errors import InputError
+
+# Infons with the concept of an annotation, and with those of a relation.
+_CONCEPTS = ("identifier", "MESH")
+_ENDS = (["role1", "role2"], ["entity1", "entity2"])
 
 
 def recognises(path: str | Path) -> bool:
@@ -64,7 +74,8 @@ def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text
             if start < len(text.text) or start > len(text.text) + 100_000:
                 raise InputError(f"Offsets must rise from passage to passage. Received: {start}")
             # Passages are paragraphs.
-            text.text += "\n" * (start - len(text.text)) + value(part, "text", "a string", "")
+            spans.add_part(text, value(part, "text", "a string", ""), "\n" * (start - len(text.text)))
+    concepts = Concepts()
     for part in parts:
         for item in value(part, "annotations", "a list", []):
             with reading.trying("malformed entities", place):
@@ -72,10 +83,19 @@ def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text
                 if key in text.spans:
                     raise InputError(f"Ids of annotations must be unique. Received: {key} again")
                 text.spans[key] = span
+                for name in _CONCEPTS:
+                    concepts.add(key, str(item["infons"].get(name) or ""))
     for part in parts:
         for item in value(part, "relations", "a list", []):
             with reading.trying("malformed relations", place):
-                text.relations.append(_link(item, place))
+                check_object(item, "A relation")
+                if item.get("nodes"):
+                    text.relations.append(_link(item, place))
+                    continue
+                kind, head, tail = _concept_link(item)
+                with reading.trying("relations of concepts without mentions", place):
+                    ends = concepts.nearest(text, head, tail, reading.sentences)
+                    text.relations.append(spans.Link(*ends, kind, None, place))
     return text
 
 
@@ -93,8 +113,7 @@ def _span(item: Any, place: str) -> tuple[str, spans.Span]:
     return key, spans.Span(pieces, _kind(item), None, mention if isinstance(mention, str) else None, place)
 
 
-def _link(item: Any, place: str) -> spans.Link:
-    check_object(item, "A relation")
+def _link(item: Mapping[str, Any], place: str) -> spans.Link:
     nodes = value(item, "nodes", "a list")
     for node in nodes:
         check_object(node, "A node")
@@ -104,11 +123,30 @@ def _link(item: Any, place: str) -> spans.Link:
     return spans.Link(ends[0], ends[1], _kind(item), None, place)
 
 
-def _kind(item: Mapping[str, Any]) -> str:
+def _concept_link(item: Mapping[str, Any]) -> tuple[str, str, str]:
+    """`(type, head, tail)` of a relation between two concepts."""
+    infons = _infons(item)
+    kind = infons.get("type", infons.get("relation"))
+    others = [name for name in infons if name not in ("type", "relation")]
+    names = next((pair for pair in _ENDS if set(pair) <= set(infons)), others)
+    ends = [infons[name].get("identifier") if isinstance(infons[name], dict) else infons[name] for name in names]
+    if not isinstance(kind, str) or len(ends) != 2 or not all(isinstance(end, str) for end in ends):
+        raise InputError(f"A relation must have two nodes, or a type and two concepts. Received: {show(infons)}")
+    return kind, ends[0], ends[1]
+
+
+def _infons(item: Mapping[str, Any]) -> dict[str, Any]:
     infons = item.get("infons")
     check_object(infons, "`infons`")
     assert isinstance(infons, dict)
-    return value(infons, "type", "a string")
+    return infons
+
+
+def _kind(item: Mapping[str, Any]) -> str:
+    kind = _infons(item).get("type", _infons(item).get("relation"))
+    if not isinstance(kind, str):
+        raise InputError(f"`infons` must have a `type`. Received: {show_keys(_infons(item))}")
+    return kind
 
 
 def _xml(path: str | Path) -> list[tuple[str, dict[str, Any]]]:

@@ -4,13 +4,14 @@
      "entities": [{"id": 10, "label": "Peop", "start_offset": 0, "end_offset": 8}, ...],
      "relations": [{"id": 1, "from_id": 10, "to_id": 11, "type": "Live_In"}], "Comments": []}
     {"text": "Ana Lima lives in Oslo.", "label": [[0, 8, "Peop"], [18, 22, "Loc"]]}
+    {"id": 8, "data": "Ana Lima lives in Oslo.", "label": [[0, 8, "Peop"]]}
     {"text": "Ana Lima lives in Oslo.", "entities": [{"start": 0, "end": 8, "label": "Peop"}, ...],
      "relations": [{"head": 0, "tail": 1, "label": "Live_In"}]}
 
-The first is doccano's export of relation projects from version 1.6, the second that of sequence labelling (`labels` in
-some versions). Spans may be in `entities`, `spans`, `label`, `labels` or `annotations`, as objects or lists; ends of
-relations are ids of entities or, if these have none, their indices. Offsets are code points. Writing makes doccano's
-newer form, to import and correct.
+The first is doccano's export of relation projects from version 1.6, the second and third are those of sequence
+labelling (`labels` in some versions). Spans may be in `entities`, `spans`, `label`, `labels` or `annotations`, as
+objects or lists; ends of relations are ids of entities or, if these have none, their indices. Offsets are code points.
+Writing makes doccano's newer form, to import and correct.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def recognises(path: str | Path) -> bool:
         return False
     record = found.record
     return (
-        isinstance(record.get("text"), str)
+        isinstance(record.get(_text_key(record)), str)
         and "tokens" not in record
         and any(isinstance(record.get(key), list) for key in _LISTS)
     )
@@ -62,7 +63,7 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
 
 
 def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:
-    text = spans.Text(value(record, "text", "a string"), place, name(record))
+    text = spans.Text(value(record, _text_key(record), "a string"), place, name(record))
     # By position too: relations may count the entities.
     order: list[Hashable] = []
     for key in _LISTS:
@@ -83,6 +84,10 @@ def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text
         if record.get(key):
             reading.leave_out(f"{key.lower()} of texts", place)
     return text
+
+
+def _text_key(record: Mapping[str, Any]) -> str:
+    return "data" if "data" in record and "text" not in record else "text"
 
 
 def name(record: Mapping[str, Any]) -> str:

@@ -5,9 +5,10 @@
     lives VBZ B-VP O
 
 Columns are separated by white space or tabs; the first is the token and the last the tag, unless `--column` gives
-another one. A blank line ends a sentence, `-DOCSTART-` a document, and lines that begin with `# ` are comments. Tags
-may be IOB1, IOB2, BIOES or BILOU. An `I-` tag that does not continue an entity starts one, as in conlleval. The form is
-that of the CoNLL-2003 task and of Flair's and Hugging Face's readers.
+another one. If the first column counts the tokens of each sentence, as in GermEval, the second is the token. A blank
+line ends a sentence, `-DOCSTART-` a document, and lines that begin with `# ` are comments. Tags may be IOB1, IOB2,
+BIOES or BILOU. An `I-` tag that does not continue an entity starts one, as in conlleval. The form is that of the
+CoNLL-2003 task and of Flair's and Hugging Face's readers.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def recognises(path: str | Path) -> bool:
 
 
 def _is_other(line: str) -> bool:
-    return line.startswith((_DOCUMENT, "# ")) or line.rstrip() == "#"
+    return line.startswith((_DOCUMENT, "# ", "#\t")) or line.rstrip() == "#"
 
 
 def _columns(line: str) -> list[str]:
@@ -63,14 +64,16 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
     reading = reading or Reading()
     column = _column(reading)
     documents = []
-    for rows in _sentences(path, reading):
+    sentences = list(_sentences(path, reading))
+    first = int(_is_numbered(sentences))
+    for rows in sentences:
         tokens, tags = [], []
         for number, cells in rows:
             with located(f"{path}, line {number}"):
-                if len(cells) < 2 or column is not None and column >= len(cells):
+                if len(cells) < first + 2 or column is not None and column >= len(cells):
                     wanted = f"{column + 1} columns" if column is not None else "a token and a tag"
                     raise InputError(f"A line must have {wanted}. Received: {show(' '.join(cells))}")
-                token, tag = cells[0], cells[-1 if column is None else column].strip()
+                token, tag = cells[first], cells[-1 if column is None else column].strip()
                 if not token:
                     raise InputError(f"Every token must be a non-empty string. Received: {show(' '.join(cells))}")
                 if not _TAG.fullmatch(tag) or tag != "O" and not is_name(tag[2:]):
@@ -84,6 +87,12 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
     if not documents:
         raise InputError(f"{path} contains no sentences.")
     return documents
+
+
+def _is_numbered(sentences: Sequence[Sequence[tuple[int, list[str]]]]) -> bool:
+    """Whether the first of at least three columns counts the tokens of each sentence from 1."""
+    rows = [(str(count), cells) for sentence in sentences for count, (_, cells) in enumerate(sentence, 1)]
+    return len(rows) > 2 and all(len(cells) > 2 and cells[0] == count for count, cells in rows)
 
 
 def _column(reading: Reading) -> int | None:

@@ -80,7 +80,7 @@ def unwrapped(found: Any) -> Any:
 
 
 # Keys of an object that is a text or sentence itself.
-_OWN = {"text", "tokens", "sentences", "sentText", "passages", "_views", "%TYPES", "%FEATURE_STRUCTURES"}
+_OWN = {"text", "tokens", "sentences", "sentText", "sentext", "passages", "_views", "%TYPES", "%FEATURE_STRUCTURES"}
 
 
 class First(NamedTuple):

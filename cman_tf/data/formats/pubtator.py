@@ -9,17 +9,18 @@
 Offsets count in the title, one blank and the abstract. A relation is of two concepts in a text, not of two mentions; it
 is read as a relation of the nearest mentions of both. Entities without a concept (`-1`, `-`) have none. The form is
 that of PubTator's export and of the BioCreative V CDR and BioRED corpora, whose further column (novelty) is ignored.
+Concepts of relations may be preceded by their type, `Chemical|MESH:D001241`, as in PubTator 3.
 """
 
 from __future__ import annotations
 
-import bisect
 import re
 from collections import defaultdict
 from pathlib import Path
 
 from cman_tf.data.document import Document
 from cman_tf.data.formats import spans
+from cman_tf.data.formats.concepts import Concepts
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import first_line, read_text, show
 from cman_tf.errors import InputError
@@ -47,7 +48,7 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
     """
     reading = reading or Reading()
     texts: dict[str, spans.Text] = {}
-    concepts: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    concepts: dict[str, Concepts] = defaultdict(Concepts)
     pending = []
     # Not splitlines: a text may contain U+2028 and similar characters.
     for number, line in enumerate(read_text(path).split("\n"), 1):
@@ -55,9 +56,10 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
         found = _TEXT.fullmatch(line)
         with reading.trying("malformed lines", place):
             if found and found[2] == "t":
-                texts[found[1]] = spans.Text(found[3], place, found[1])
+                texts[found[1]] = spans.Text("", place, found[1])
+                spans.add_part(texts[found[1]], found[3])
             elif found:
-                _known(texts, found[1]).text += " " + found[3]
+                spans.add_part(_known(texts, found[1]), found[3], " ")
             elif line.strip():
                 name, *cells = line.split("\t")
                 text = _known(texts, name)
@@ -65,22 +67,16 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
                     key = len(text.spans)
                     span = int(cells[0][:9]), int(cells[1][:9])
                     text.spans[key] = spans.Span([span], cells[3], None, cells[2], place)
-                    for concept in re.split(r"[,;|]", cells[4]) if len(cells) > 4 else ():
-                        concepts[name][concept].append(key)
+                    concepts[name].add(key, cells[4] if len(cells) > 4 else "")
                 elif len(cells) >= 3:
                     pending.append((name, cells, place))
                 else:
                     raise InputError(f"A line must have 4 to 6 columns between tabs. Received: {show(line)}")
     for name, (kind, head, tail, *_), place in pending:
         with reading.trying("relations of concepts without mentions", place):
-            text, known = texts[name], concepts[name]
-            pairs = [(one, other) for one in known.get(head, ()) for other in known.get(tail, ()) if one != other]
-            if not pairs:
-                raise InputError(f"A relation must link concepts of entities. Received: {head} and {tail}")
-            # Mentions in one sentence, if there are any.
-            starts = [start for start, _ in spans.split(text.text, reading.sentences or "split")]
-            head_key, tail_key = min(pairs, key=lambda pair: _distance(text, starts, *pair))
-            text.relations.append(spans.Link(head_key, tail_key, kind, None, place))
+            text = texts[name]
+            ends = concepts[name].nearest(text, head, tail, reading.sentences)
+            text.relations.append(spans.Link(*ends, kind, None, place))
     return spans.documents(texts.values(), path, reading, tokenize)
 
 
@@ -88,9 +84,3 @@ def _known(texts: dict[str, spans.Text], name: str) -> spans.Text:
     if name not in texts:
         raise InputError(f"A line must follow the title of its text. Received: {show(name)}, which has none,")
     return texts[name]
-
-
-def _distance(text: spans.Text, starts: list[int], one: int, other: int) -> tuple[int, int]:
-    """Sentences and characters between two mentions."""
-    first, second = sorted((text.spans[one].pieces[0], text.spans[other].pieces[0]))
-    return bisect.bisect_right(starts, second[0]) - bisect.bisect_right(starts, first[0]), second[0] - first[1]

@@ -221,6 +221,14 @@ def split(text: str, way: str) -> list[tuple[int, int]]:
     return [(line.start(), line.end()) for line in re.finditer(r"[^\n]+", text) if line[0].strip()]
 
 
+def add_part(text: Text, part: str, gap: str = "") -> None:
+    """Append a part to a text, such as a title or paragraph, with a gap before it. Its end is the end of a sentence."""
+    text.text += gap
+    start = len(text.text)
+    text.text += part
+    text.sentences = [*(text.sentences or ()), *((start + first, start + last) for first, last in split(part, "split"))]
+
+
 def _numbers(text: str, parts: Sequence[tuple[int, int]]) -> list[int]:
     return [text.count("\n", 0, start) + 1 for start, _ in parts]
 

@@ -3,11 +3,13 @@
     {"sentText": "Ana Lima lives in Oslo .",
      "relationMentions": [{"em1Text": "Ana Lima", "em2Text": "Oslo", "label": "Live_In"}],
      "entityMentions": [{"text": "Ana Lima", "label": "Peop"}, {"text": "Oslo", "label": "Loc"}]}
+    {"sentext": "Ana Lima lives in Oslo .", "relations": [{"em1": "Ana Lima", "em2": "Oslo", "rtext": "Live_In"}]}
     {"text": "Ana Lima lives in Oslo .", "triple_list": [["Ana Lima", "Live_In", "Oslo"]]}
 
-The first is the form of CoType's NYT and Wiki-KBP files (Ren et al., 2017), the second that of CasRel's. A mention is
-searched in the text at borders of words; one that occurs twice is taken at its first place, or the next for each
-further entry. Without `entityMentions` the type of an entity is `Entity`. The label `None` is no relation.
+The first is the form of CoType's NYT and Wiki-KBP files (Ren et al., 2017), the second that of HRL's NYT10 and NYT11
+(Takanobu et al., 2019), the third that of CasRel. A mention is searched in the text at borders of words; one that
+occurs twice is taken at its first place, or the next for each further entry. Without `entityMentions` the type of an
+entity is `Entity`. The label `None` is no relation.
 """
 
 from __future__ import annotations
@@ -25,12 +27,16 @@ from cman_tf.data.formats.records import check_object, value
 from cman_tf.errors import InputError
 
 _TYPE = "Entity"
+_RELATIONS = {"relationMentions": ("em1Text", "label", "em2Text"), "relations": ("em1", "rtext", "em2")}
 
 
 def recognises(path: str | Path) -> bool:
-    """Whether the objects have `sentText`, or a `text` with a `triple_list`."""
+    """Whether the objects have `sentText` or `sentext`, or a `text` with a `triple_list`."""
     found = json_files.first(path)
-    return found is not None and ("sentText" in found.record or {"text", "triple_list"} <= set(found.record))
+    if found is None:
+        return False
+    keys = set(found.record)
+    return not keys.isdisjoint(("sentText", "sentext")) or {"text", "triple_list"} <= keys
 
 
 def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Reading | None = None) -> list[Document]:
@@ -49,19 +55,20 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
 
 
 def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:
-    text = spans.Text(value(record, "sentText" if "sentText" in record else "text", "a string"), place)
-    if "sentText" not in record:
+    key = next((name for name in ("sentText", "sentext") if name in record), "text")
+    text = spans.Text(value(record, key, "a string"), place)
+    if key == "text":
         text.id = char_spans.name(record)
     found: dict[str, int] = {}
     for item in value(record, "entityMentions", "a list", []):
         with reading.trying("entities that are not in their text", place):
             check_object(item, "An entity")
             _place(text, found, value(item, "text", "a string"), value(item, "label", "a string"), place)
-    for item in value(record, "relationMentions", "a list", []):
-        with reading.trying("malformed relations", place):
-            check_object(item, "A relation")
-            triple = [value(item, key, "a string") for key in ("em1Text", "label", "em2Text")]
-            _link(text, found, triple, place)
+    for list_name, names in _RELATIONS.items():
+        for item in value(record, list_name, "a list", []):
+            with reading.trying("malformed relations", place):
+                check_object(item, "A relation")
+                _link(text, found, [value(item, name, "a string") for name in names], place)
     for item in value(record, "triple_list", "a list", []):
         with reading.trying("malformed relations", place):
             if not isinstance(item, list) or len(item) != 3 or not all(isinstance(part, str) for part in item):

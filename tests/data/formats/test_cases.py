@@ -9,6 +9,36 @@ from cman_tf.data.formats.losses import Reading
 from cman_tf.errors import InputError
 
 CASES = Path(__file__).parent / "cases"
+# Files in our own words, and what each has its form from. docs/reference/formats.md names the files that were tried.
+FORMS = {
+    "abstracts.pubtator": "JHnlp/BioCreative-V-CDR-Corpus, CDR_sample.txt",
+    "bioc.json": "bionlplab/bioc, tests/bioc/everything.json",
+    "bioc.xml": "bionlplab/bioc, tests/bioc/everything.xml",
+    "bioc_cdr.xml": "BioCreative V CDR, CDR_sample.xml, as its readers on GitHub parse it",
+    "brat": "nlplab/brat, example-data/tutorials",
+    "brat_bom": "a text with a byte order mark, which brat counts",
+    "brat_wrapped": "nlplab/brat, example-data/corpora, with an entity over a line end",
+    "char_spans.jsonl": "scripts of users",
+    "doccano.jsonl": "doccano/doccano, backend/data_export/pipeline/examples/relation_extraction/example.jsonl",
+    "doccano_data.jsonl": "flairNLP/flair, tests/resources/tasks/jsonl/train.jsonl",
+    "dygie.jsonl": "dwadden/dygiepp, dygie/tests/fixtures/scierc_article.json",
+    "germeval.tsv": "flairNLP/flair, tests/resources/tasks/ner_german_germeval/NER-de-dev.tsv",
+    "inception.json": "dkpro/dkpro-cassis, tests/test_files/json/fs_as_array",
+    "inception_xmi": "inception-project/inception, inception-imls-stringmatch/.../relation_test.xmi",
+    "inclusive_end.json": "scripts of users",
+    "label_studio.json": "Label Studio's guide, page Task format",
+    "nyt10.jsonl": "weizhepei/CasRel, data/NYT10-HRL/build_data.py",
+    "prodigy.jsonl": "prodi.gy/docs/api-interfaces#relations",
+    "prodigy_session.jsonl": "explosion/projects, tutorials/rel_component/assets/annotations.jsonl",
+    "pubtator3.json": "PubTator 3, export/biocjson",
+    "pubtator3.txt": "PubTator 3, export/pubtator",
+    "relation_component.spacy": "explosion/projects, tutorials/rel_component/scripts/parse_data.py",
+    "semicolon_csv": "spreadsheets",
+    "tags.iob2": "doccano/doccano, backend/data_import/tests/data/sequence_labeling/example.conll",
+    "triples.jsonl": "weizhepei/CasRel, data/NYT/build_data.py",
+    "webanno": "inception-project/inception, inception-io-webanno-tsv/.../tsv3-suite",
+    "wrapped.json": "scripts of users",
+}
 ANA = [("Ana Lima", "Peop"), ("Oslo", "Loc")]
 NORSK = [("Norsk Data", "Org")]
 LIVES = ("Ana Lima", "Live_In", "Oslo")
@@ -38,6 +68,18 @@ def read(name, **choices):
         ("relation_component.spacy", "docbin", [([("Ann", "Peop"), ("Rome", "Loc")], [("Ann", "Live_In", "Rome")])]),
         ("brat_wrapped", "brat", [([("Norsk\nData", "Org")], [])]),
         ("brat_bom", "brat", [(ANA, [])]),
+        ("doccano_data.jsonl", "doccano", [(ANA, []), ([], [])]),
+        (
+            "nyt10.jsonl",
+            "triples",
+            [([("Ana Lima", "Entity"), ("Oslo", "Entity")], [("Ana Lima", "/people/person/place_lived", "Oslo")])],
+        ),
+        ("bioc_cdr.xml", "bioc", [([("Aspirin", "Chemical"), ("asthma", "Disease")], [("Aspirin", "CID", "asthma")])]),
+        (
+            "pubtator3.txt",
+            "pubtator",
+            [([("Aspirin", "Chemical"), ("asthma", "Disease")], [("Aspirin", "Positive_Correlation", "asthma")])],
+        ),
     ],
 )
 def test_all_of_it_is_read(name, format, expected):
@@ -46,6 +88,40 @@ def test_all_of_it_is_read(name, format, expected):
     assert found == expected
     assert not reading.left_out
     assert (reading.sentences_read, reading.entities) == (len(expected), sum(len(entities) for entities, _ in expected))
+
+
+def test_every_case_names_what_it_follows():
+    assert {path.name for path in CASES.iterdir()} == set(FORMS)
+
+
+def test_the_documents_say_what_each_reader_was_tried_on():
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
+    table = page.partition("## What the readers were tried on")[2].partition("\n## ")[0]
+    assert [name for name in formats.FORMATS if f"`{name}`" not in table] == []
+
+
+def test_columns_with_the_number_of_the_token():
+    assert formats.recognise(CASES / "germeval.tsv") == "iob2"
+    assert read("germeval.tsv", column=3)[0] == [([("Ana Lima", "PER"), ("Radio Oslo", "ORG")], []), ([], [])]
+    assert read("germeval.tsv")[0][0] == ([("Oslo", "LOC")], [])
+    assert formats.read(CASES / "germeval.tsv")[1].tokens == ("1980", "ended", ".")
+
+
+def test_prodigy_counts_texts_that_were_ignored_and_relations_of_plain_tokens():
+    found, reading = read("prodigy_session.jsonl")
+    assert found == [([("Ana Lima", "Peop"), ("Norsk Data", "Org")], [("Ana Lima", "Left", "Norsk Data")])]
+    assert reading.left_out == {"texts that were rejected or ignored": 1, "relations that do not fit their entities": 1}
+
+
+def test_pubtator_3_links_the_nearest_annotations_of_concepts():
+    assert formats.recognise(CASES / "pubtator3.json") == "bioc"
+    found, reading = read("pubtator3.json")
+    assert found == [
+        ([], []),
+        ([("Aspirin", "Chemical"), ("asthma", "Disease")], [("Aspirin", "Positive_Correlation", "asthma")]),
+        ([("asthma", "Disease"), ("ibuprofen", "Chemical")], [("ibuprofen", "Association", "asthma")]),
+    ]
+    assert reading.left_out == {"relations of concepts without mentions": 1}
 
 
 def test_brat_with_pieces_notes_and_relations_across_lines():
