@@ -27,6 +27,7 @@ FORMATS = (
     "doccano",
     "graphml",
     "cypher",
+    "jsonld",
     "docbin",
     "brat",
     "cas_json",
@@ -60,7 +61,7 @@ def write_predictions(documents: Iterable[Document], format: str, path: str | Pa
 
     Args:
         documents: iterable of `Document`. It is read as it is written, one after the other, except for html, spert,
-            csv, graphml, docbin and brat, and for CAS.
+            csv, graphml, jsonld, docbin and brat, and for CAS.
         format: str, one of `FORMATS`.
         path: str or None. A file, or a folder for `csv`, `brat` and CAS, written atomically. Default: standard
             output.
@@ -103,5 +104,9 @@ def _write(documents: Iterable[Document], format: str, path: str | Path) -> None
         from cman_tf.interop.cypher import write_cypher
 
         write_cypher(documents, path)
+    elif format == "jsonld":
+        from cman_tf.interop.jsonld import write_jsonld
+
+        write_jsonld(documents, path)
     else:
         formats.write(documents, path, format)

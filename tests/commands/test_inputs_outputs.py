@@ -180,7 +180,7 @@ def test_a_file_holds_what_is_printed(tmp_path, capsys, format):
 PLAIN = [FOUND[0], Document([], text=" ", offsets=[])]
 
 
-@pytest.mark.parametrize("format", [*written("jsonl"), "graphml", "cypher"])
+@pytest.mark.parametrize("format", [*written("jsonl"), "graphml", "cypher", "jsonld"])
 def test_every_format_can_be_written(tmp_path, capfdbinary, format):
     write_predictions(PLAIN, format, tmp_path / "a")
     if format in formats.FOLDERS:
