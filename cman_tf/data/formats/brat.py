@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cman_tf.data.document import Document
-from cman_tf.data.formats import spans
+from cman_tf.data.formats import offsets, spans
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unicode, read_bytes, read_text, show, types, written
 from cman_tf.data.sentences import each
@@ -88,7 +88,7 @@ def _annotated(file: Path, name: str, reading: Reading) -> spans.Text:
     if read_bytes(file.with_suffix(".txt")).startswith(codecs.BOM_UTF8):
         # brat counts the mark, other programs do not.
         ways = [lambda text: lambda offset: offset, lambda text: lambda offset: offset - 1]
-        text.spans = spans.aligned([text.text], text.spans, ways)[1]
+        text.spans = offsets.aligned([text.text], text.spans, ways)[1]
     return text
 
 

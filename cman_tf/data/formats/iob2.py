@@ -41,7 +41,10 @@ def recognises(path: str | Path) -> bool:
 
 
 def _is_other(line: str) -> bool:
-    return line.startswith((_DOCUMENT, "# ", "#\t")) or line.rstrip() == "#"
+    if line.startswith("#\t"):
+        # GermEval's source of a sentence, unless it is the token # with its tag.
+        return not _TAG.fullmatch(_columns(line)[-1])
+    return line.startswith((_DOCUMENT, "# ")) or line.rstrip() == "#"
 
 
 def _columns(line: str) -> list[str]:
@@ -157,6 +160,6 @@ def _text(document: Document) -> str:
     for token in document.tokens:
         if set(token) & set("\t\n\r") or not token.strip():
             raise InputError(f"IOB2 columns cannot contain a tab, a line end or a blank token. Received: {token!r}")
-    if document.tokens and _is_other(document.tokens[0] + "\t"):
+    if document.tokens and _is_other(f"{document.tokens[0]}\t{tags[0]}"):
         raise InputError(f"The first token must not begin like a comment. Received: {document.tokens[0]!r}")
     return "".join(f"{token}\t{tag}\n" for token, tag in zip(document.tokens, tags))

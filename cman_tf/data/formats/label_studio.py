@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document
-from cman_tf.data.formats import json_files, spans
+from cman_tf.data.formats import json_files, offsets, spans
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unicode, show, written
 from cman_tf.data.formats.records import check_object, identifier, to_bytes, value
@@ -118,7 +118,7 @@ def _task(task: Mapping[str, Any], place: str, annotator: str | None, reading: R
             else:
                 reading.leave_out(f"results of type {show(item.get('type'))}", place)
     # `from_id` names a region; one with several labels is several entities, of which the first is linked.
-    text, moved = spans.aligned(list(dict.fromkeys([text, html.unescape(text), html.escape(text)])), found)
+    text, moved = offsets.aligned(list(dict.fromkeys([text, html.unescape(text), html.escape(text)])), found)
     return spans.Text(text, place, _id(task), moved, links)
 
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cman_tf.data.document import Document
-from cman_tf.data.formats import projects, spans
+from cman_tf.data.formats import offsets, projects, spans
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import decoded, first_line, show
 from cman_tf.errors import InputError
@@ -199,7 +199,7 @@ class _Annotations:
 
     def finish(self) -> None:
         """Put the spans into the text, in code points."""
-        convert = spans.utf16(self.text.text)
+        convert = offsets.utf16(self.text.text)
         for key, (start, end, kind, place) in self.found.items():
             self.text.spans[key] = spans.Span([(convert(start), convert(end))], kind, None, None, place)
 

@@ -1,11 +1,13 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cman_tf.data import formats
 from cman_tf.data.document import Entity
 from cman_tf.data.formats import iob2
 from cman_tf.data.formats.losses import Reading
 from cman_tf.errors import InputError
-from tests.data.examples import ann, sentence
+from tests.data.examples import ann, documents, entities_only, sentence
 
 
 @pytest.mark.parametrize(
@@ -75,3 +77,25 @@ def test_what_columns_cannot_hold_is_refused(tmp_path):
             iob2.write([document], tmp_path / "a")
     iob2.write([ann()], tmp_path / "a")
     assert (tmp_path / "a").read_text().startswith("Ann\tB-Peop\nLee\tI-Peop\nof\tO\n")
+
+
+def test_a_sign_that_begins_comments_may_be_a_token(tmp_path):
+    (tmp_path / "a").write_text("#\tB-Tag\nfun\tI-Tag\n\nAna\tB-Peop\n")
+    found = formats.read(tmp_path / "a")
+    assert [document.tokens for document in found] == [("#", "fun"), ("Ana",)]
+    formats.write(found, tmp_path / "b", "iob2")
+    assert formats.read(tmp_path / "b", "iob2") == found
+
+
+WORDS = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=5)
+
+
+@settings(deadline=None, max_examples=50)
+@given(documents(WORDS, overlapping=False))
+def test_entities_come_back(tmp_path_factory, drawn):
+    path = tmp_path_factory.getbasetemp() / "round.iob2"
+    formats.write(drawn, path, "iob2")
+    found = formats.read(path, "iob2")
+    expected = [entities_only(document) for document in drawn]
+    assert [item.tokens for item in found] == [item.tokens for item in expected]
+    assert [set(item.entities) for item in found] == [set(item.entities) for item in expected]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cman_tf.data.formats import spans
+from cman_tf.data.formats import offsets, spans
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.spans import Link, Span, Text
 from cman_tf.errors import InputError
@@ -143,7 +143,7 @@ def test_nothing_but_mistakes_is_refused():
 def test_offsets_of_other_programs():
     text = "😀 A & B"
     found = {1: Span([(3, 12)], "Org", mention="A &amp; B")}
-    assert spans.aligned([text, "😀 A &amp; B"], found) == (
+    assert offsets.aligned([text, "😀 A &amp; B"], found) == (
         "😀 A &amp; B",
         {1: Span([(2, 11)], "Org", mention="A &amp; B")},
     )

@@ -1,7 +1,6 @@
 """Particulars of the files of annotation tools."""
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -246,14 +245,6 @@ def test_pre_annotations_have_scores(tmp_path):
     assert record["relations"][0] == {"id": 4, "from_id": 1, "to_id": 2, "type": "Work_For", "score": 0.25}
 
 
-def read_or_refused(path, format):
-    """Whether there are documents, or an `InputError` of the right form; any other error goes through."""
-    try:
-        return bool(formats.read(path, format, reading=Reading()))
-    except InputError as error:
-        return "Received: " in str(error) or str(error).endswith(".")
-
-
 WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=5)
 
 
@@ -271,72 +262,3 @@ def sets(document):
     """Its entities and relations, whatever their order: a set each."""
     entities, relations = shown(document)
     return set(entities), set(relations)
-
-
-FILES = sorted(path for path in CASES.rglob("*") if path.is_file())
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CASES)))
-@settings(deadline=None, max_examples=30)
-@given(st.data())
-def test_any_damage_gives_documents_or_an_input_error(tmp_path_factory, path, data):
-    content = bytearray(path.read_bytes())
-    for _ in range(data.draw(st.integers(1, 4))):
-        place = data.draw(st.integers(0, len(content) - 1))
-        way = data.draw(st.sampled_from(["byte", "digit", "sign", "cut", "drop", "repeat"]))
-        if way == "byte":
-            content[place] = data.draw(st.integers(0, 255))
-        elif way == "digit":
-            content[place : place + 1] = data.draw(st.sampled_from([b"0", b"-1", b"999", b"null", b"1e999", b'"']))
-        elif way == "sign":
-            content[place : place + 1] = data.draw(st.sampled_from([b"[", b"{", b"]", b"}", b",", b"\n", b"\t", b";"]))
-        elif way == "cut":
-            del content[place + 1 :]
-        elif way == "drop":
-            del content[place : place + data.draw(st.integers(1, 20))]
-            content = content or bytearray(b" ")
-        else:
-            content[place:place] = content[place : place + 40]
-    folder = tmp_path_factory.getbasetemp() / "damaged"
-    folder.mkdir(exist_ok=True)
-    damaged = folder / path.name
-    damaged.write_bytes(content)
-    source = damaged
-    if path.parent != CASES:
-        source = folder / path.parent.name
-        source.mkdir(exist_ok=True)
-        for other in path.parent.iterdir():
-            (source / other.name).write_bytes(content if other == path else other.read_bytes())
-    format = formats.recognise(CASES / path.relative_to(CASES).parts[0])
-    for name in (None, format):
-        assert read_or_refused(source, name)
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-2, 40) | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "start", "text"]), inner),
-    max_leaves=5,
-)
-
-
-@pytest.mark.parametrize("path", [path for path in FILES if "json" in path.suffix], ids=lambda path: path.name)
-@settings(deadline=None, max_examples=60)
-@given(st.data())
-def test_any_json_in_the_place_of_a_value_gives_documents_or_an_input_error(tmp_path_factory, path, data):
-    text = path.read_text(encoding="utf-8")
-    content = json.loads(text.split("\n")[0] if path.suffix == ".jsonl" else text)
-    places = []
-
-    def walk(item):
-        for key in item if isinstance(item, dict) else range(len(item)):
-            places.append((item, key))
-            if isinstance(item[key], (dict, list)):
-                walk(item[key])
-
-    walk(content)
-    item, key = data.draw(st.sampled_from(places))
-    item[key] = data.draw(JSON)
-    target = Path(tmp_path_factory.getbasetemp()) / f"changed-{path.name}"
-    target.write_text(json.dumps(content))
-    for name in (None, formats.recognise(path)):
-        assert read_or_refused(target, name)
