@@ -16,11 +16,13 @@ from cman_tf.data.answers import annotated
 from cman_tf.data.batches import pad
 from cman_tf.data.document import Document
 from cman_tf.errors import InputError
+from cman_tf.model.calibration import Cutoffs
 from cman_tf.model.decoding import Constraints
 from cman_tf.model.extraction import NO_TAGS, Extractor
 
 if TYPE_CHECKING:
     from cman_tf.encoders.feature_store import StoredVectors
+    from cman_tf.model.calibration import Calibration
     from cman_tf.model.network import Network
 
 
@@ -50,10 +52,11 @@ class Predictor:
             for item in network.model.token_embedding.inputs
             if item.name.startswith("contextual_")
         }
-        # The threshold and constraints are inputs, so that one graph serves all their values. AutoGraph would search
+        # The cutoffs and constraints are inputs, so that one graph serves all their values. AutoGraph would search
         # for Python loops and conditions longer than the rest of the tracing takes.
+        cutoffs = Cutoffs(*map(tf.TensorSpec.from_tensor, self.extractor.cutoffs))
         constraints = Constraints(*map(tf.TensorSpec.from_tensor, self.extractor.constraints))
-        decoding = [tags, tf.TensorSpec([], tf.float32), constraints]
+        decoding = [tags, cutoffs, constraints]
         self._from_tokens = tf.function(
             self.extractor.from_tokens, input_signature=[tokens, *decoding], autograph=False
         )
@@ -69,7 +72,8 @@ class Predictor:
         """A predictor of the same network with other decoding options.
 
         Args:
-            **changes: fields of `DecodingConfig`, e.g. `threshold=0.4`.
+            **changes: fields of `DecodingConfig`, e.g. `threshold=0.4`, which replaces fitted thresholds of relation
+                types too.
 
         Raises:
             InputError: if a field does not exist, its value is out of range, or `bio_constrained` changes, which
@@ -83,8 +87,18 @@ class Predictor:
                 f'Run.open(path).predictor({{"decoding.bio_constrained": {constrained}}}). '
                 f"Received: {constrained} for a network built with {not constrained}"
             )
+        calibration = self.network.calibration
+        if calibration and "threshold" in changes:
+            calibration = calibration.with_one_threshold()
+        return self._with(config=config, calibration=calibration)
+
+    def with_calibration(self, calibration: Calibration | None) -> Predictor:
+        """A predictor of the same network with other fitted thresholds and scales, or with none."""
+        return self._with(calibration=calibration)
+
+    def _with(self, **changes: Any) -> Predictor:
         other = copy.copy(self)
-        other.network = dataclasses.replace(self.network, config=config)
+        other.network = dataclasses.replace(self.network, **changes)
         other.extractor = Extractor(other.network)
         return other
 
@@ -221,7 +235,7 @@ class Predictor:
             tags: Any = NO_TAGS
             if label_source == "gold":
                 tags = pad([np.array(self.network.schema.tag_ids(documents[row]), np.int32) for row in rows], 0)
-            decoding = (tags, self.extractor.threshold, self.extractor.constraints)
+            decoding = (tags, self.extractor.cutoffs, self.extractor.constraints)
             # The last sentence is the longest; a batch of only empty sentences has no column of vectors.
             try:
                 if contextual and len(documents[rows[-1]]):

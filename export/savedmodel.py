@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,8 @@ def export(
         limits: `max_entities`, `max_relations`, `max_tokens` of `Signatures`.
 
     Returns:
-        `(path, about)`: the version's folder; `limits`, `weights_sha256` and `operations` of its manifest.
+        `(path, about)`: the version's folder; `limits`, `weights_sha256`, `operations` and `calibration` of its
+        manifest.
 
     Raises:
         InputError: if the version exists, the folder cannot be written, or a stock server cannot run an operation.
@@ -94,7 +96,9 @@ def export(
         names = operations(made.folder)
         about["operations"] = {"count": len(names), "beyond_core": beyond_core(names)}
         write_warmup(made.folder, Path(model_dir).resolve().name, sizes(signatures.max_tokens))
-        write_manifest(made.folder, run, predictor.network.schema, predictor.network.config, **about)
+        network = predictor.network
+        about["calibration"] = network.calibration and dataclasses.asdict(network.calibration)
+        write_manifest(made.folder, run, network.schema, network.config, **about)
     return made.path, about  # type: ignore[return-value]
 
 

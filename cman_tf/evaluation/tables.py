@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -13,6 +13,9 @@ from rich.text import Text
 
 from cman_tf.errors import printable
 from cman_tf.evaluation.scorer import ITEMS, MODES, RATES
+
+if TYPE_CHECKING:
+    from cman_tf.model.calibration import Calibration
 
 NO_RELATIONS = "There are neither annotated nor predicted relations: only entities are scored."
 
@@ -80,6 +83,18 @@ def evaluation_text(metrics: Mapping[str, Any]) -> str:
                 f"p = {against[item]['p_value']:.4f}\n"
             )
     return text_table(metrics) + (f"\n{_text(tables, note)}" if tables or note else "")
+
+
+def thresholds_text(calibration: Calibration) -> str:
+    """Fitted thresholds for a terminal, with the number of examples that each was chosen on."""
+    about = calibration.fitted_on
+    rows = [["entities", f"{calibration.entity_threshold:.3f}", str(about.get("entities", "-"))]]
+    examples = about.get("relations", {})
+    rows += [
+        [name, f"{value:.3f}", str(examples.get(name, "-"))] for name, value in calibration.relation_thresholds.items()
+    ]
+    where = f"{about.get('split')} of {about.get('corpus')}"
+    return _text([([f"Thresholds fitted on {printable(where)}", "Lowest score", "examples"], rows)], "")
 
 
 def _text(tables: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]], note: str) -> str:

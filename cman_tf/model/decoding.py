@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
@@ -61,7 +61,11 @@ class Constraints(NamedTuple):
 
 
 def decode_relations(
-    scores: tf.Tensor, entities: Mapping[str, tf.Tensor], threshold: float | tf.Tensor, constraints: Constraints
+    scores: tf.Tensor,
+    entities: Mapping[str, tf.Tensor],
+    threshold: float | tf.Tensor,
+    constraints: Constraints,
+    scale: Sequence[float] | tf.Tensor = (1.0, 0.0),
 ) -> dict[str, tf.Tensor]:
     """Relations between decoded entities: all with a probability above `threshold` that obey the constraints.
 
@@ -71,14 +75,15 @@ def decode_relations(
     Args:
         scores: float32 `(batch, entities, entities, relation types)`, logits of the entities' last tokens.
         entities: dict, the result of `decode_entities`.
-        threshold: float.
+        threshold: float, or float32 `(relation types,)`.
         constraints: `Constraints`.
+        scale: float32 `(2,)`, slope and intercept of the calibration of probabilities. Default: none.
 
     Returns:
         dict of `(batch, relations)`, padded: `relation_head`, `relation_tail` (indices of entities) and
         `relation_type` int32, `relation_score` float32 (probability), `relation_mask` bool.
     """
-    scores = tf.sigmoid(scores)
+    scores = tf.sigmoid(scale[0] * scores + scale[1])
     mask = entities["entity_mask"]
     keep = (scores > threshold) & (mask[:, :, None] & mask[:, None, :])[..., None]
     keep &= ~tf.eye(tf.shape(mask)[1], dtype=tf.bool)[None, :, :, None]
@@ -160,6 +165,34 @@ def entity_scores(
     score = at(alphas, start) + at(path, last) - at(path, start) + at(leave, last)
     marginal = tf.cast(tf.exp(score - log_norm[:, None]), tf.float32)
     return tf.where(entities["entity_mask"], tf.minimum(marginal, 1.0), 0.0)
+
+
+def sure_entities(
+    tags: tf.Tensor, entities: Mapping[str, tf.Tensor], lengths: tf.Tensor, threshold: tf.Tensor, scale: tf.Tensor
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Calibrate the scores of entities, and leave out those below a threshold.
+
+    Args:
+        tags: int32 `(batch, tokens)`, decoded.
+        entities: dict, the result of `decode_entities`, and `entity_score` float32 `(batch, entities)`.
+        lengths: int32 `(batch,)`.
+        threshold: float32 `()`.
+        scale: float32 `(2,)`, see `decode_relations`.
+
+    Returns:
+        `(tags, entities)`, the same without these entities: their tags are O.
+    """
+    # In odds and float64, so that the slope 1 and the intercept 0 give the very same scores.
+    score = tf.cast(entities["entity_score"], tf.float64)
+    slope, intercept = tf.unstack(tf.cast(scale, tf.float64))
+    right, wrong = tf.exp(intercept) * score**slope, (1 - score) ** slope
+    scores = tf.cast(right / (right + wrong), tf.float32)
+    kept = entities["entity_mask"] & (scores >= threshold)
+    places = tf.range(tf.shape(tags)[1])
+    inside = (places >= entities["entity_start"][..., None]) & (places < entities["entity_end"][..., None])
+    tags = tf.where(tf.reduce_any(inside & kept[..., None], axis=1), tags, 0)
+    scores = tf.ragged.boolean_mask(scores, kept).to_tensor(0.0)
+    return tags, {**decode_entities(tags, lengths), "entity_score": scores}
 
 
 def _shift(values: tf.Tensor, by: int, fill: bool | int) -> tf.Tensor:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from cman_tf.data import rules
 from cman_tf.data.tokenizer import tokenize
+from cman_tf.model.calibration import Cutoffs, cutoffs
 from cman_tf.model.decoding import (
     Constraints,
     decode_entities,
@@ -16,6 +17,7 @@ from cman_tf.model.decoding import (
     entity_scores,
     last_tokens,
     no_relations,
+    sure_entities,
 )
 
 if TYPE_CHECKING:
@@ -42,8 +44,9 @@ class Extractor(tf.Module):
         split: string `(batch,)` -> `tokens` string, `token_start`, `token_end` int32 (code points) `(batch, tokens)`.
 
     Further arguments of `from_tokens` and `from_features`: `given_tags` int32 `(batch, tokens)`, fed to the BLA units
-    where they are 0 or more, by default nowhere; `threshold` float32 and `constraints`, see `decode_relations`, by
-    default those of the configuration.
+    where they are 0 or more, by default nowhere; `cutoffs` and `constraints`, named as their classes, by default
+    those of the network and its configuration. `tags` are O where an entity is below the threshold; the BLA units get
+    the decoded ones.
     """
 
     def __init__(self, network: Network) -> None:
@@ -53,7 +56,7 @@ class Extractor(tf.Module):
         self.encoders = network.encoders
         self.tokenizer = network.config.words.tokenizer
         decoding = network.config.decoding
-        self.threshold = decoding.threshold
+        self.cutoffs = cutoffs(network.schema, decoding.threshold, network.calibration)
         self.constraints = constraints(network.schema, decoding)
 
     def split(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -65,13 +68,13 @@ class Extractor(tf.Module):
         self,
         tokens: tf.Tensor,
         given_tags: tf.Tensor | Sequence[Sequence[int]] = NO_TAGS,
-        threshold: float | tf.Tensor | None = None,
+        cutoffs: Cutoffs | None = None,
         constraints: Constraints | None = None,
     ) -> dict[str, tf.Tensor]:
         """Entities and relations of string `(batch, tokens)`: the dict described in the class."""
         # The CRF cannot decode a batch in which every sentence is empty.
         tokens, given_tags = one_column_at_least(tokens, ""), one_column_at_least(given_tags, 0)
-        return self.from_features(self.features(tokens), given_tags, threshold, constraints)
+        return self.from_features(self.features(tokens), given_tags, cutoffs, constraints)
 
     def features(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """Inputs of the network for string `(batch, tokens)`: a dict."""
@@ -81,7 +84,7 @@ class Extractor(tf.Module):
         self,
         features: Mapping[str, tf.Tensor],
         given_tags: tf.Tensor | Sequence[Sequence[int]] = NO_TAGS,
-        threshold: float | tf.Tensor | None = None,
+        cutoffs: Cutoffs | None = None,
         constraints: Constraints | None = None,
     ) -> dict[str, tf.Tensor]:
         """Entities and relations from the result of `features`: the same dict."""
@@ -93,19 +96,21 @@ class Extractor(tf.Module):
         tags = self.model.crf.decode(emissions, lengths)
         entities = decode_entities(tags, lengths)
         entities["entity_score"] = entity_scores(self.model.crf, emissions, tags, entities, lengths)
-        if not self.model.has_relations:
-            return {"tags": tags, **entities, **no_relations(tf.shape(tags)[0])}
         given_tags = tf.convert_to_tensor(given_tags)
         fed = tf.where(given_tags < 0, tags, given_tags)
+        cutoffs = self.cutoffs if cutoffs is None else cutoffs
+        tags, entities = sure_entities(tags, entities, lengths, cutoffs.entity, cutoffs.entity_scale)
+        if not self.model.has_relations:
+            return {"tags": tags, **entities, **no_relations(tf.shape(tags)[0])}
         tokens = self.model.relation_network(
             {"tokens": found["tokens"], "tags": fed, "lengths": lengths}, training=False
         )["tokens"]
         # Only the last tokens of entities can be in a relation, and they are few.
         count = tf.reduce_sum(tf.cast(entities["entity_mask"], tf.int32), axis=1)
         scores = self.model.score_pairs(tokens, last_tokens(entities), count)
-        threshold = self.threshold if threshold is None else threshold
         constraints = self.constraints if constraints is None else constraints
-        return {"tags": tags, **entities, **decode_relations(scores, entities, threshold, constraints)}
+        relations = decode_relations(scores, entities, cutoffs.relations, constraints, cutoffs.relation_scale)
+        return {"tags": tags, **entities, **relations}
 
 
 def one_column_at_least(values: tf.Tensor | Sequence[Sequence[int]], fill: int | str) -> tf.Tensor:

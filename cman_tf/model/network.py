@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cman_tf.data.schema import Schema
     from cman_tf.data.vocabulary import Vocabulary
     from cman_tf.encoders.combined import Encoders
+    from cman_tf.model.calibration import Calibration
     from cman_tf.model.cman import Cman
 
 
@@ -30,6 +31,7 @@ class Network:
         featurizer: `Featurizer`.
         model: `Cman`.
         encoders: `Encoders`, or None without contextual encoders.
+        calibration: `Calibration`, or None if no thresholds were fitted.
     """
 
     config: Config
@@ -38,6 +40,7 @@ class Network:
     featurizer: Featurizer
     model: Cman
     encoders: Encoders | None = None
+    calibration: Calibration | None = None
 
     @classmethod
     def build(

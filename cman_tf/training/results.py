@@ -120,7 +120,7 @@ def evaluate_run(
     with located(f"{config.corpus.name}, {split}"):
         for document in documents:
             predictor.network.schema.check(document)
-    train = _sentences_trained_on(run, corpus, changes) if split == "test" else ()
+    train = sentences_trained_on(run, corpus, changes) if split == "test" else ()
     metrics, predictions = evaluate(predictor, documents, train=train, exclude_types=exclude_types, variants=True)
     metrics = {"split": split, "corpus": config.corpus.name, **metrics}
     if config.corpus.overlap != "error":
@@ -148,7 +148,12 @@ def _compare(
     }
 
 
-def _sentences_trained_on(run: Run, scored: Corpus, changes: Mapping[str, Any]) -> list[Document]:
+def sentences_trained_on(
+    run: Run,
+    scored: Corpus,
+    changes: Mapping[str, Any],
+    message: str = "Repeated sentences are not scored separately",
+) -> list[Document]:
     """The training sentences of a run, for the score without repeated sentences.
 
     Empty, with a message on standard error, if another corpus is scored and the run's own cannot be read.
@@ -167,8 +172,7 @@ def _sentences_trained_on(run: Run, scored: Corpus, changes: Mapping[str, Any]) 
         if os.path.abspath(scored.name) == os.path.abspath(config.corpus.name):
             raise
         print(
-            "Repeated sentences are not scored separately: the run's training sentences cannot be read. "
-            f"{printable(error)}",
+            f"{message}: the run's training sentences cannot be read. {printable(error)}",
             file=sys.stderr,
         )
         return []

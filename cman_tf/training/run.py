@@ -19,6 +19,7 @@ from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError, nearest
 from cman_tf.files import atomic_write
 from cman_tf.files.leftovers import remove_leftovers
+from cman_tf.model.calibration import Calibration
 from cman_tf.model.ensemble import Ensemble
 from cman_tf.model.network import Network
 from cman_tf.predictor import Predictor
@@ -37,8 +38,9 @@ FORMAT = 2
 class Run:
     """A folder with `config.yaml`, `labels.json`, `vocabulary/`, `environment.json`, `weights.h5`, `history.csv`,
     `metrics.json`, `logs/` (TensorBoard), `predictions/` and `report.html`; with contextual encoders also
-    `encoders.json`, which describes them. If the encoders were trained, `weights.h5` includes their weights. An
-    ensemble has no weights of its own but the run folders `members/1`, `members/2`, ... The folder can be moved.
+    `encoders.json`, which describes them, and with fitted thresholds `calibration.json`. If the encoders were trained,
+    `weights.h5` includes their weights. An ensemble has no weights of its own but the run folders `members/1`,
+    `members/2`, ... The folder can be moved.
 
     Args:
         path: str or path.
@@ -52,6 +54,7 @@ class Run:
         self.weights = self.path / "weights.h5"
         self.checkpoints = self.path / "checkpoints"
         self.logs = self.path / "logs"
+        self.calibration = self.path / "calibration.json"
         self.metrics = self.path / "metrics.json"
         self.report = self.path / "report.html"
         self.predictions = self.path / "predictions"
@@ -133,7 +136,7 @@ class Run:
         missing = [name for name in needed if not (run.path / name).is_file()]
         if missing:
             raise InputError(f"{path} is not a complete run folder: it lacks {', '.join(missing)}")
-        run._check_links([*needed, "encoders.json", "history.csv", "metrics.json"])
+        run._check_links([*needed, "encoders.json", "history.csv", "metrics.json", "calibration.json"])
         found = run.environment().get("format")
         if found != FORMAT:
             raise InputError(
@@ -219,8 +222,9 @@ class Run:
         """The run's `Network`.
 
         Args:
-            overrides: dict of dotted config fields, for other decoding, e.g. `{"decoding.threshold": 0.4}`, or for
-                files that were moved. Encoders among them are allowed, see the class.
+            overrides: dict of dotted config fields, for other decoding, e.g. `{"decoding.threshold": 0.4}`, which
+                replaces fitted thresholds of relation types too, or for files that were moved. Encoders among them
+                are allowed, see the class.
             trained: bool. Whether to load the weights of the run; if not, the network has those that a training starts
                 from. Default True.
 
@@ -231,7 +235,11 @@ class Run:
         config = self.config(overrides)
         moved = "encoder.modules" in (overrides or {})
         allowed = config.encoder.modules if moved else self.allow_encoders
-        return self._network(overrides, self._encoders(config, allowed), trained)
+        network = self._network(overrides, self._encoders(config, allowed), trained)
+        calibration = Calibration.read(self.calibration, network.schema) if trained else None
+        if calibration and "decoding.threshold" in (overrides or {}):
+            calibration = calibration.with_one_threshold()
+        return dataclasses.replace(network, calibration=calibration)
 
     def _network(self, overrides: dict[str, Any] | None, encoders: Encoders | None, trained: bool) -> Network:
         config, members = self.config(overrides), self.members()
@@ -264,7 +272,11 @@ class Run:
         weights_file.load(self.weights, network)
 
     def save_weights(self, network: Network) -> None:
-        """Replace `weights.h5` atomically; includes the weights of encoders that are trained."""
+        """Replace `weights.h5` atomically; includes the weights of encoders that are trained.
+
+        Thresholds that were fitted for the weights before are removed.
+        """
+        self.calibration.unlink(missing_ok=True)
         weights_file.save(self.weights, network)
 
     def members(self) -> list[Run]:

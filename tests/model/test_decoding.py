@@ -63,7 +63,8 @@ def found_relations(scores, tags, **options):
     scores = tf.gather(tf.gather(scores, places, axis=1), places, axis=2)
     allowed = options.pop("allowed", tf.ones([2, 2, 2], tf.bool))
     obeyed = constraints(options.pop("rules", []))._replace(allowed=allowed)
-    found = decode_relations(scores, entities, options.pop("threshold", 0.5), obeyed)
+    scale = options.pop("scale", (1.0, 0.0))
+    found = decode_relations(scores, entities, options.pop("threshold", 0.5), obeyed, scale)
     kept = found["relation_mask"][0]
     return list(zip(*(found[f"relation_{name}"][0][kept].numpy().tolist() for name in ("head", "tail", "type"))))
 

@@ -1,10 +1,15 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from cman_tf import config as configs
+from cman_tf.data.answers import annotated
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError
+from cman_tf.model.calibration import Calibration, Scale
+from cman_tf.model.extraction import Extractor
 from cman_tf.model.network import Network
 from cman_tf.predictor import Predictor
 
@@ -167,6 +172,29 @@ def test_relations_are_type_constrained_where_the_config_says_so(config, documen
     assert found(free) == every
     assert found(free.with_decoding(type_constrained=True)) == allowed
     assert found(constrained) == allowed
+
+
+@pytest.mark.usefixtures("eager_here")
+def test_fitted_thresholds_are_those_of_the_network(config, documents, schema):
+    made = forced(config, documents, schema, {(B_PEOP, B_LOC): 9.0, (B_LOC, B_PEOP): 2.0}, threshold=0.4)
+    before = made("Ana Oslo Bo")
+    assert [entity.type for entity in before.entities] == ["Peop", "Loc", "Peop"]
+    lowest, second, _ = sorted(entity.score for entity in before.entities)
+    assert lowest < second - 1e-3
+    between = (lowest + second) / 2
+    calibration = Calibration(between, {"Live_In": 0.6}, relation_scale=Scale(1.0, 1.0))
+    # As an export calls it, without arguments.
+    network = dataclasses.replace(made.network, calibration=calibration)
+    found = Extractor(network).from_tokens(tf.constant([["Ana", "Oslo", "Bo"]]))
+    kept = [entity for entity in before.entities if entity.score > between]
+    assert len(kept) == 2
+    document = annotated(before, {name: value.numpy() for name, value in found.items()}, 0, schema)
+    assert document.entities == tuple(kept)
+    assert np.count_nonzero(found["tags"]) == len(kept)
+    scores = [relation.score for relation in document.relations]
+    assert scores == pytest.approx([1 / (1 + np.exp(-1))] * 4)
+    with_less = made.with_calibration(Calibration(0.0, {"Live_In": 0.6, "Located_In": 0.4}))("Ana Oslo Bo")
+    assert {relation.type for relation in with_less.relations} == {"Located_In"}
 
 
 def test_the_graph_has_stock_operations_only(model):

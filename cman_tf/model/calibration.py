@@ -1,0 +1,130 @@
+"""Thresholds and a calibration of scores, which are chosen after training: a few numbers, applied in the graph."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from cman_tf.errors import InputError
+from cman_tf.files import atomic_write
+
+if TYPE_CHECKING:
+    from cman_tf.data.schema import Schema
+
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Scale:
+    """A calibration of probabilities (Platt, 1999): the log odds `x` become `slope * x + intercept`.
+
+    Args:
+        slope: float, above 0, so that the order of scores stays. Below 1, scores move towards 0.5. Default 1.
+        intercept: float. Default 0.
+
+    Example:
+        >>> Scale(0.5, 0.0)(np.array([0.1, 0.5, 0.9])).round(2).tolist()
+        [0.25, 0.5, 0.75]
+    """
+
+    slope: float = Field(default=1.0, gt=0)
+    intercept: float = 0.0
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        """Calibrated scores, float64, of the same shape."""
+        scores = np.asarray(scores, np.float64)
+        right, wrong = np.exp(self.intercept) * scores**self.slope, (1 - scores) ** self.slope
+        return right / (right + wrong)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Calibration:
+    """The thresholds and scales of a run, stored in its `calibration.json`.
+
+    Thresholds are calibrated scores, as answers have them.
+
+    Args:
+        entity_threshold: float from 0 to 1. Entities with a lower score are left out, with their relations. Default 0.
+        relation_thresholds: dict of relation type to float from 0 to 1. A relation is predicted if its score is above
+            the threshold of its type. Default `{}`: `decoding.threshold` applies to types that are not in it.
+        entity_scale, relation_scale: `Scale`. Default: scores stay as they are.
+        fitted_on: dict. Corpus, split and number of sentences, entities and relations. Default `{}`.
+    """
+
+    entity_threshold: float = Field(default=0.0, ge=0, le=1)
+    relation_thresholds: Mapping[str, float] = Field(default_factory=dict)
+    entity_scale: Scale = Field(default_factory=Scale)
+    relation_scale: Scale = Field(default_factory=Scale)
+    fitted_on: Mapping[str, Any] = Field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, value in self.relation_thresholds.items():
+            if not 0 <= value <= 1:
+                raise ValueError(f"The threshold of {name} must be from 0 to 1")
+
+    @classmethod
+    def read(cls, path: Path, schema: Schema) -> Calibration | None:
+        """The content of a `calibration.json`; None if there is no such file.
+
+        Raises:
+            InputError: if the file was not written by `save`, or names a type that is not in `schema`.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            found = TypeAdapter(cls).validate_python(values)
+        except FileNotFoundError:
+            return None
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise InputError(f"{path} is not valid: {f'{place}: ' if place else ''}{first['msg']}.") from None
+        except (OSError, ValueError) as error:
+            raise InputError(f"A run's file must be valid JSON. Received: {path} ({error})") from None
+        for name in found.relation_thresholds:
+            if name not in schema.relation_types:
+                raise InputError(f"{path} is not valid: {name!r} is not a relation type of the run.")
+        return found
+
+    def save(self, path: Path) -> None:
+        """Write the file that `read` reads."""
+        with atomic_write(path) as file:
+            json.dump(dataclasses.asdict(self), file, indent=2, ensure_ascii=False)
+
+    def with_one_threshold(self) -> Calibration:
+        """The same with `decoding.threshold` for all relation types."""
+        return dataclasses.replace(self, relation_thresholds={})
+
+
+class Cutoffs(NamedTuple):
+    """A `Calibration` as tensors.
+
+    entity: float32 `()`. The lowest score of an entity.
+    relations: float32 `(relation types,)`. The score of a relation is above that of its type.
+    entity_scale: float32 `(2,)`, slope and intercept.
+    relation_scale: float32 `(2,)`, likewise.
+    """
+
+    entity: tf.Tensor
+    relations: tf.Tensor
+    entity_scale: tf.Tensor
+    relation_scale: tf.Tensor
+
+
+def cutoffs(schema: Schema, threshold: float, calibration: Calibration | None) -> Cutoffs:
+    """`Cutoffs` for the relation types of a schema; `threshold` is `decoding.threshold`."""
+    found = calibration or Calibration()
+    thresholds = [found.relation_thresholds.get(name, threshold) for name in schema.relation_types]
+    scales = (found.entity_scale, found.relation_scale)
+    return Cutoffs(
+        tf.constant(found.entity_threshold, tf.float32),
+        tf.constant(thresholds, tf.float32),
+        *(tf.constant([scale.slope, scale.intercept], tf.float32) for scale in scales),
+    )
