@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cman_tf.evaluation.candidates import FLOOR, Candidates, candidates, considered
+from cman_tf.evaluation.candidates import FLOOR, Candidates, candidates, considered, without_unlikely
 from cman_tf.evaluation.evaluator import contextual_vectors
 from cman_tf.model.calibration import Calibration, Scale
 
@@ -41,12 +41,8 @@ def fit_calibration(
     entities = candidates(documents, found, "entities")
     entity_scale = fit_scale(entities)
     entity_threshold = best_threshold(entities, entity_scale, 0.0) or 0.0
-
-    def sure(document: Document) -> Document:
-        scores = entity_scale(np.array([entity.score for entity in document.entities]))
-        return document.with_only(np.flatnonzero(scores >= entity_threshold).tolist())
-
-    relations = candidates(documents, [sure(document) for document in found], "relations")
+    kept = without_unlikely(found, entity_scale, entity_threshold)
+    relations = candidates(documents, kept, "relations")
     scale = fit_scale(relations)
     lowest = float(scale(np.array(FLOOR)))
     shared = best_threshold(relations, scale, lowest)

@@ -14,6 +14,7 @@ from cman_tf.evaluation.scorer import items_of
 
 if TYPE_CHECKING:
     from cman_tf.encoders.feature_store import StoredVectors
+    from cman_tf.model.calibration import Scale
     from cman_tf.predictor import Predictor
 
 FLOOR = 0.05
@@ -53,6 +54,15 @@ def considered(
         contextual: see `Predictor.extract`.
     """
     return predictor.with_calibration(None).with_decoding(threshold=FLOOR).extract(documents, contextual=contextual)
+
+
+def without_unlikely(documents: Sequence[Document], scale: Scale, threshold: float) -> list[Document]:
+    """Documents without the entities whose calibrated score is below a threshold, and without their relations."""
+    kept = []
+    for document in documents:
+        scores = scale(np.array([entity.score for entity in document.entities], float))
+        kept.append(document.with_only(np.flatnonzero(scores >= threshold).tolist()))
+    return kept
 
 
 def candidates(gold: Sequence[Document], found: Sequence[Document], item: str) -> Candidates:

@@ -11,6 +11,7 @@ from cman_tf.data.document import Document
 from cman_tf.encoders.feature_store import stored_vectors
 from cman_tf.errors import InputError, printable
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length, score_sentences
+from cman_tf.evaluation.confidence import confidence
 from cman_tf.evaluation.error_kinds import count_kinds
 from cman_tf.evaluation.scorer import score
 
@@ -36,13 +37,13 @@ def evaluate(
         train: sequence of `Document`. Training sentences, for a second score without the documents that repeat them.
         exclude_types: sequence of str. Entity types for a second score without them.
         variants: bool. Whether to score two variants too: with gold tags fed to the BLA units (Table 3 of the paper),
-            and with relations restricted to the type signatures of the training data.
+            and with relations restricted to the type signatures of the training data; and to measure `confidence`.
         progress: see `Predictor.extract`.
 
     Returns:
         `(metrics, predictions)`: the dict that `score` returns, with `by_sentence_length` (Figure 5),
         `by_entity_distance` (Figure 4), `error_kinds` (see `compare`) and, if requested, `without_repeated`,
-        `without_types`, `gold_labels` and `type_constrained`; and the predicted documents.
+        `without_types`, `gold_labels`, `type_constrained` and `confidence`; and the predicted documents.
 
     Raises:
         InputError: if the model does not know a type.
@@ -70,6 +71,7 @@ def evaluate(
     if variants:
         gold_fed = predictor.extract(documents, label_source="gold", contextual=contextual)
         metrics["gold_labels"] = _figures(documents, gold_fed)
+        metrics["confidence"] = confidence(predictor, documents, contextual)
         constrained = predictor.with_decoding(type_constrained=True).extract(documents, contextual=contextual)
         metrics["type_constrained"] = _figures(documents, constrained)
     return metrics, predictions

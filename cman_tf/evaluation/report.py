@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from cman_tf.data.document import Document
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length
-from cman_tf.evaluation.curves import curves_svg
+from cman_tf.evaluation.curves import curves_svg, inline_svg, precision_recall_curve, reliability_diagram
 from cman_tf.evaluation.error_kinds import ENTITY_KINDS, RELATION_KINDS, compare
 from cman_tf.evaluation.markup import View, comparison_view, extraction_view, render, type_hues
 from cman_tf.evaluation.scorer import check_same_sentences
@@ -44,7 +44,7 @@ def write_report(
         path: str or path. The HTML file, replaced atomically.
         gold: sequence of `Document`, annotated.
         predicted: sequence of `Document`, the same sentences in the same order. Scores are shown if present.
-        metrics: dict, as from `score`, for the tables.
+        metrics: dict, as from `evaluate`, for the tables and curves; that of `score` has fewer.
         title: str. Heading of the page, plain text.
         history: sequence of dict or None. Rows of the training history, as in `curves_svg`. Default None: no
             curves.
@@ -81,7 +81,18 @@ def write_report(
             ("Entity distance (characters)", by_entity_distance(gold, predicted)),
         ],
         curves=curves_svg(history) if history else "",
+        confidence=_confidence(metrics.get("confidence")),
     )
+
+
+def _confidence(found: Mapping[str, Any] | None) -> list[str]:
+    """Inline SVGs of `cman_tf.evaluation.confidence.confidence`."""
+    if not found:
+        return []
+    return [
+        inline_svg(precision_recall_curve(found), "precision and recall at every threshold"),
+        inline_svg(reliability_diagram(found), "share of right items by score"),
+    ]
 
 
 def write_extraction_page(path: str | Path, documents: Sequence[Document], *, title: str) -> None:

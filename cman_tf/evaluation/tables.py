@@ -72,6 +72,7 @@ def evaluation_text(metrics: Mapping[str, Any]) -> str:
             for name, group in groups
         ]
         tables += [(headings, rows)] if rows else []
+    tables += _calibration_error(metrics.get("confidence", {}))
     note = ""
     if "against" in metrics:
         against = metrics["against"]
@@ -83,6 +84,16 @@ def evaluation_text(metrics: Mapping[str, Any]) -> str:
                 f"p = {against[item]['p_value']:.4f}\n"
             )
     return text_table(metrics) + (f"\n{_text(tables, note)}" if tables or note else "")
+
+
+def _calibration_error(confidence: Mapping[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
+    """`(headings, rows)` of the expected calibration error; none without scores."""
+    rows = []
+    for key, name in (("before_calibration", "before calibration"), ("reliability", "scores")):
+        if any(key in found for found in confidence.values()):
+            errors = [confidence.get(item, {}).get(key, {}).get("expected_calibration_error") for item in ITEMS]
+            rows.append([name, *("-" if error is None else percent(error) for error in errors)])
+    return [(["Expected calibration error, %", "Entities", "Relations"], rows)] if rows else []
 
 
 def thresholds_text(calibration: Calibration) -> str:
