@@ -34,7 +34,8 @@ def _check(argv: list[str]) -> None:
     parser = cli.parser(
         "cman data check",
         "Count what a corpus contains, and list what may be a mistake: sentences or pairs of names in two splits, "
-        "mentions with two types, relations in both directions, rare types, entities that cut a word, repeated frames.",
+        "mentions with two types or annotated elsewhere alone, relations in both directions or with unusual types of "
+        "head and tail, rare types, entities that cut a word or end in punctuation, repeated frames.",
         "cman data check my_corpus --examples 5",
         usage="CORPUS [options]",
     )
@@ -50,12 +51,14 @@ def _check(argv: list[str]) -> None:
     parser.add_argument(
         "--json", metavar="FILE", help="write all counts and findings to a file too (default: print only)"
     )
+    parser.add_argument("--html", metavar="FILE", help="write them to a page for a browser too (default: print only)")
     args = cli.parse(parser, argv)
     cli.check_count("--examples", args.examples)
-    if args.json:
-        check_new_file(args.json)
+    for path in filter(None, (args.json, args.html)):
+        check_new_file(path)
 
     from cman_tf.data import checks, corpora
+    from cman_tf.evaluation.corpus_page import write_corpus_page
 
     corpus = corpora.load(args.corpus, overlap=None, data_dir=args.data_dir, splits=())
     counts, found = checks.counts(corpus.splits), checks.findings(corpus.splits)
@@ -64,6 +67,8 @@ def _check(argv: list[str]) -> None:
         findings = {finding.title: finding.examples for finding in found}
         with atomic_write(args.json) as file:
             json.dump({"counts": counts, "findings": findings}, file, indent=2, ensure_ascii=False)
+    if args.html:
+        write_corpus_page(args.html, corpus.splits, found, title=f"Corpus: {args.corpus}")
 
 
 def _print(counts: Mapping[str, Mapping[str, Any]], found: Sequence[Finding], examples: int) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from cman_tf.data import span_checks
 from cman_tf.data.corpora import repeated_in
+from cman_tf.data.span_checks import name
 
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
@@ -18,6 +19,11 @@ Splits = Mapping[str, Sequence["Document"]]
 
 RARE = 5
 """A type with fewer examples in the training split is too rare to learn."""
+
+UNUSUAL = 0.02
+"""Share of a relation type's examples up to which a pair of entity types is unusual."""
+
+_KNOWN = "The network can remember the pair; scores may be too high."
 
 FRAME = 6
 """Number of words of a frame."""
@@ -30,10 +36,12 @@ class Finding:
     Args:
         title: str. What it is, in the plural.
         examples: list of str, all of them.
+        hint: str. What it harms, or what to do. Default `""`.
     """
 
     title: str
     examples: list[str] = field(default_factory=list)
+    hint: str = ""
 
 
 def counts(splits: Splits) -> dict[str, dict[str, Any]]:
@@ -42,8 +50,13 @@ def counts(splits: Splits) -> dict[str, dict[str, Any]]:
 
 
 def _counts(documents: Sequence[Document]) -> dict[str, Any]:
+    return {**figures(documents), **type_counts(documents), **signature_counts(documents)}
+
+
+def figures(documents: Sequence[Document]) -> dict[str, int]:
+    """Numbers of sentences and tokens of one split, by names such as `tokens, median`."""
     lengths = sorted(len(document) for document in documents)
-    figures: dict[str, Any] = {
+    return {
         "sentences": len(documents),
         "tokens": sum(lengths),
         "tokens, median": lengths[len(lengths) // 2],
@@ -51,7 +64,6 @@ def _counts(documents: Sequence[Document]) -> dict[str, Any]:
         "over 40 tokens": sum(length > 40 for length in lengths),
         "without relations": sum(not document.relations for document in documents),
     }
-    return {**figures, **type_counts(documents)}
 
 
 def type_counts(documents: Iterable[Document]) -> dict[str, int]:
@@ -68,17 +80,40 @@ def type_counts(documents: Iterable[Document]) -> dict[str, int]:
     )
 
 
+def signature_counts(documents: Iterable[Document]) -> dict[str, int]:
+    """Number of relations of each type by the types of head and tail, by names such as `Live_In: Peop to Loc`."""
+    found = Counter(f"{kind}: {head} to {tail}" for document in documents for kind, head, tail in _signatures(document))
+    return dict(sorted(found.items()))
+
+
 def findings(splits: Splits) -> list[Finding]:
     """What to look at in a corpus: list of `Finding` with at least one example each."""
+    every = _all(splits)
     found = [
         *_between_splits(splits),
         _two_types(splits),
+        Finding(
+            "mentions that are annotated elsewhere",
+            span_checks.not_annotated(every),
+            "Annotate them too, or remove the annotation elsewhere.",
+        ),
         _both_directions(splits),
+        _rare_signatures(splits),
         _rare(splits),
-        _suspicious(splits),
+        Finding(
+            "entities that begin or end inside a word, or have no letter",
+            span_checks.cut(every),
+            "The offsets may be wrong, or the tokenizer does not fit the annotation.",
+        ),
+        Finding(
+            "entities with blanks, punctuation or half a bracket at their ends",
+            span_checks.outer_characters(every),
+            "Decide once what belongs to a name.",
+        ),
         Finding(
             f"frames of {FRAME} words in more than two sentences",
-            [f"{' '.join(frame)}: {', '.join(names)}" for frame, names in repeated_frames(_all(splits))],
+            [f"{' '.join(frame)}: {', '.join(names)}" for frame, names in repeated_frames(every)],
+            "Sentences made after one pattern teach less than their number.",
         ),
     ]
     return [finding for finding in found if finding.examples]
@@ -108,24 +143,22 @@ def _all(splits: Splits) -> list[Document]:
     return [document for documents in splits.values() for document in documents]
 
 
-def _name(document: Document) -> str:
-    return document.id or document.text[:60]
-
-
 def _between_splits(splits: Splits) -> Iterator[Finding]:
     """Sentences, and related pairs of names, that two splits share."""
     yield from _repeated(splits)
     for one, other in combinations(splits, 2):
         pairs = {pair for document in splits[one] for pair in name_pairs(document)}
         shared = sorted({pair for document in splits[other] for pair in name_pairs(document)} & pairs)
-        yield Finding(f"related pairs of names in both {one} and {other}", [" - ".join(pair) for pair in shared])
+        yield Finding(
+            f"related pairs of names in both {one} and {other}", [" - ".join(pair) for pair in shared], _KNOWN
+        )
 
 
 def _repeated(splits: Splits) -> Iterator[Finding]:
     for one, other in combinations(splits, 2):
         again = repeated_in(splits[one], splits[other])
-        names = [_name(splits[other][row]) for row in sorted(again)]
-        yield Finding(f"sentences in both {one} and {other}", names)
+        names = [name(splits[other][row]) for row in sorted(again)]
+        yield Finding(f"sentences in both {one} and {other}", names, "Scores on them are too high.")
 
 
 def name_pairs(document: Document) -> set[tuple[str, str]]:
@@ -145,6 +178,7 @@ def _two_types(splits: Splits) -> Finding:
             for text, found in sorted(types.items())
             if len(found) > 1
         ],
+        "Correct the exceptions; some names do have two types.",
     )
 
 
@@ -153,38 +187,50 @@ def _both_directions(splits: Splits) -> Finding:
     for document in _all(splits):
         links = {(item.type, int(item.head), int(item.tail)) for item in document.relations}
         found += [
-            f"{kind}, {document.entities[head].text} and {document.entities[tail].text}: {_name(document)}"
+            f"{kind}, {document.entities[head].text} and {document.entities[tail].text}: {name(document)}"
             for kind, head, tail in sorted(links)
             if head < tail and (kind, tail, head) in links
         ]
-    return Finding("relations in both directions", found)
+    return Finding("relations in both directions", found, "Annotate a symmetric type in one direction, by rule.")
+
+
+def _rare_signatures(splits: Splits) -> Finding:
+    found: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    places: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for document in _all(splits):
+        for kind, head, tail in _signatures(document):
+            found[kind][head, tail] += 1
+            places[kind, head, tail].append(name(document))
+    return Finding(
+        f"types of head and tail in at most {UNUSUAL:.0%} of a relation's examples",
+        [
+            f"{kind}, {head} to {tail}: {', '.join(dict.fromkeys(places[kind, head, tail]))}"
+            for kind, pairs in sorted(found.items())
+            for (head, tail), count in sorted(pairs.items())
+            if count <= UNUSUAL * sum(pairs.values())
+        ],
+        "The direction or an entity's type may be wrong.",
+    )
+
+
+def _signatures(document: Document) -> Iterator[tuple[str, str, str]]:
+    for item in document.relations:
+        yield item.type, document.entities[item.head].type, document.entities[item.tail].type
 
 
 def _rare(splits: Splits) -> Finding:
     train = splits.get("train", ())
-    seen = Counter(name for document in train for name in _types(document))
-    names = {name for document in _all(splits) for name in _types(document)}
+    seen = Counter(kind for document in train for kind in _types(document))
+    kinds = {kind for document in _all(splits) for kind in _types(document)}
     return Finding(
         f"types with fewer than {RARE} training examples",
-        [f"{name}: {seen[name]}" for name in sorted(names) if seen[name] < RARE] if train else [],
+        [f"{kind}: {seen[kind]}" for kind in sorted(kinds) if seen[kind] < RARE] if train else [],
+        "Annotate more, or join them with another type.",
     )
 
 
 def _types(document: Document) -> list[str]:
     return [entity.type for entity in document.entities] + [relation.type for relation in document.relations]
-
-
-def _suspicious(splits: Splits) -> Finding:
-    found = []
-    for document in _all(splits):
-        for entity in document.entities:
-            start, end = document.char_span(entity)
-            text = str(entity.text)
-            before, after = document.text[max(start - 1, 0) : start], document.text[end : end + 1]
-            cut = (before + text[0]).isalnum() and before or (text[-1] + after).isalnum() and after
-            if cut or not re.search(r"\w", text):
-                found.append(f"{text!r} in {document.text[max(start - 10, 0) : end + 10]!r}: {_name(document)}")
-    return Finding("entities that begin or end inside a word, or have no letter", found)
 
 
 def repeated_frames(documents: Iterable[Document], limit: int = 2) -> list[tuple[tuple[str, ...], list[str]]]:
@@ -194,7 +240,7 @@ def repeated_frames(documents: Iterable[Document], limit: int = 2) -> list[tuple
         words = _frame_words(document)
         literal = [position for position, word in enumerate(words) if word[0] != "["]
         for first, last in zip(literal, literal[FRAME - 1 :]):
-            frames[tuple(words[first : last + 1])][_name(document)] = None
+            frames[tuple(words[first : last + 1])][name(document)] = None
     found = [(frame, list(names)) for frame, names in frames.items() if len(names) > limit]
     return sorted(found, key=lambda item: (-len(item[1]), item[0]))
 

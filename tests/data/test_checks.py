@@ -1,5 +1,6 @@
 """What `cman data check` finds in a corpus."""
 
+import html
 import json
 
 import pytest
@@ -52,6 +53,39 @@ def test_entities_that_cut_a_word_or_have_no_letter():
     assert examples == ["'Nor' in 'Norway.': cut", "'.' in 'Norway.': cut"]
 
 
+def test_mentions_that_are_annotated_elsewhere():
+    missed = sentence("Oslo met Ana Lima", [(2, 4, "Peop")], id="missed")
+    title = "mentions that are annotated elsewhere"
+    assert found(train=[ANA] * 3, dev=[missed])[title] == ["Oslo (annotated 3 times): missed"]
+    # Too seldom annotated to be expected, and too often not annotated.
+    assert title not in found(train=[ANA] * 2, dev=[missed])
+    assert title not in found(train=[ANA] * 3, dev=[missed] * 2)
+    # "Ana" in "Ana Lima" is not missed; "New Oslo" is, though the part "Oslo" of it is annotated elsewhere.
+    new = sentence("New Oslo fell", [(0, 2, "Loc")])
+    assert found(train=[new] * 9, dev=[sentence("In New Oslo", id="whole")])[title] == [
+        "New Oslo (annotated 9 times): whole"
+    ]
+
+
+def test_entities_with_something_at_their_ends():
+    texts = ["Oslo ,", "( Oslo", "Oslo -", "Oslo (", ") Oslo", "Oslo:"]
+    good = ["Oslo ( Norway )", "( Oslo )", "U.S.", "Yahoo!", "O'Brien", "-5"]
+    documents = [sentence(text, [(0, len(text.split()), "Loc")], id=text) for text in [*texts, *good]]
+    blank = Document([" Oslo"], [Entity(0, 1, "Loc")], text=" Oslo", offsets=[(0, 5)], id="blank")
+    examples = found(dev=[*documents, blank])["entities with blanks, punctuation or half a bracket at their ends"]
+    assert [example.rsplit(": ", 1)[1] for example in examples[:-1]] == texts
+    assert examples[-1] == "' Oslo' in ' Oslo': blank"
+
+
+def test_unusual_types_of_head_and_tail():
+    turned = sentence("Oslo has Ana", [(0, 1, "Loc"), (2, 3, "Peop")], [(0, 1, "Live_In")], "turned")
+    title = "types of head and tail in at most 2% of a relation's examples"
+    assert found(train=[ANA] * 49, test=[turned])[title] == ["Live_In, Loc to Peop: turned"]
+    assert title not in found(train=[ANA] * 48, test=[turned])
+    figures = checks.counts({"train": [ANA, ANA, turned]})["train"]
+    assert (figures["Live_In: Loc to Peop"], figures["Live_In: Peop to Loc"]) == (1, 2)
+
+
 def test_frames_ignore_names_and_punctuation():
     shared = "{} who had worked in {} for ten years"
     documents = []
@@ -90,11 +124,14 @@ def test_the_sample_corpus_has_no_frames_and_shares_no_names():
 
 
 def test_command(capsys, tmp_path):
-    command(["check", "sample", "--json", str(tmp_path / "found.json")])
+    command(["check", "sample", "--json", str(tmp_path / "found.json"), "--html", str(tmp_path / "found.html")])
     printed = capsys.readouterr().out
     written = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert f"{written['counts']['train']['sentences']:,}" in printed
     assert all(title in printed for title in written["findings"])
+    page = html.unescape((tmp_path / "found.html").read_text(encoding="utf-8"))
+    assert all(title in page for title in written["findings"])
+    assert all(example in page for examples in written["findings"].values() for example in examples[:500])
 
 
 @pytest.mark.parametrize(
