@@ -169,11 +169,12 @@ class Predictor:
             waiting.append(document)
             count += len(document.sentences) or (len(sentences.split(document.text, language)) if split else 1)
             if count >= batch_size:
-                yield from self.extract(self._with_tokens(waiting, split, language), progress=progress)
+                yield from self.extract(self.with_tokens(waiting, split, language), progress=progress)
                 waiting, count = [], 0
-        yield from self.extract(self._with_tokens(waiting, split, language), progress=progress)
+        yield from self.extract(self.with_tokens(waiting, split, language), progress=progress)
 
-    def _with_tokens(self, documents: Sequence[Document], split: bool, language: str) -> list[Document]:
+    def with_tokens(self, documents: Sequence[Document], split: bool = True, language: str = "en") -> list[Document]:
+        """Tokenize the documents that have a text but no tokens, see `tokenize`; the others stay as they are."""
         # Together: a call of the tokenizer takes longer than its sentences.
         found = iter(self.tokenize([item.text for item in documents if not item.tokens], split, language))
         return [item if item.tokens else dataclasses.replace(next(found), id=item.id) for item in documents]
@@ -229,7 +230,7 @@ class Predictor:
     ) -> list[Document]:
         """`extract` for sentences."""
         results = list(documents)
-        for rows in self._batches([len(document) for document in documents]):
+        for rows in self.batches([len(document) for document in documents]):
             encoded = [np.array([t.encode("utf-8", "replace") for t in documents[r].tokens], object) for r in rows]
             tokens = tf.constant(pad(encoded, b""), tf.string)
             tags: Any = NO_TAGS
@@ -257,8 +258,15 @@ class Predictor:
                 progress(len(rows))
         return results
 
-    def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
-        """Group rows of similar length, longest last."""
+    def batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
+        """Group sentences of similar length.
+
+        Args:
+            lengths: sequence of int. Numbers of tokens.
+
+        Yields:
+            list of int, the indices of a batch. The longest sentences are last, in a batch and of the batches.
+        """
         batch: list[int] = []
         for row in np.argsort(lengths, kind="stable"):
             if len(batch) == self.batch_size or (batch and (len(batch) + 1) * lengths[row] ** 2 > self.batch_cells):

@@ -128,7 +128,7 @@ def commands():
         "The output of `--help`. All commands exit with code 0, with 2 and one sentence on standard error for invalid "
         "input, and with 130 if interrupted.",
     ]
-    actions = {"encoder": ("convert", "info", "clear"), "data": ("check", "split")}
+    actions = {"encoder": ("convert", "info", "clear"), "data": ("check", "split", "pick")}
     programs = {f"cman {name}": (module, []) for name, (module, _) in COMMANDS.items() if name not in actions}
     for name, known in actions.items():
         programs.update({f"cman {name} {action}": (COMMANDS[name][0], [action]) for action in known})

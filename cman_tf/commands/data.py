@@ -1,4 +1,7 @@
-"""`cman data check`: counts of an annotated corpus, and what to look at in it. `cman data split`: its three parts."""
+"""`cman data check`: counts of an annotated corpus, and what to look at in it. `cman data split`: its three parts.
+
+`cman data pick` is in `data_pick.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.commands import cli
+from cman_tf.commands.data_pick import pick
 from cman_tf.commands.inputs import add_reading, read_sentences, reading_of, renamed
 from cman_tf.data import formats
 from cman_tf.errors import InputError, printable
@@ -22,20 +26,21 @@ def command(argv: list[str]) -> None:
         return _ACTIONS[argv[0]](argv[1:])
     parser = cli.parser(
         "cman data",
-        "Look at an annotated corpus before training, or split it into train, dev and test.",
+        "Look at an annotated corpus before training, split it into train, dev and test, or pick sentences to "
+        "annotate.",
         "cman data check my_corpus",
-        usage="check|split ...",
+        usage="check|split|pick ...",
     )
-    parser.add_argument("action", metavar="check|split", help="each has its own --help")
-    raise InputError(f"The action must be check or split. Received: {cli.parse(parser, argv).action}")
+    parser.add_argument("action", metavar="check|split|pick", help="each has its own --help")
+    raise InputError(f"The action must be check, split or pick. Received: {cli.parse(parser, argv).action}")
 
 
 def _check(argv: list[str]) -> None:
     parser = cli.parser(
         "cman data check",
         "Count what a corpus contains, and list what may be a mistake: sentences or pairs of names in two splits, "
-        "mentions with two types or annotated elsewhere alone, relations in both directions or with unusual types of "
-        "head and tail, rare types, entities that cut a word or end in punctuation, repeated frames.",
+        "mentions with two types or annotated in some sentences only, relations in both directions or with unusual "
+        "types of head and tail, rare types, entities that cut a word or end in punctuation, repeated frames.",
         "cman data check my_corpus --examples 5",
         usage="CORPUS [options]",
     )
@@ -135,4 +140,4 @@ def _split(argv: list[str]) -> None:
     _table(splitting.counts(parts))
 
 
-_ACTIONS = {"check": _check, "split": _split}
+_ACTIONS = {"check": _check, "split": _split, "pick": pick}

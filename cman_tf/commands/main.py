@@ -14,7 +14,7 @@ COMMANDS = {
     "predict": ("cman_tf.commands.predict", "find entities and relations in texts"),
     "ensemble": ("cman_tf.commands.ensemble", "combine several runs into one"),
     "crossval": ("cman_tf.commands.crossval", "train and score a network on each fold of a corpus"),
-    "data": ("cman_tf.commands.data", "check an annotated corpus, or split it into train, dev and test"),
+    "data": ("cman_tf.commands.data", "check an annotated corpus, split it, or pick sentences to annotate"),
     "convert": ("cman_tf.commands.convert", "convert annotated sentences between formats"),
     "encoder": ("cman_tf.commands.encoder", "download or convert pretrained encoders; show or clear their vectors"),
     "search": ("tuning.search", "search hyper-parameters with Keras Tuner"),

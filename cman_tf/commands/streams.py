@@ -27,6 +27,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="a text, JSON lines of texts, a folder of .txt files, or a file or folder in any known format, whose "
         "tokens are kept; - is standard input (default: -)",
     )
+    add_form(parser)
+
+
+def add_form(parser: argparse.ArgumentParser) -> None:
+    """Add the options for the form of texts: `input_format`, `sentences`, `language`."""
     parser.add_argument(
         "--input-format",
         choices=(TEXT, *formats.FORMATS),
