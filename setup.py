@@ -44,6 +44,7 @@ BOTH_STACKS = [
     "keras-tuner>=1.4.7,<1.5",
     "grpcio>=1.48.2,<2",
     "filelock>=3.12,<5",
+    "h11>=0.16,<1",
     "h5py>=3.8,<4",
     "jinja2>=3,<4",
     "lmdb>=1.4,<3",
@@ -59,7 +60,9 @@ BOTH_STACKS = [
     # Newer ones are compiled and have no wheels for every machine with these Pythons.
     "sentencex>=0.6.1,<1; python_version < '3.11'",
     "sentencex>=1.0.32,<2; python_version >= '3.11'",
+    "starlette>=0.49,<2",  # 0.49 and uvicorn 0.39 are the last ones for Python 3.9
     "tqdm>=4.60,<5",
+    "uvicorn>=0.39,<1",
 ]
 
 SPACY = [

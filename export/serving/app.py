@@ -172,7 +172,7 @@ class Server:
                 self.rest.start()
             except OSError as error:
                 raise _unusable("REST", f"{_bracketed(self.options.host)}:{self.rest_port} ({error})") from None
-            self.rest_port = self.rest.server_address[1]
+            self.rest_port = self.rest.port
 
     def _make_rest(self) -> RestServer | None:
         options = self.options

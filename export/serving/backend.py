@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from export.serving.watcher import Watcher
 
 _DAY = 86400.0
-_LOOK = 0.25  # seconds between two looks at whether a client has gone
 
 
 class Backend:
@@ -52,7 +51,6 @@ class Backend:
         entrypoint: str = "GRPC",
         on_cancel: Callable[[Callable[[], object]], object] = lambda callback: None,
         client: str = "",
-        gone: Callable[[], bool] | None = None,
     ) -> predict_pb2.PredictResponse:
         """Answer a `PredictRequest`, count it and log it.
 
@@ -62,8 +60,6 @@ class Backend:
             entrypoint: str. `"GRPC"` or `"REST"`, for the counters.
             on_cancel: callable that takes a callback for when the client disconnects.
             client: str. Who asks: clients take turns.
-            gone: callable or None. Whether the client has disconnected; asked now and then, where nobody calls
-                `on_cancel`.
 
         Returns:
             `PredictResponse`.
@@ -75,7 +71,7 @@ class Backend:
         # Without a deadline of the client, gRPC says centuries: more than a lock can wait.
         deadline = started + seconds if seconds is not None and seconds < _DAY else None
         try:
-            response, rows = self._predict(request, deadline, on_cancel, client, gone)
+            response, rows = self._predict(request, deadline, on_cancel, client)
             return response
         except Exception as error:
             failure = status.of(error)
@@ -135,7 +131,6 @@ class Backend:
         deadline: float | None,
         on_cancel: Callable[[Callable[[], object]], object],
         client: str = "",
-        gone: Callable[[], bool] | None = None,
     ) -> tuple[predict_pb2.PredictResponse, int]:
         with self.watcher.use(_spec(request)) as (number, servable):
             signature, outputs, feeds = servable.read(request, self.max_elements)
@@ -158,7 +153,7 @@ class Backend:
                 )
             self.batcher.submit(task)
             on_cancel(task.future.cancel)
-            found = _wait(task.future, deadline, gone)
+            found = _wait(task.future, deadline)
         response = predict_pb2.PredictResponse()
         response.model_spec.name = request.model_spec.name
         response.model_spec.signature_name = signature
@@ -187,20 +182,11 @@ def _rows(servable: Servable, signature: str, feeds: Mapping[str, np.ndarray]) -
     return sizes.pop()
 
 
-def _wait(
-    future: concurrent.futures.Future[dict[str, np.ndarray]], deadline: float | None, gone: Callable[[], bool] | None
-) -> dict[str, np.ndarray]:
-    cancelled = ServingError(grpc.StatusCode.CANCELLED, "The client cancelled the request")
-    while True:
-        left = None if deadline is None else max(deadline - time.monotonic(), 0)
-        try:
-            return future.result(left if gone is None else min(_LOOK, _DAY if left is None else left))
-        except concurrent.futures.TimeoutError:
-            if deadline is not None and deadline <= time.monotonic():
-                future.cancel()
-                raise status.expired() from None
-            if gone is not None and gone():
-                future.cancel()
-                raise cancelled from None
-        except concurrent.futures.CancelledError:
-            raise cancelled from None
+def _wait(future: concurrent.futures.Future[dict[str, np.ndarray]], deadline: float | None) -> dict[str, np.ndarray]:
+    try:
+        return future.result(None if deadline is None else max(deadline - time.monotonic(), 0))
+    except concurrent.futures.TimeoutError:
+        future.cancel()
+        raise status.expired() from None
+    except concurrent.futures.CancelledError:
+        raise ServingError(grpc.StatusCode.CANCELLED, "The client cancelled the request") from None

@@ -33,14 +33,16 @@ class ServingError(Exception):
     Args:
         code: `grpc.StatusCode`.
         message: str. Sent to the client, its first 600 characters; never logged, as it may quote the client's text.
+        http: int or None. HTTP status. Default: that of the code.
     """
 
-    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+    def __init__(self, code: grpc.StatusCode, message: str, http: int | None = None) -> None:
         # What it quotes may be of any length, and gRPC loses a message that does not fit into its headers.
         message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]} ..."
         super().__init__(message)
         self.code = code
         self.message = message
+        self.http = http or _HTTP.get(code, 500)
 
 
 def invalid(message: str) -> ServingError:
@@ -59,8 +61,3 @@ def of(error: BaseException) -> ServingError:
         return error
     code = _BY_NUMBER.get(getattr(error, "error_code", None), grpc.StatusCode.INTERNAL)
     return ServingError(code, getattr(error, "message", None) or f"{type(error).__name__}: {error}")
-
-
-def http(code: grpc.StatusCode) -> int:
-    """The HTTP status for a `grpc.StatusCode`."""
-    return _HTTP.get(code, 500)

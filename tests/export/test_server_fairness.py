@@ -273,8 +273,8 @@ def test_the_client_is_the_address_or_the_header(serve, monkeypatch):
         for head in ("X-Client: me\r\n", ""):
             with socket.create_connection(("127.0.0.1", asker.rest_port)) as client:
                 body = b'{"instances": ["a"]}'
-                lines = f"POST {PREDICT} HTTP/1.1\r\n{head}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n"
-                client.sendall(lines.encode() + body)
+                lines = f"Host: a\r\n{head}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+                client.sendall(f"POST {PREDICT} HTTP/1.1\r\n{lines}".encode() + body)
                 assert b" 200 " in client.makefile("rb").readline()
     here = "ipv4:127.0.0.1"
     assert seen == [here] * 4 + ["me", here, "me", here]
@@ -295,7 +295,7 @@ def test_the_work_of_an_http_client_that_has_gone_is_given_up(serve, monkeypatch
     eventually(lambda: computed == [b"busy"])
     with socket.create_connection(("127.0.0.1", asker.rest_port)) as client:
         body = b'{"instances": ["gone"]}'
-        client.sendall(f"POST {PREDICT} HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        client.sendall(f"POST {PREDICT} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
         eventually(lambda: server.batcher.size == 1)
     time.sleep(0.8)
     gate.set()
