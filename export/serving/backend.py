@@ -125,13 +125,25 @@ class Backend:
         """Answer a `GetModelStatusRequest` with the states of the versions, and why one is not available."""
         return get_model_status_pb2.GetModelStatusResponse(model_version_status=self.watcher.status(_spec(request)))
 
-    def _predict(
+    def answer(
         self,
         request: predict_pb2.PredictRequest,
         deadline: float | None,
-        on_cancel: Callable[[Callable[[], object]], object],
+        on_cancel: Callable[[Callable[[], object]], object] = lambda callback: None,
         client: str = "",
-    ) -> tuple[predict_pb2.PredictResponse, int]:
+    ) -> tuple[int, tuple[str, ...], dict[str, np.ndarray], int]:
+        """Answer a `PredictRequest` in arrays, without counting it.
+
+        Args:
+            request, on_cancel, client: those of `predict`.
+            deadline: float or None. In the clock of `time.monotonic`.
+
+        Returns:
+            `(version, outputs, found, rows)`: int, the names asked for, dict of name to array, int.
+
+        Raises:
+            ServingError: if the request cannot be answered.
+        """
         with self.watcher.use(_spec(request)) as (number, servable):
             signature, outputs, feeds = servable.read(request, self.max_elements)
             rows, definition = _rows(servable, signature, feeds), servable.signatures[signature]
@@ -153,14 +165,23 @@ class Backend:
                 )
             self.batcher.submit(task)
             on_cancel(task.future.cancel)
-            found = _wait(task.future, deadline)
+            return number, outputs, _wait(task.future, deadline), task.rows or 1
+
+    def _predict(
+        self,
+        request: predict_pb2.PredictRequest,
+        deadline: float | None,
+        on_cancel: Callable[[Callable[[], object]], object],
+        client: str = "",
+    ) -> tuple[predict_pb2.PredictResponse, int]:
+        number, outputs, found, rows = self.answer(request, deadline, on_cancel, client)
         response = predict_pb2.PredictResponse()
         response.model_spec.name = request.model_spec.name
-        response.model_spec.signature_name = signature
+        response.model_spec.signature_name = request.model_spec.signature_name or "serving_default"
         response.model_spec.version.value = number
         for name in outputs:
             response.outputs[name].CopyFrom(tensors.write(found[name]))
-        return response, task.rows or 1
+        return response, rows
 
 
 def _spec(request: Any) -> model_pb2.ModelSpec:

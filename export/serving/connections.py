@@ -132,7 +132,7 @@ class Connection(H11Protocol):
         # A request whose headers have arrived is counted where it is answered.
         self.failure = failure
         if not self.cycle or self.cycle.response_complete:
-            self._on_failure(failure, time.monotonic() - self.began)
+            self._on_failure(failure, self.began)
 
     def pause_writing(self) -> None:
         """The client does not read as fast as it is answered: limit the time that it takes."""
@@ -166,7 +166,7 @@ class Connections:
         app: ASGI application.
         listener: socket that listens.
         tls: `ssl.SSLContext` or None.
-        on_failure: callable. Gets the `ServingError` of a request of which nothing is known, and the seconds it took.
+        on_failure: callable. Gets the `ServingError` of a request of which nothing is known, and when it began.
         on_refused: callable. Called for each connection that is refused.
     """
 

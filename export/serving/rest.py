@@ -1,28 +1,26 @@
-"""The REST interface: `:predict`, status, metadata and the monitoring page, on the paths of TensorFlow Serving."""
+"""The REST interface: TensorFlow Serving's `:predict`, status, metadata and monitoring page, and `/v1/extract`."""
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import json
 import re
 import socket
 import ssl
 import threading
-import time
 import urllib.parse
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import grpc
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
-from export.serving import connections, logs, metrics, rest_json, status
+from export.serving import connections, extract, metrics, rest_json
+from export.serving.calls import Call, Calls
+from export.serving.problems import problem
 from export.serving.status import ServingError, invalid
 
 if TYPE_CHECKING:
@@ -59,15 +57,15 @@ class RestServer:
         key: str | Path | None = None,
         client_header: str | None = None,
     ) -> None:
-        self.address, self.backend, self.max_bytes, self.client_header = address, backend, max_bytes, client_header
+        self.address, self.backend = address, backend
         self._tls = None
         if certificate:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(certificate, key)
-        # Requests are read, waited for and written there: the event loop only sends and receives.
-        self._pool = concurrent.futures.ThreadPoolExecutor(connections.MAX_CONNECTIONS, "rest")
+        self._calls = Calls(backend.metrics, max_bytes, client_header)
         routes = [
             Route(metrics.PATH, self._metrics),
+            Route(extract.PATH, extract.Extract(backend, self._calls).answer, methods=["POST"]),
             Route("/{path:path}", self._tensorflow, methods=["GET", "POST"]),
         ]
         self.app = Starlette(routes=routes, exception_handlers={405: self._not_allowed})
@@ -83,7 +81,7 @@ class RestServer:
         listener = socket.create_server(self.address, family=family, backlog=128)
         listener.setblocking(False)
         self.port = listener.getsockname()[1]
-        self.clients = connections.Connections(self.app, listener, self._tls, self._failed, self._refused)
+        self.clients = connections.Connections(self.app, listener, self._tls, self._calls.failed, self._calls.refused)
         self._thread = threading.Thread(target=asyncio.run, args=(self.clients.serve(),), name="rest", daemon=True)
         self._thread.start()
 
@@ -93,89 +91,31 @@ class RestServer:
             self.clients.stop(grace)
             self._thread.join(grace + 2)
             self.clients = None
-        self._pool.shutdown(wait=False)
-
-    # What is told of each request.
-
-    def _refused(self) -> None:
-        self.backend.metrics.count(":cman:serving:rest_refused_count")
-        logs.warning("connection_refused", entrypoint="REST", open=connections.MAX_CONNECTIONS)
-
-    def _failed(self, failure: ServingError, seconds: float, what: str = "other") -> None:
-        self._count(what, failure.code, failure.http, seconds)
-
-    def _count(self, what: str, code: grpc.StatusCode, http: int, seconds: float, logged: bool = False) -> None:
-        """Log and count a request once, here or in `Backend`. Without its path, which may contain users' text."""
-        self.backend.metrics.count(":cman:serving:rest_count", what=what, http=http)
-        if not logged:
-            logs.info("request", entrypoint="REST", what=what, status=code.name, http=http, ms=round(seconds * 1e3, 2))
+        self._calls.stop()
 
     # Answers.
 
     async def _metrics(self, request: Request) -> Response:
-        return await self._answer(request, "metrics", lambda *_: self.backend.metrics.page(), "text/plain")
+        return await self._calls.answer(request, "metrics", lambda *_: self.backend.metrics.page(), "text/plain")
 
     async def _tensorflow(self, request: Request) -> Response:
+        if request.scope["path"] == extract.PATH:  # with another method
+            return await self._not_allowed(request)
         path = request.scope["raw_path"].decode("ascii")
         match = (_PREDICT if request.method == "POST" else _STATUS).fullmatch(path)
         if match is None:
-            return await self._answer(request, "other", lambda *_: _unknown(request.method, path))
+            return await self._calls.answer(request, "other", lambda *_: _unknown(request.method, path))
         if request.method == "POST":
-            return await self._answer(request, "predict", lambda call: self._predict(match, call))
-        return await self._answer(request, "metadata" if match["metadata"] else "status", lambda _: self._status(match))
+            return await self._calls.answer(request, "predict", lambda call: self._predict(match, call))
+        what = "metadata" if match["metadata"] else "status"
+        return await self._calls.answer(request, what, lambda _: self._status(match))
 
-    async def _not_allowed(self, request: Request, error: Exception) -> Response:
-        def refuse(_: _Call) -> str:
-            raise ServingError(grpc.StatusCode.UNIMPLEMENTED, "Method Not Implemented")
+    async def _not_allowed(self, request: Request, error: Exception | None = None) -> Response:
+        if request.scope["path"] == extract.PATH:
+            return await self._calls.answer(request, "other", _only_post, refuse=problem)
+        return await self._calls.answer(request, "other", _not_implemented)
 
-        return await self._answer(request, "other", refuse)
-
-    async def _answer(
-        self, request: Request, what: str, compute: Callable[[_Call], str], kind: str = "application/json"
-    ) -> Response:
-        call = _Call(self._client(request))
-        code, http = grpc.StatusCode.OK, 200
-        try:
-            call.body = await _body(request, self.max_bytes)
-            text = await self._in_thread(request, lambda: compute(call), call)
-        except Exception as error:
-            failure = status.of(error)
-            if failure.code == grpc.StatusCode.INTERNAL:
-                logs.error("internal", kind=type(error.__cause__ or error).__name__)
-            code, http, kind = failure.code, failure.http, "application/json"
-            text = json.dumps({"error": failure.message})
-        passed = time.monotonic() - request.state.connection.began
-        if what == "predict" and not call.counted:
-            self.backend.metrics.request(call.model, code, passed, "REST")
-        self._count(what, code, http, passed, call.counted)
-        # What follows an answer to half a request is the rest of its body, not a request.
-        headers = {"connection": "close"} if request.state.connection.sending else None
-        return Response(text, http, headers, kind)
-
-    async def _in_thread(self, request: Request, compute: Callable[[], str], call: _Call) -> str:
-        """The result of `compute()`, which is given up when the client has gone."""
-        work = asyncio.wrap_future(self._pool.submit(compute))
-        gone = asyncio.create_task(_disconnect(request))
-        either: list[asyncio.Future[Any]] = [work, gone]
-        try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                call.give_up()
-            return await work
-        finally:  # also if the grace of a stop has passed
-            gone.cancel()
-            work.cancel()
-            call.give_up()
-
-    def _client(self, request: Request) -> str:
-        """Who asks: the value of a header, or the address, written as gRPC does."""
-        named = request.headers.get(self.client_header) if self.client_header else None
-        if named is not None:
-            return named[:200]
-        host = request.client.host if request.client else ""
-        return f"ipv6:%5B{host}%5D" if ":" in host else f"ipv4:{host}"
-
-    def _predict(self, match: re.Match[str], call: _Call) -> str:
+    def _predict(self, match: re.Match[str], call: Call) -> str:
         backend = self.backend
         # As in `Backend`: an unknown name would be a label of the client's choice.
         call.model = backend.watcher.model if urllib.parse.unquote(match["name"]) == backend.watcher.model else ""
@@ -204,60 +144,12 @@ class RestServer:
         return rest_json.status(self.backend.status(request))
 
 
-class _Call:
-    """A request that a thread answers.
-
-    Args:
-        client: str. Who asks.
-    """
-
-    def __init__(self, client: str) -> None:
-        self.client, self.body, self.model, self.counted = client, b"", "", False
-        self._given_up = False
-        self._cancel: Callable[[], object] = lambda: None
-
-    def on_cancel(self, cancel: Callable[[], object]) -> None:
-        """Call `cancel()` when nobody waits for the answer any more, now or later."""
-        self._cancel = cancel
-        if self._given_up:
-            cancel()
-
-    def give_up(self) -> None:
-        """Nobody waits for the answer any more."""
-        self._given_up = True
-        self._cancel()
+def _not_implemented(_: Call) -> str:
+    raise ServingError(grpc.StatusCode.UNIMPLEMENTED, "Method Not Implemented")
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    """The body, not decompressed."""
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise invalid("A body must not be compressed. Received: a Content-Encoding")
-    length = request.headers.get("content-length", "0")
-    if int(length) >= 2**63:  # h11 lets 20 digits through
-        raise invalid("Content-Length must be one whole number below 2^63. Received: none or another")
-    chunks, size = [], 0
-    too_large = ServingError(grpc.StatusCode.RESOURCE_EXHAUSTED, f"A body must have at most {limit} bytes", 413)
-    if int(length) > limit and "expect" in request.headers:
-        raise too_large
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size <= limit:
-                chunks.append(chunk)
-            elif size > 8 * limit:  # up to there, a client that is still sending would not read the answer
-                break
-    except ClientDisconnect:
-        gone = ServingError(grpc.StatusCode.CANCELLED, "The client cancelled the request")
-        raise request.state.connection.failure or gone from None
-    if size > limit:
-        raise too_large
-    return b"".join(chunks)
-
-
-async def _disconnect(request: Request) -> None:
-    """Wait until the client has gone."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+def _only_post(_: Call) -> str:
+    raise ServingError(grpc.StatusCode.UNIMPLEMENTED, f"The method of {extract.PATH} is POST", 405)
 
 
 def _unknown(method: str, path: str) -> str:

@@ -44,7 +44,7 @@ class Servable:
         self.threads = threads
         self._session, meta = with_tensorflow_text(self._load)  # stock TensorFlow Serving includes these operations
         self.signatures = dict(meta.signature_def)
-        self.max_tokens = _max_tokens(self.path)
+        self.max_tokens, self.types = _manifest(self.path)
         self._callable = functools.lru_cache(maxsize=None)(self._make_callable)
 
     def _load(self) -> tuple[tf.compat.v1.Session, meta_graph_pb2.MetaGraphDef]:
@@ -146,11 +146,12 @@ class Servable:
         self._session.close()
 
 
-def _max_tokens(path: Path) -> int | None:
-    """Most tokens of a sentence that the export reads, by its manifest; None for another SavedModel."""
+def _manifest(path: Path) -> tuple[int | None, tuple[str, ...]]:
+    """Most tokens of a sentence that the export reads, and its types; None and () for another SavedModel."""
     with contextlib.suppress(InputError, KeyError, TypeError, ValueError):
-        return int(read_manifest(path)["limits"]["max_tokens"])
-    return None
+        manifest = read_manifest(path)
+        return int(manifest["limits"]["max_tokens"]), (*manifest["entity_types"], *manifest["relation_types"])
+    return None, ()
 
 
 def _set(names: Iterable[str]) -> str:

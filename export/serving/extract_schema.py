@@ -1,0 +1,109 @@
+"""JSON of `POST /v1/extract`: what is asked, and what is answered."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from export.serving.json_bodies import read_json
+from export.serving.status import invalid
+
+MAX_CHARACTERS = 1_000_000  # of all texts of a request
+_SCORE = Field(ge=0, le=1, allow_inf_nan=False)
+
+
+class Question(BaseModel):
+    """A text, or several, in which entities and relations are looked for."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["texts"]}]}
+    )
+
+    text: str = Field("", description="A document of any number of sentences.", examples=["Ana Lima lives in Oslo."])
+    texts: list[str] = Field([], description="Documents. Instead of `text`.", max_length=10_000)
+    min_score: float = Field(
+        0.0, ge=0, le=1, allow_inf_nan=False, description="Lowest score of an entity or relation, from 0 to 1."
+    )
+    types: Optional[list[str]] = Field(
+        None,
+        description="Types of entities and relations that are wanted. Arguments of wanted relations are kept. "
+        "Default: all.",
+        json_schema_extra={"examples": [["Peop", "Live_In"]]},
+    )
+    model: Optional[str] = Field(None, description="Name of the model. Default: the one that is served.")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Question:
+        if ("text" in self.model_fields_set) == ("texts" in self.model_fields_set):
+            raise ValueError("Exactly one of text and texts is required")
+        if sum(map(len, self.documents)) > MAX_CHARACTERS:
+            raise ValueError(f"All texts together may have at most {MAX_CHARACTERS} characters")
+        return self
+
+    @property
+    def documents(self) -> list[str]:
+        """The texts, list of str."""
+        return [self.text] if "text" in self.model_fields_set else self.texts
+
+
+class FoundEntity(BaseModel):
+    """A mention of an entity."""
+
+    id: int = Field(description="Its position in `entities`.")
+    type: str = Field(examples=["Peop"])
+    text: str = Field(examples=["Ana Lima"])
+    start: int = Field(description="First character, in Unicode code points of the document.")
+    end: int = Field(description="End, exclusive.")
+    score: float = _SCORE
+
+
+class FoundRelation(BaseModel):
+    """A relation between two entities."""
+
+    type: str = Field(examples=["Live_In"])
+    head: int = Field(description="`id` of its first entity.")
+    tail: int = Field(description="`id` of its second entity.")
+    score: float = _SCORE
+
+
+class Extraction(BaseModel):
+    """What is found in a document."""
+
+    entities: list[FoundEntity]
+    relations: list[FoundRelation]
+    left_out: int = Field(
+        0, description="Tokens, entities and relations for which the export has no room. Missing if there are none."
+    )
+
+
+class Extractions(BaseModel):
+    """What is found in the documents of `texts`, in their order."""
+
+    documents: list[Extraction]
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
+
+    title: str = Field(description="Phrase of the HTTP status.", examples=["Bad Request"])
+    status: int = Field(description="HTTP status.", examples=[400])
+    detail: str = Field(description="What is wrong, one sentence.")
+    code: str = Field(description="Name of the gRPC status.", examples=["INVALID_ARGUMENT"])
+
+
+def question(body: bytes) -> Question:
+    """Read the body of a request.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT if it is not JSON or not such a question.
+    """
+    value: Any = read_json(body)
+    if not isinstance(value, dict):
+        raise invalid("The body must be a JSON object")
+    try:
+        return Question.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = "/".join(map(str, first["loc"]))[:100]
+        raise invalid(f"{place or 'The body'}: {first['msg'].removeprefix('Value error, ')}") from None
