@@ -109,7 +109,7 @@ setup(
             "training/models/*/*",
             "training/models/*/vocabulary/*",
         ],
-        "export": ["py.typed", "deploy/*"],
+        "export": ["py.typed", "deploy/*", "serving/page/*"],
         "tuning": ["py.typed", "space.yaml", "deploy/*", "page/*"],
     },
     install_requires=[*NAMED_STACK, *CURRENT_STACK, *BOTH_STACKS],

@@ -80,6 +80,7 @@ def test_the_wheel_and_the_sdist_contain_what_they_should(built):
         "cman_tf/py.typed",
         "cman_tf/training/models/news/weights.h5",
         "export/deploy/batching.config",
+        "export/serving/page/index.html",
         "tuning/space.yaml",
     ):
         assert needed in names

@@ -20,6 +20,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 from export.serving import connections, extract, metrics, rest_json
 from export.serving.calls import Call, Calls
+from export.serving.pages import Pages
 from export.serving.problems import problem
 from export.serving.status import ServingError, invalid
 
@@ -66,6 +67,7 @@ class RestServer:
         routes = [
             Route(metrics.PATH, self._metrics),
             Route(extract.PATH, extract.Extract(backend, self._calls).answer, methods=["POST"]),
+            *Pages(self._calls, backend.watcher.model).routes(),
             Route("/{path:path}", self._tensorflow, methods=["GET", "POST"]),
         ]
         self.app = Starlette(routes=routes, exception_handlers={405: self._not_allowed})

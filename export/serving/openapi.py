@@ -1,0 +1,104 @@
+"""The description of the HTTP interface, OpenAPI 3.1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from cman_tf.version import __version__
+from export.serving import metrics
+from export.serving.extract_schema import Extraction, Extractions, Problem, Question
+
+PATH = "/openapi.json"
+_LINE = "application/x-ndjson"
+_OBJECT = {"type": "object"}
+
+
+def description(model: str) -> dict[str, Any]:
+    """The description, as a value of JSON.
+
+    Args:
+        model: str. Name of the model that is served.
+    """
+    _, schemas = models_json_schema(
+        [(Question, "validation"), *((kind, "serialization") for kind in (Extraction, Extractions, Problem))],
+        ref_template="#/components/schemas/{model}",
+    )
+    name = {"name": "model", "in": "path", "required": True, "schema": {"type": "string", "default": model}}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "CMAN-TF",
+            "version": __version__,
+            "summary": "Entities and relations in text",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": {
+            "/v1/extract": {"post": _extract()},
+            "/v1/models/{model}:predict": {
+                "parameters": [name],
+                "post": {
+                    "summary": "TensorFlow Serving's API: sentences in, tensors out",
+                    "operationId": "predict",
+                    "requestBody": _body(
+                        {"application/json": {"schema": _OBJECT, "example": {"instances": ["Ana is in Oslo ."]}}}
+                    ),
+                    "responses": _answers({"application/json": {"schema": _OBJECT}}),
+                },
+            },
+            "/v1/models/{model}": {
+                "parameters": [name],
+                "get": _get("Versions, their states and errors", "status"),
+            },
+            "/v1/models/{model}/metadata": {"parameters": [name], "get": _get("Signatures of the model", "metadata")},
+            metrics.PATH: {"get": _get("Counters for Prometheus", "counters", "text/plain")},
+        },
+        "components": {"schemas": schemas["$defs"]},
+    }
+
+
+def _extract() -> dict[str, Any]:
+    one, many, wrong = ({"$ref": f"#/components/schemas/{name}"} for name in ("Extraction", "Extractions", "Problem"))
+    asked = {"schema": {"$ref": "#/components/schemas/Question"}, "example": {"text": "Ana Lima lives in Oslo."}}
+    problem = {"application/problem+json": {"schema": wrong}}
+    codes = {
+        "400": "The request is not valid",
+        "404": "The model is not served",
+        "413": "The body is too large",
+        "429": "The queue is full: try again later",
+        "503": "No version is loaded, or the server is stopping",
+        "504": "The answer was not computed in time",
+    }
+    return {
+        "summary": "Entities and relations of documents",
+        "description": "Documents are split into sentences; offsets are those of the document. With "
+        f"`Accept: {_LINE}` each document is a line, written as soon as it is computed; an error after the first line "
+        "is a problem on the last one.",
+        "operationId": "extract",
+        "requestBody": _body({"application/json": asked}),
+        "responses": {
+            "200": {
+                "description": "For `text` what is found in it, for `texts` a list",
+                "content": {"application/json": {"schema": {"oneOf": [one, many]}}, _LINE: {"schema": one}},
+            },
+            **{code: {"description": text, "content": problem} for code, text in codes.items()},
+        },
+    }
+
+
+def _body(content: dict[str, Any]) -> dict[str, Any]:
+    return {"required": True, "content": content}
+
+
+def _answers(content: dict[str, Any]) -> dict[str, Any]:
+    error = {"application/json": {"schema": _OBJECT, "example": {"error": "Not Found"}}}
+    return {
+        "200": {"description": "The answer", "content": content},
+        "default": {"description": "An error", "content": error},
+    }
+
+
+def _get(summary: str, name: str, kind: str = "application/json") -> dict[str, Any]:
+    schema = {"type": "string"} if kind == "text/plain" else _OBJECT
+    return {"summary": summary, "operationId": name, "responses": _answers({kind: {"schema": schema}})}
