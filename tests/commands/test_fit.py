@@ -31,6 +31,7 @@ def test_what_fit_leaves_is_what_the_reference_says(trained):
         "calibration.json",
         "checkpoints/",
         "encoders.json",
+        "members/",
     }
     for name, text in rows.items():
         assert (trained / name).exists() == ("; only" not in text), name
