@@ -104,8 +104,8 @@ def thresholds_text(calibration: Calibration) -> str:
     rows += [
         [name, f"{value:.3f}", str(examples.get(name, "-"))] for name, value in calibration.relation_thresholds.items()
     ]
-    where = f"{about.get('split')} of {about.get('corpus')}"
-    return _text([([f"Thresholds fitted on {printable(where)}", "Lowest score", "examples"], rows)], "")
+    note = f"Fitted on {about.get('split')} of {about.get('corpus')}, {about.get('sentences')} sentences."
+    return _text([(["Thresholds", "Lowest score", "examples"], rows)], note)
 
 
 def _text(tables: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]], note: str) -> str:

@@ -31,7 +31,7 @@ class Inside:
             that an ablation removes are missing.
         marginals: `(tokens, tags)`, probability of each tag under the CRF. Rows sum to 1.
         relations: `(tokens, tokens, relation types)`, probability that a relation leads from the entity that ends at
-            the row's token to the one that ends at the column's.
+            the row's token to the one that ends at the column's; not calibrated.
         tag_names: tuple of str, of the columns of `marginals`.
         relation_names: tuple of str, of the last dimension of `relations`.
     """

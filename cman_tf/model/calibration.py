@@ -13,7 +13,7 @@ import tensorflow as tf
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, failed
 from cman_tf.files import atomic_write
 
 if TYPE_CHECKING:
@@ -78,16 +78,15 @@ class Calibration:
             InputError: if the file was not written by `save`, or names a type that is not in `schema`.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            found = TypeAdapter(cls).validate_python(values)
+            found = TypeAdapter(cls).validate_json(path.read_bytes())
         except FileNotFoundError:
             return None
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
             raise InputError(f"{path} is not valid: {f'{place}: ' if place else ''}{first['msg']}.") from None
-        except (OSError, ValueError) as error:
-            raise InputError(f"A run's file must be valid JSON. Received: {path} ({error})") from None
+        except OSError as error:
+            raise failed("read", path, error) from None
         for name in found.relation_thresholds:
             if name not in schema.relation_types:
                 raise InputError(f"{path} is not valid: {name!r} is not a relation type of the run.")

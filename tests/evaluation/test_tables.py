@@ -1,7 +1,8 @@
 from cman_tf.evaluation.breakdowns import by_entity_distance, by_sentence_length
 from cman_tf.evaluation.scorer import ITEMS, score
 from cman_tf.evaluation.significance import paired_bootstrap
-from cman_tf.evaluation.tables import evaluation_text, group_f1, percent, text_table
+from cman_tf.evaluation.tables import evaluation_text, group_f1, percent, text_table, thresholds_text
+from cman_tf.model.calibration import Calibration
 from tests.evaluation.examples import by_hand, sentence
 
 
@@ -69,6 +70,14 @@ def test_everything_that_was_measured():
     assert "Characters from end to end" in text
     assert "Against runs/[b], strict micro F1" in text
     assert "entities: +40.00 (95 %: " in text
+
+
+def test_fitted_thresholds_with_the_examples_of_each():
+    about = {"corpus": "[b]mine", "split": "dev", "sentences": 7, "entities": 40, "relations": {"[red]Kill": 31}}
+    text = thresholds_text(Calibration(0.25, {"[red]Kill": 0.5, "Live_In": 0.125}, fitted_on=about))
+    rows = [line.split() for line in text.splitlines()]
+    assert rows[2:5] == [["entities", "0.250", "40"], ["[red]Kill", "0.500", "31"], ["Live_In", "0.125", "-"]]
+    assert text.endswith("Fitted on dev of [b]mine, 7 sentences.\n")
 
 
 def test_a_group_of_nothing_has_no_score():

@@ -40,7 +40,7 @@ def test_a_wrong_file_is_refused_in_a_sentence(tmp_path, changes, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["{", "\udcff", "[1]"])
+@pytest.mark.parametrize("text", ["{", "\udcff", "[1]", "[" * 100_000, '{"entity_threshold": NaN}'])
 def test_something_else_is_refused(tmp_path, text):
     (tmp_path / "c.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(InputError, match=r"c\.json"):

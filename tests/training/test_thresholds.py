@@ -155,7 +155,7 @@ def test_the_command(run, run_predictor, other, monkeypatch, capsys, tmp_path):
 
     code, out, _ = call("--fit-thresholds", "dev", "--json", str(tmp_path / "scores.json"))
     assert code == 0
-    assert out.index("Thresholds fitted on dev of other") < out.index("strict micro")
+    assert out.index("Fitted on dev of other, 5 sentences.") < out.index("strict micro")
     # Without --split, the split of the thresholds is scored: test is not touched.
     assert json.loads((tmp_path / "scores.json").read_text())["split"] == "dev"
     assert run.calibration.exists()
