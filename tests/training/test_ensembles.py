@@ -9,6 +9,8 @@ import tensorflow as tf
 from cman_tf import config as configs
 from cman_tf.errors import InputError
 from cman_tf.inspection.inside import look_inside
+from cman_tf.inspection.picking import doubts
+from cman_tf.model.calibration import Calibration
 from cman_tf.model.network import Network
 from cman_tf.training import workflow
 from cman_tf.training.ensembles import combine
@@ -72,6 +74,17 @@ def test_it_is_a_run_folder_that_predicts_and_exports(ensemble, tmp_path):
     assert [(e.start, e.end, e.type) for e in found.entities] == [(e.start, e.end, e.type) for e in document.entities]
     np.testing.assert_allclose([e.score for e in found.entities], [e.score for e in document.entities], atol=1e-5)
     assert {(r.head, r.tail, r.type) for r in found.relations} == {(r.head, r.tail, r.type) for r in document.relations}
+
+
+@pytest.mark.usefixtures("eager_here")
+def test_it_has_thresholds_of_its_own_and_picks_sentences(ensemble, tmp_path):
+    both = Run.open(shutil.copytree(ensemble.path, tmp_path / "both"))
+    Calibration(0.9).save(both.path / "members" / "1" / "calibration.json")
+    assert both.network().calibration is None
+    Calibration(0.25).save(both.calibration)
+    assert both.network().calibration == Calibration(0.25)
+    predictor = both.predictor()
+    assert doubts(predictor, predictor.tokenize([TEXT])) > 0
 
 
 def test_runs_that_differ_in_what_they_share_are_refused(runs, trained_run, tmp_path):
