@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import shlex
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,23 +14,19 @@ from cman_tf import config as configs
 from cman_tf.data.formats.reading import located, read_text
 from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
-from cman_tf.errors import InputError, nearest
+from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 from cman_tf.files.leftovers import remove_leftovers
 from cman_tf.model.calibration import Calibration
 from cman_tf.model.ensemble import Ensemble
 from cman_tf.model.network import Network
 from cman_tf.predictor import Predictor
-from cman_tf.training import history, shipped, weights_file
+from cman_tf.training import history, run_checks, shipped, weights_file
 from cman_tf.training.origin import environment
-from cman_tf.version import __version__
 
 if TYPE_CHECKING:
     from cman_tf.encoders.combined import Encoders
     from cman_tf.model.cman import Cman
-
-# Increased when folders of earlier versions can no longer be read.
-FORMAT = 2
 
 
 class Run:
@@ -106,7 +100,12 @@ class Run:
         # Written last: a folder that has it has the rest.
         with atomic_write(self.path / "environment.json") as file:
             json.dump(
-                {"format": FORMAT, "seed": network.config.seed, "corpus_sha256": fingerprint, **environment()},
+                {
+                    "format": run_checks.FORMAT,
+                    "seed": network.config.seed,
+                    "corpus_sha256": fingerprint,
+                    **environment(),
+                },
                 file,
                 indent=2,
             )
@@ -125,52 +124,8 @@ class Run:
                 link to a place outside of it.
         """
         run = cls(shipped.folder(path), allow_encoders)
-        if not run.path.is_dir():
-            raise InputError(
-                f"A run must be a folder written by `cman fit`, or a shipped model: {', '.join(shipped.names())}. "
-                f"Received: {path}, which is not a folder{nearest(path, shipped.names())}"
-            )
-        needed = ["environment.json", "config.yaml", "labels.json"]
-        needed += [f"vocabulary/{name}" for name in ("vocabulary.json", "words.txt", "characters.txt")]
-        needed += ["weights.h5"] if trained and not (run.path / "members").is_dir() else []
-        missing = [name for name in needed if not (run.path / name).is_file()]
-        if missing:
-            raise InputError(f"{path} is not a complete run folder: it lacks {', '.join(missing)}")
-        run._check_links([*needed, "encoders.json", "history.csv", "metrics.json", "calibration.json"])
-        found = run.environment().get("format")
-        if found != FORMAT:
-            raise InputError(
-                f"cman_tf {__version__} reads run folders of format {FORMAT}. Received: {path} of format {found}; use "
-                "the version of cman_tf that wrote it, or train again"
-            )
-        config = run.config()
-        # A user's file may leave out fields; if a run's file does, it was cut off.
-        missing = sorted(configs.to_dict(config).keys() - run._values().keys() - set(configs.ADDED))
-        if missing:
-            raise InputError(f"{run.path / 'config.yaml'} lacks the fields {', '.join(missing)}")
-        if config.encoder.modules and not (run.path / "encoders.json").is_file():
-            raise InputError(
-                f"{path} is not a complete run folder: it lacks encoders.json, which its config.yaml requires"
-            )
-        if trained and run.checkpoints.is_dir():
-            print(
-                f"The training of {path} is unfinished; its best epoch so far is used. Resume it with: "
-                f"cman fit --resume --run-dir {shlex.quote(str(path))}",
-                file=sys.stderr,
-            )
-        for member in run.members():
-            cls.open(member.path, trained)
+        run_checks.check(run, path, trained)
         return run
-
-    def _check_links(self, names: Sequence[str]) -> None:
-        folder = self.path.resolve()
-        for name in names:
-            target = (self.path / name).resolve()
-            if folder not in target.parents:
-                raise InputError(
-                    f"The files of a run must be in its folder. Received: {self.path / name}, a link to {target}; copy "
-                    "the run with `cp -rL` if you trust it"
-                )
 
     def environment(self) -> dict[str, Any]:
         """Versions, machine, seed and corpus of the run, a dict."""
@@ -196,7 +151,7 @@ class Run:
         """The run's `Config`, with some fields changed."""
         path = str(self.path / "config.yaml")
         config = configs.load(path)
-        values = self._values()
+        values = self.values()
         missing = {}
         for name, value in configs.BEFORE.items():
             section, _, field = name.partition(".")
@@ -204,7 +159,8 @@ class Run:
                 missing[name] = value
         return configs.change(config, {**missing, **(overrides or {})})
 
-    def _values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Any]:
+        """Content of `config.yaml` as it is: a dict."""
         return configs.parse_yaml((self.path / "config.yaml").read_text(encoding="utf-8")) or {}
 
     def schema(self) -> Schema:
@@ -282,6 +238,10 @@ class Run:
     def members(self) -> list[Run]:
         """The runs of an ensemble; none for a run of one network."""
         count = self.environment().get("members", 0)
+        if not isinstance(count, int):
+            raise InputError(
+                f"`members` must be a whole number. Received: {count!r} in {self.path / 'environment.json'}"
+            )
         return [Run(self.path / "members" / str(number), self.allow_encoders) for number in range(1, count + 1)]
 
     def refuse_ensemble(self, what: str) -> None:

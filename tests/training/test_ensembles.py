@@ -1,5 +1,6 @@
 """Ensembles: what they answer, and that an export and a run folder carry them."""
 
+import json
 import shutil
 
 import numpy as np
@@ -117,3 +118,30 @@ def test_a_member_that_is_missing_is_named(ensemble, tmp_path):
     (tmp_path / "short" / "members" / "2" / "weights.h5").unlink()
     with pytest.raises(InputError, match="members/2 is not a complete run folder: it lacks weights.h5"):
         Run.open(tmp_path / "short")
+
+
+def test_a_strangers_ensemble_leads_nowhere_else(ensemble, tmp_path):
+    for number, damage in enumerate(
+        [
+            lambda folder: (shutil.rmtree(folder / "members" / "1"), (folder / "members" / "1").symlink_to(folder)),
+            lambda folder: (folder / "members" / "1" / "members").mkdir(),
+            lambda folder: change_count(folder, "two"),
+            lambda folder: change_count(folder, 3),
+        ]
+    ):
+        folder = tmp_path / str(number)
+        shutil.copytree(ensemble.path, folder)
+        damage(folder)
+        expected = (
+            "The files of a run must be in its folder",
+            "must be a run of one network",
+            "`members` must be a whole number. Received: 'two'",
+            "members/3, which is not a folder",
+        )[number]
+        with pytest.raises(InputError, match=expected):
+            Run.open(folder)
+
+
+def change_count(folder, count):
+    path = folder / "environment.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "members": count}), encoding="utf-8")
