@@ -239,8 +239,18 @@ def serve(folder):
         server.stop(10)
 
 
-def test_an_answer_beyond_the_limit_is_refused_over_both_ways_in(serve, exported):
-    _, asker = serve(exported.parent, {"max_answer_bytes": 60_000})
+@pytest.fixture(scope="module")
+def asker_of_scores(exported):
+    """Of one server for the tests of the signature `scores`: loading an export takes seconds."""
+    batching = BatchingOptions(max_answer_bytes=60_000)
+    server = Server(ServerOptions(exported.parent, port=0, rest_port=0, batching=batching))
+    server.start()
+    yield Asker(server.port, server.rest_port)
+    server.stop(10)
+
+
+def test_an_answer_beyond_the_limit_is_refused_over_both_ways_in(asker_of_scores):
+    asker = asker_of_scores
     rows = [["a"] * 100]
     assert code(asker.predict, rows, "scores", name="tokens") == Code.INVALID_ARGUMENT
     status, text = asker.http(PREDICT, {"signature_name": "scores", "inputs": rows})
@@ -250,8 +260,8 @@ def test_an_answer_beyond_the_limit_is_refused_over_both_ways_in(serve, exported
     assert asker.predict(rows, "tokens", name="tokens")["tokens"]
 
 
-def test_answers_of_many_numbers_are_the_same_over_both_ways_in(serve, exported):
-    _, asker = serve(exported.parent)
+def test_answers_of_many_numbers_are_the_same_over_both_ways_in(asker_of_scores):
+    asker = asker_of_scores
     rows = [["a", "b", "c"], ["d", "e", "f"]]
     over_grpc = asker.predict(rows, "scores", name="tokens")
     _, text = asker.http(PREDICT, {"signature_name": "scores", "inputs": rows})
