@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from cman_tf.interop.client import Client
     from cman_tf.interop.saved_model import SavedModel
     from cman_tf.predictor import Predictor
 
-__all__ = ["Document", "Entity", "Relation", "Schema", "__version__", "load"]
+__all__ = ["Client", "Document", "Entity", "Relation", "Schema", "__version__", "load"]
 
 stack.prepare()
 
@@ -45,3 +46,12 @@ def load(path: "str | Path", allow_encoders: "Sequence[str]" = ()) -> "Predictor
     from cman_tf.interop.saved_model import load_model
 
     return load_model(path, allow_encoders)
+
+
+def __getattr__(name: str) -> object:
+    # When it is used: most programs need no HTTP.
+    if name == "Client":
+        from cman_tf.interop.client import Client
+
+        return Client
+    raise AttributeError(f"module 'cman_tf' has no attribute {name!r}")

@@ -11,8 +11,8 @@ from cman_tf.data import document, schema
 
 
 def test_names():
-    assert cman_tf.__all__ == ["Document", "Entity", "Relation", "Schema", "__version__", "load"]
-    for name in cman_tf.__all__[:4] + ["load"]:
+    assert cman_tf.__all__ == ["Client", "Document", "Entity", "Relation", "Schema", "__version__", "load"]
+    for name in cman_tf.__all__[:5] + ["load"]:
         assert ">>> " in getattr(cman_tf, name).__doc__, name
 
 
@@ -24,5 +24,5 @@ def test_examples_run(module):
 
 
 def test_tensorflow_is_not_imported():
-    code = "import sys, cman_tf\nassert 'tensorflow' not in sys.modules"
+    code = "import sys, cman_tf\ncman_tf.Client()\nassert 'tensorflow' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

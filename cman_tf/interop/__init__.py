@@ -1,1 +1,1 @@
-"""Interfaces to other tools: spaCy, displaCy, networkx, SavedModels."""
+"""Interfaces to other tools: spaCy, displaCy, networkx, SavedModels, servers."""
