@@ -100,6 +100,12 @@ def _add_interface_options(parser: argparse.ArgumentParser) -> None:
     add("--poll-seconds", metavar="X", type=seconds, default=1.0, help=text)
     add("--certificate", metavar="FILE", help="PEM certificate chain, for TLS (default: no TLS)")
     add("--key", metavar="FILE", help="PEM private key of --certificate (default: no TLS)")
+    text = "PEM of the authority that signs clients' certificates, which are then required (default: none)"
+    add("--client-ca", metavar="FILE", help=text)
+    text = "bearer tokens, one a line, of which each request needs one; read again when it changes (default: none)"
+    add("--token-file", metavar="FILE", help=text)
+    text = "origin of web pages that may ask over REST, e.g. https://example.org; repeatable (default: none)"
+    add("--cors-origin", metavar="ORIGIN", action="append", default=[], help=text)
     text = "header that names the client, set by a proxy; clients take turns (default: the address is the name)"
     add("--client-header", metavar="NAME", help=text)
     text = "largest request, in bytes (default: 4194304)"
@@ -164,8 +170,11 @@ def _options(args: argparse.Namespace) -> tuple[ServerOptions, list[str]]:
         certificate=args.certificate,
         key=args.key,
         client_header=args.client_header,
+        token_file=args.token_file,
+        client_ca=args.client_ca,
+        cors_origins=tuple(args.cors_origin),
     )
-    for name in filter(None, (options.certificate, options.key)):
+    for name in filter(None, (options.certificate, options.key, options.client_ca)):
         with open(name, "rb"):
             pass
     return options, ignored

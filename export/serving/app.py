@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 
 from cman_tf.errors import InputError
 from export.serving import logs
+from export.serving.access import TokenInterceptor, Tokens
 from export.serving.backend import Backend
 from export.serving.batching import Batcher
 from export.serving.batching_options import BatchingOptions
@@ -48,9 +50,12 @@ class ServerOptions:
         key: path or None. PEM private key.
         client_header: str or None. Header that names the client, of requests that come through a proxy. Default: the
             address is its name.
+        token_file: path or None. Bearer tokens, one a line, of which both interfaces require one.
+        client_ca: path or None. PEM of the authority that signs the certificates which clients must have.
+        cors_origins: tuple of str. Origins whose pages may ask over HTTP.
 
     Raises:
-        InputError: if only one of `certificate` and `key` is given.
+        InputError: if only one of `certificate` and `key` is given, or `client_ca` without them.
     """
 
     folder: Path
@@ -67,11 +72,19 @@ class ServerOptions:
     certificate: Path | None = None
     key: Path | None = None
     client_header: str | None = None
+    token_file: Path | None = None
+    client_ca: Path | None = None
+    cors_origins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
             given = "--certificate" if self.key is None else "--key"
             raise InputError(f"TLS requires both --certificate and --key. Received: only {given}")
+        if self.client_ca is not None and self.certificate is None:
+            raise InputError("`--client-ca` requires `--certificate` and `--key`.")
+        for origin in self.cors_origins:
+            if not re.fullmatch(r"https?://[^/\s]+", origin):
+                raise InputError(f"An origin must have the form https://HOST or https://HOST:PORT. Received: {origin}")
 
 
 class Server:
@@ -100,6 +113,7 @@ class Server:
             load=lambda path: Servable(path, options.threads),
             changed=self._update_health,
         )
+        self.tokens = Tokens(options.token_file) if options.token_file else None
         self.backend = Backend(self.watcher, self.batcher, self.metrics, options.max_row_bytes)
         self._stopping = False
         self._update_health()
@@ -136,6 +150,7 @@ class Server:
         threads = batching.capacity + 2 * batching.max_batch_size * batching.num_batch_threads + 16
         server = grpc.server(
             futures.ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
+            interceptors=[TokenInterceptor(self.tokens)] if self.tokens else [],
             options=[
                 ("grpc.so_reuseport", 0),  # else two servers could share a port, and its requests, unnoticed
                 ("grpc.max_receive_message_length", self.options.max_message_bytes),
@@ -158,7 +173,9 @@ class Server:
         try:
             if self.options.certificate:
                 pair = Path(self.options.key).read_bytes(), Path(self.options.certificate).read_bytes()  # type: ignore[arg-type]
-                port = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+                root = Path(self.options.client_ca).read_bytes() if self.options.client_ca else None
+                credentials = grpc.ssl_server_credentials([pair], root, require_client_auth=root is not None)
+                port = server.add_secure_port(address, credentials)
             else:
                 port = server.add_insecure_port(address)
         except (RuntimeError, ValueError):
@@ -187,6 +204,9 @@ class Server:
                 options.certificate,
                 options.key,
                 options.client_header,
+                self.tokens,
+                options.client_ca,
+                options.cors_origins,
             )
         except OSError as error:
             raise _unusable("REST", f"{_bracketed(options.host)}:{options.rest_port} ({error})") from None
@@ -218,7 +238,7 @@ class Server:
             interrupted: the process has to end with `os._exit`.
         """
         end = time.monotonic() + grace
-        self._stopping = True
+        self._stopping = self.backend.stopping = True
         self._update_health()
         logs.info("stopping", queued_rows=self.batcher.size)
         finished = self.grpc.stop(grace)

@@ -42,6 +42,7 @@ class Backend:
         self.batcher = batcher
         self.metrics = metrics
         self.max_row_bytes = max_row_bytes
+        self.stopping = False
         self.max_elements = batcher.options.max_padded_bytes  # a string has a byte at least, see `longest_row`
 
     def predict(
@@ -98,6 +99,31 @@ class Backend:
             request.model_spec.name = spec.name
             with contextlib.suppress(ServingError):  # for example if it exceeds this server's limits
                 self._predict(request, time.monotonic() + _DAY, lambda callback: None)
+
+    def ready(self) -> dict[str, Any]:
+        """Which versions answer, and why others do not.
+
+        Returns:
+            dict of JSON values: `model`, `versions` (list of int) and, if there are any, `failed` (dict of number to
+            reason).
+
+        Raises:
+            ServingError: UNAVAILABLE if none answers, with the reasons.
+        """
+        spec = model_pb2.ModelSpec(name=self.watcher.model)
+        failed = {}
+        with contextlib.suppress(ServingError):  # no version has been seen
+            failed = {
+                str(one.version): one.status.error_message
+                for one in self.watcher.status(spec)
+                if one.status.error_code and one.status.error_message
+            }
+        versions = self.watcher.available()
+        if self.stopping or not versions:
+            why = "The server is stopping" if self.stopping else "No version of the model is loaded"
+            told = "".join(f"; version {number}: {text}" for number, text in failed.items())
+            raise ServingError(grpc.StatusCode.UNAVAILABLE, why + told)
+        return {"model": self.watcher.model, "versions": versions, **({"failed": failed} if failed else {})}
 
     def metadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest

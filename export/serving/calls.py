@@ -19,6 +19,7 @@ from export.serving import connections, logs, status
 from export.serving.status import ServingError, invalid
 
 if TYPE_CHECKING:
+    from export.serving.access import Tokens
     from export.serving.metrics import Metrics
 
 # Requests of a client that are computed at the same time, on paths that limit them: half of the batches in the queue.
@@ -74,10 +75,13 @@ class Calls:
         metrics: `Metrics`.
         max_bytes: int. Largest body.
         client_header: str or None. Header that names the client. Default: its address is its name.
+        tokens: `Tokens` or None. Default: no token is required.
     """
 
-    def __init__(self, metrics: Metrics, max_bytes: int, client_header: str | None = None) -> None:
-        self.metrics, self.max_bytes, self.client_header = metrics, max_bytes, client_header
+    def __init__(
+        self, metrics: Metrics, max_bytes: int, client_header: str | None = None, tokens: Tokens | None = None
+    ) -> None:
+        self.metrics, self.max_bytes, self.client_header, self.tokens = metrics, max_bytes, client_header, tokens
         # Requests are read, waited for and written there: the event loop only sends and receives.
         self._pool = concurrent.futures.ThreadPoolExecutor(connections.MAX_CONNECTIONS, "rest")
         self._turns: weakref.WeakValueDictionary[str, asyncio.Semaphore] = weakref.WeakValueDictionary()
@@ -94,6 +98,7 @@ class Calls:
         kind: str = "application/json",
         refuse: Callable[[ServingError], tuple[str, str]] = error,
         in_turns: bool = False,
+        public: bool = False,
     ) -> Response:
         """Answer a request, count it and log it.
 
@@ -104,6 +109,7 @@ class Calls:
             kind: str. Media type of the answer.
             refuse: callable. Gets a `ServingError` and returns `(text, media type)`.
             in_turns: bool. Whether at most `PER_CLIENT` requests of a client are computed at the same time.
+            public: bool. Whether no token is required.
 
         Returns:
             `Response`.
@@ -113,6 +119,8 @@ class Calls:
             call.turn = self._turns.setdefault(call.client, asyncio.Semaphore(PER_CLIENT))
         try:
             call.body = await _body(request, self.max_bytes)
+            if self.tokens is not None and not public:
+                self.tokens.check(request.headers.get("authorization"))
             found = await self._in_thread(request, lambda: compute(call), call)
             if not isinstance(found, str):
                 lines, first = found, await self._in_thread(request, lambda: next(found, ""), call)
@@ -127,6 +135,8 @@ class Calls:
         headers = {"connection": "close"} if request.state.connection.sending else {}
         if http == 405:
             headers["allow"] = "POST"
+        if http == 401:
+            headers["www-authenticate"] = "Bearer"
         return Response(found, http, headers, kind)
 
     async def _stream(

@@ -52,9 +52,16 @@ def description(model: str) -> dict[str, Any]:
                 "get": _get("Versions, their states and errors", "status"),
             },
             "/v1/models/{model}/metadata": {"parameters": [name], "get": _get("Signatures of the model", "metadata")},
+            "/healthz": {"get": _get("Whether the server runs", "health")},
+            "/readyz": {"get": _get("Which versions answer, and why others do not; 503 if none does", "ready")},
             metrics.PATH: {"get": _get("Counters for Prometheus", "counters", "text/plain")},
         },
-        "components": {"schemas": schemas["$defs"]},
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        # With and without: a token is required if the server was started with a file of tokens.
+        "security": [{}, {"token": []}],
     }
 
 
@@ -64,6 +71,7 @@ def _extract() -> dict[str, Any]:
     problem = {"application/problem+json": {"schema": wrong}}
     codes = {
         "400": "The request is not valid",
+        "401": "A bearer token is required",
         "404": "The model is not served",
         "413": "The body is too large",
         "429": "The queue is full: try again later",

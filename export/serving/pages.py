@@ -55,7 +55,7 @@ class Pages:
 
     async def _page(self, request: Request) -> Response:
         kind, text = self._texts[request.scope["path"]]
-        response = await self._calls.answer(request, "page", lambda _: text, kind)
+        response = await self._calls.answer(request, "page", lambda _: text, kind, public=True)
         response.headers.update(HEADERS)
         return response
 

@@ -39,6 +39,9 @@ class Remote:
         on_wait: callable. Called once, with the status (str), when a request has waited for `NOTICE` seconds.
         tls: bool.
         ca: path or None. PEM of the certificate authority. Default: the system's.
+        token: str or None. Bearer token, sent with each request.
+        certificate: path or None. PEM of the client's own certificate, for mutual TLS.
+        key: path or None. PEM of its private key.
 
     Raises:
         InputError: if both `version` and `label` are given.
@@ -61,15 +64,22 @@ class Remote:
         on_wait: Callable[[str], object] = lambda status: None,
         tls: bool = False,
         ca: str | Path | None = None,
+        token: str | None = None,
+        certificate: str | Path | None = None,
+        key: str | Path | None = None,
     ) -> None:
         if version is not None and label is not None:
             raise InputError("A version must be chosen by number or by label. Received: both")
+        if (certificate is None) != (key is None):
+            given = "--certificate" if key is None else "--key"
+            raise InputError(f"A client's certificate requires --certificate and --key. Received: only {given}")
         self.address = address
         self.model, self.version, self.label = model, version, label
         self.timeout = timeout
         self.patience = patience
         self._on_wait: Callable[[str], object] | None = on_wait
         self.left_out = 0
+        self._metadata = [("authorization", f"Bearer {token}")] if token else None
         self._lock = threading.Lock()
         self._stop = threading.Event()
         options = [
@@ -80,7 +90,8 @@ class Remote:
             ("grpc.lb_policy_name", "round_robin"),  # uses all servers of a name with dns:///NAME:PORT
         ]
         if tls:
-            credentials = grpc.ssl_channel_credentials(Path(ca).read_bytes() if ca else None)
+            pem = [Path(path).read_bytes() if path else None for path in (ca, key, certificate)]
+            credentials = grpc.ssl_channel_credentials(*pem)
             self._channel = grpc.secure_channel(address, credentials, options)
         else:
             self._channel = grpc.insecure_channel(address, options)
@@ -168,7 +179,7 @@ class Remote:
         began, wait = time.monotonic(), 0.1
         while True:
             try:
-                return self._stub.Predict(request, timeout=self.timeout)
+                return self._stub.Predict(request, timeout=self.timeout, metadata=self._metadata)
             except grpc.RpcError as error:
                 if not _passing(error) or time.monotonic() + wait > began + self.patience:
                     raise InputError(

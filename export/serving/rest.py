@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import socket
 import ssl
 import threading
 import urllib.parse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -27,6 +31,7 @@ from export.serving.status import ServingError, invalid
 if TYPE_CHECKING:
     from tensorflow_serving.apis import model_pb2
 
+    from export.serving.access import Tokens
     from export.serving.backend import Backend
 
 _SPEC = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
@@ -44,6 +49,9 @@ class RestServer:
         certificate: path or None. PEM chain; with `key`, the server uses TLS.
         key: path or None. PEM private key.
         client_header: str or None. Header that names the client. Default: its address is its name.
+        tokens: `Tokens` or None. Default: no token is required.
+        client_ca: path or None. PEM of the authority that signs the certificates which clients must have.
+        cors_origins: sequence of str. Origins whose pages may ask. Default: none.
 
     Raises:
         OSError: if a file cannot be read, or certificate and key do not match.
@@ -57,20 +65,38 @@ class RestServer:
         certificate: str | Path | None = None,
         key: str | Path | None = None,
         client_header: str | None = None,
+        tokens: Tokens | None = None,
+        client_ca: str | Path | None = None,
+        cors_origins: Sequence[str] = (),
     ) -> None:
         self.address, self.backend = address, backend
         self._tls = None
         if certificate:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(certificate, key)
-        self._calls = Calls(backend.metrics, max_bytes, client_header)
+            if client_ca:
+                self._tls.load_verify_locations(client_ca)
+                self._tls.verify_mode = ssl.CERT_REQUIRED
+        self._calls = Calls(backend.metrics, max_bytes, client_header, tokens)
         routes = [
             Route(metrics.PATH, self._metrics),
+            Route("/healthz", self._alive),
+            Route("/readyz", self._ready),
             Route(extract.PATH, extract.Extract(backend, self._calls).answer, methods=["POST"]),
             *Pages(self._calls, backend.watcher.model).routes(),
             Route("/{path:path}", self._tensorflow, methods=["GET", "POST"]),
         ]
-        self.app = Starlette(routes=routes, exception_handlers={405: self._not_allowed})
+        cors = Middleware(
+            CORSMiddleware,
+            allow_origins=cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type"],
+        )
+        self.app = Starlette(
+            routes=routes,
+            middleware=[cors] if cors_origins else [],
+            exception_handlers={405: self._not_allowed},
+        )
         self.clients: connections.Connections | None = None
 
     def start(self) -> None:
@@ -99,6 +125,15 @@ class RestServer:
 
     async def _metrics(self, request: Request) -> Response:
         return await self._calls.answer(request, "metrics", lambda *_: self.backend.metrics.page(), "text/plain")
+
+    async def _alive(self, request: Request) -> Response:
+        return await self._calls.answer(request, "health", lambda _: '{"status": "ok"}', public=True)
+
+    async def _ready(self, request: Request) -> Response:
+        def ready(_: Call) -> str:
+            return json.dumps(self.backend.ready())
+
+        return await self._calls.answer(request, "health", ready, refuse=problem, public=True)
 
     async def _tensorflow(self, request: Request) -> Response:
         if request.scope["path"] == extract.PATH:  # with another method

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 # Languages of blocks that are run, parsed, or neither.
-RUN, PARSED, TEXT = ("bash", "python"), ("json", "yaml"), ("text", "mermaid")
+RUN, PARSED, TEXT = ("bash", "python", "javascript"), ("json", "yaml"), ("text", "mermaid")
 
 _BLOCK = re.compile(
     r"^(?:<!-- not run: (?P<reason>[^\n]+?) -->\n)?(?P<fence>`{3,})(?P<language>\w*)[^\n]*\n(?P<code>.*?)^(?P=fence)$",

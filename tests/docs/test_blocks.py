@@ -43,6 +43,11 @@ case "$*" in
 esac
 exec {program} "$@"
 """
+COMMANDS = {
+    "bash": ["bash", "-euo", "pipefail", "-s"],
+    "python": ["python", "-"],
+    "javascript": ["node", "--input-type=module", "-"],
+}
 PROGRAMS = {
     "python": sys.executable,
     "cman": f"{sys.executable} -c 'from cman_tf.commands.main import main; main()'",
@@ -169,7 +174,9 @@ def test_blocks_run(page, folder):
     path = os.pathsep.join([str(folder.path / ".bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("CMAN_TF_", "TF_"))}
     for block in run_blocks(page):
-        command = ["python", "-"] if block.language == "python" else ["bash", "-euo", "pipefail", "-s"]
+        if block.language == "javascript" and shutil.which("node") is None:
+            continue
+        command = COMMANDS[block.language]
         with open(folder.path / ".output", "w+", encoding="utf-8") as output:
             # A file, not a pipe, which a server in the background would keep open.
             done = subprocess.run(

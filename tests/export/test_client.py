@@ -239,7 +239,7 @@ def test_a_server_that_goes_and_comes_back_is_asked_again(folder):
 
 def test_a_deadline_is_not_tried_again(tmp_path):
     class Never:
-        def Predict(self, request, timeout):
+        def Predict(self, request, timeout, metadata):
             raise Deadline
 
     class Deadline(grpc.RpcError):

@@ -1,0 +1,91 @@
+"""Who may ask: bearer tokens from a file, over REST and gRPC."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from cman_tf.errors import InputError, failed
+from export.serving import logs
+from export.serving.status import ServingError
+
+_REFUSAL = "A valid bearer token is required in the header Authorization"
+
+
+class Tokens:
+    """The tokens of a file, one a line, which is read again when it changes. Empty lines and lines with # are skipped.
+
+    If the file can no longer be read, the tokens that were read last stay valid.
+
+    Args:
+        path: path.
+
+    Raises:
+        InputError: if the file cannot be read or has no token.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self._lock = threading.Lock()
+        try:
+            self._read()
+        except (OSError, UnicodeDecodeError) as error:
+            raise failed("read", path, error) from None
+        if not self._tokens:
+            raise InputError(f"A token file must have a token, one a line. Received: {path} without one")
+
+    def _read(self) -> None:
+        seen = os.stat(self._path)
+        lines = (line.strip() for line in self._path.read_text(encoding="utf-8").splitlines())
+        self._tokens = [line.encode() for line in lines if line and not line.startswith("#")]
+        self._seen = seen.st_mtime_ns, seen.st_size, seen.st_ino
+
+    def _refresh(self) -> None:
+        try:
+            seen = os.stat(self._path)
+            if (seen.st_mtime_ns, seen.st_size, seen.st_ino) == self._seen:
+                return
+            self._read()
+            logs.info("tokens", count=len(self._tokens))
+        except (OSError, UnicodeDecodeError) as error:
+            logs.error("tokens", kind=type(error).__name__)
+
+    def check(self, header: str | bytes | None) -> None:
+        """Raise `ServingError` UNAUTHENTICATED unless a header `Authorization` has one of the tokens."""
+        with self._lock:
+            self._refresh()
+            tokens = self._tokens
+        given = header.encode("utf-8", "replace") if isinstance(header, str) else header or b""
+        kind, _, token = given.partition(b" ")
+        # All are compared, so that the time does not tell which one is close.
+        if kind.lower() != b"bearer" or not sum(hmac.compare_digest(token.strip(), one) for one in tokens):
+            raise ServingError(grpc.StatusCode.UNAUTHENTICATED, _REFUSAL)
+
+
+class TokenInterceptor(grpc.ServerInterceptor):
+    """Ends gRPC calls without a token with UNAUTHENTICATED, except those of the health service.
+
+    Args:
+        tokens: `Tokens`.
+    """
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    def intercept_service(self, continuation: Callable[[Any], Any], call: Any) -> Any:
+        """The handler of a call, or one that refuses it."""
+        if not call.method.startswith("/grpc.health."):
+            try:
+                self._tokens.check(dict(call.invocation_metadata).get("authorization"))
+            except ServingError:
+                logs.info("request", entrypoint="GRPC", status="UNAUTHENTICATED")
+                return grpc.unary_unary_rpc_method_handler(
+                    lambda request, context: context.abort(grpc.StatusCode.UNAUTHENTICATED, _REFUSAL)
+                )
+        return continuation(call)
