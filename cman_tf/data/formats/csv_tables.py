@@ -58,7 +58,8 @@ def read(
         relations = _read(path / _FILES[1]) if (path / _FILES[1]).is_file() else None
         entities = _read(path / _FILES[0])
         if reading and reading.ends == "inclusive" and "end" in entities:
-            entities["end"] = [str(reading.end(int(end))) if end.isdecimal() else end for end in entities["end"]]
+            whole = re.compile("[0-9]{1,9}").fullmatch
+            entities["end"] = [str(reading.end(int(end))) if whole(end) else end for end in entities["end"]]
         documents = documents_from_frames(entities, relations, tokenize)
     if not documents:
         raise InputError(f"{path} contains no sentences.")

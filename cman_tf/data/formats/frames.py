@@ -172,7 +172,7 @@ def _type(row: Mapping[str, Any]) -> str:
 
 def _whole(row: Mapping[str, Any], name: str) -> int:
     found = _number(row, name)
-    if found != int(found):
+    if not float(found).is_integer():  # nor NaN, nor infinity
         raise InputError(f"`{name}` must be a whole number. Received: {show(row[name])}")
     return int(found)
 

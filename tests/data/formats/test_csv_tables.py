@@ -34,6 +34,8 @@ def test_tables_as_a_spreadsheet_saves_them(tmp_path):
             r"columns sentence_id, text, start, end, type\. Received: sentence_id, text in FOLDER$",
         ),
         (b"sentence_id,text,start,end,type\n", r"^FOLDER contains no sentences\.$"),
+        (b"sentence_id,text,start,end,type\n7,ab,0,NaN,A\n", r"`end` must be a (whole )?number\. Received: 'NaN' .*"),
+        (b"sentence_id,text,start,end,type\n7,ab,inf,2,A\n", r"`start` must be a (whole )?number\. Received: 'inf' .*"),
         (
             b"sentence_id,text,start,end,type\n7,ab,x,2,A\n",
             r"`start` must be a number\. Received: 'x' in row 1 of entities in FOLDER$",
