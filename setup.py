@@ -116,6 +116,7 @@ setup(
     extras_require={
         "spacy": SPACY,
         "cas": CAS,
+        "mlflow": ["mlflow>=2.9,<4"],  # not in dev: 800 MB with what it brings
         "beam": ["apache-beam>=2.59,<2.78"],  # the oldest and the newest tried; protobuf 4, from above, suits them
         "frames": FRAMES,
         "notebooks": NOTEBOOKS,

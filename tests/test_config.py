@@ -130,7 +130,7 @@ def test_bad_values(values, told):
     assert told in message(configs.from_dict, values, "x")
 
 
-LISTS = ("encoder.modules", "decoding.rules")
+LISTS = ("encoder.modules", "training.callbacks", "decoding.rules")
 
 
 @pytest.mark.parametrize("name", NAMES)

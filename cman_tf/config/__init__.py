@@ -1,6 +1,6 @@
 """Configuration: fields (`fields.py`), presets (`presets/*.yaml`) and reading (`reading.py`)."""
 
-from cman_tf.config.fields import ADDED, BEFORE, PLACES, WITHOUT_EFFECT, Config
+from cman_tf.config.fields import ADDED, BEFORE, PLACES, RESUMABLE, WITHOUT_EFFECT, Config
 from cman_tf.config.reading import (
     all_fields,
     change,
@@ -19,6 +19,7 @@ __all__ = [
     "ADDED",
     "BEFORE",
     "PLACES",
+    "RESUMABLE",
     "WITHOUT_EFFECT",
     "Config",
     "all_fields",

@@ -148,6 +148,11 @@ class TrainingConfig:
         ge=0,
         lt=1,
     )
+    callbacks: tuple[Literal["mlflow", "tensorboard"], ...] = _field(
+        (),
+        "experiment trackers, as a list: mlflow (configuration, losses and scores), tensorboard (histograms of the "
+        "weights; losses and scores are in logs/ anyway)",
+    )
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -209,9 +214,19 @@ PLACES = (
 )
 """Fields that name places on disk. A resumed run may change them, but the content there must be the same."""
 
-WITHOUT_EFFECT = ("corpus.data_dir", "encoder.store", "encoder.store_gb", "words.size", "words.tokenizer")
-"""Fields that do not change a result: places of copies, a width that the file of word vectors sets, and the tokenizer,
-because corpora have tokens."""
+RESUMABLE = (*PLACES, "training.callbacks")
+"""Fields that a resumed run may change."""
+
+WITHOUT_EFFECT = (
+    "corpus.data_dir",
+    "encoder.store",
+    "encoder.store_gb",
+    "training.callbacks",
+    "words.size",
+    "words.tokenizer",
+)
+"""Fields that do not change a result: places of copies, trackers, a width that the file of word vectors sets, and the
+tokenizer, because corpora have tokens."""
 
 ADDED = ("start_from",)
 """Fields that are newer than the format of run folders. A run without one was trained with its default."""

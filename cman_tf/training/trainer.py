@@ -16,7 +16,8 @@ from cman_tf.errors import InputError
 from cman_tf.evaluation.scorer import score
 from cman_tf.predictor import Predictor
 from cman_tf.training.averaging import WeightAverage
-from cman_tf.training.distribution import distributed
+from cman_tf.training.callbacks import made
+from cman_tf.training.distribution import distributed, is_chief
 from cman_tf.training.fine_tuning import FineTuning
 from cman_tf.training.schedule import Schedule
 
@@ -110,7 +111,8 @@ class Trainer:
         """Train to the last epoch; epochs that an interrupted call finished are not repeated.
 
         Args:
-            callbacks: Keras callbacks, called with `loss`, `ner_loss`, `re_loss`, `val_ner_f1`, `val_re_f1`, `val_f1`.
+            callbacks: Keras callbacks, called with `loss`, `ner_loss`, `re_loss`, `val_ner_f1`, `val_re_f1`, `val_f1`,
+                in addition to those of the field `training.callbacks`.
 
         Returns:
             list of dicts, the rows of `history.csv`.
@@ -141,14 +143,15 @@ class Trainer:
                 )[0]
 
             self.dev_vectors = self._stored(self.dev)
-            self.model.fit(
-                distributed(self.strategy, make_dataset),
-                initial_epoch=first,
-                epochs=last,
-                steps_per_epoch=self.steps,
-                verbose=0,
-                callbacks=[_EpochEnd(self), *callbacks],
-            )
+            with made(self.run if is_chief(self.strategy) else None) as named:
+                self.model.fit(
+                    distributed(self.strategy, make_dataset),
+                    initial_epoch=first,
+                    epochs=last,
+                    steps_per_epoch=self.steps,
+                    verbose=0,
+                    callbacks=[_EpochEnd(self), *named, *callbacks],
+                )
         self.run.remove_checkpoints()
         return self.history
 

@@ -10,12 +10,12 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cman_tf.config import PLACES, change, get, save
+from cman_tf.config import RESUMABLE, change, get, save
 from cman_tf.data import corpora
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError, printable
 from cman_tf.model.network import Network
-from cman_tf.training import distribution
+from cman_tf.training import callbacks, distribution
 from cman_tf.training.corpus import headlines, load_corpus, schema_of, training_data
 from cman_tf.training.origin import fingerprint
 from cman_tf.training.results import score_run
@@ -93,6 +93,7 @@ def begin(config: Config, path: str | Path, allow_encoders: Sequence[str] = ()) 
         `(run, network, corpus)`: what `Trainer` needs.
     """
     Run.check_new(path)
+    callbacks.check(config)
     config = _with_absolute_places(config)
     corpus = load_corpus(config, splits=("train",))
     train, dev = training_data(config, corpus)
@@ -137,8 +138,8 @@ def resume(
 
     Args:
         path: str or path. The run folder.
-        moved: dict of dotted config fields that name places (`PLACES`), for files that were moved, or None. The run
-            keeps them. Other fields must have the values of the run.
+        moved: dict of the dotted config fields that may change (`RESUMABLE`), such as files that were moved, or None.
+            The run keeps them. Other fields must have the values of the run.
         allow_encoders: sequence of str, see `Run`. Encoders of `moved` are allowed.
 
     Returns:
@@ -154,11 +155,12 @@ def resume(
     run.remove_leftovers()
     kept, config = run.config(), run.config(moved)
     for name in moved:
-        if name not in PLACES and get(config, name) != get(kept, name):
+        if name not in RESUMABLE and get(config, name) != get(kept, name):
             raise InputError(
                 f"A resumed run keeps its configuration: `{name}` is {get(kept, name)} in {path}. Received: "
                 f"{get(config, name)}"
             )
+    callbacks.check(config)
     config = _with_absolute_places(config)
     corpus = load_corpus(config, splits=("train",))
     train, dev = training_data(config, corpus)
@@ -169,7 +171,7 @@ def resume(
             f"{began}, is now {now}"
         )
     # Not the weights that training gave the encoders: those are in the checkpoint.
-    places = {name: get(config, name) for name in PLACES if name != "encoder.modules" or name in moved}
+    places = {name: get(config, name) for name in RESUMABLE if name != "encoder.modules" or name in moved}
     network = run.network(places, trained=False)
     # A run that was killed in its first epoch has nothing else to start from.
     untrained = run.checkpoint() is None and not run.finished()
