@@ -106,6 +106,24 @@ def batch_speed(figures: Mapping[str, Any]) -> str:
     return _section("Many sentences through Apache Beam", about)
 
 
+def long_texts(figures: Mapping[str, Any]) -> str:
+    """A section for `benchmarks/results/pages.json`."""
+    machine = figures["environment"]
+    longest = list(figures["pages"].values())[-1]
+    about = (
+        "`python -m benchmarks.pages --json benchmarks/results/pages.json`: "
+        f"`cman predict {figures['run']} --input FILE`, one text of sentences of the sample corpus, 500 words a page, "
+        "in a process of its own. Seconds include the start. "
+        f"The longest text needs {figures['peak_of_longest_to_shortest']:.2f} times the memory of the shortest; at ten "
+        f"times of its run it took {', '.join(map(str, longest['mb']))} MB. Load of the machine "
+        f"{machine['load_at_start']} at the start, {machine['load_at_end']} at the end."
+    )
+    names = ("words", "sentences", "entities", "relations", "seconds", "words_per_second", "peak_mb")
+    rows = [[pages, *(f"{item[name]:,}" for name in names)] for pages, item in figures["pages"].items()]
+    headings = ["Pages", "Words", "Sentences", "Entities", "Relations", "Seconds", "Words/s", "Peak memory, MB"]
+    return _section("Long texts", about, markdown.table(headings, rows))
+
+
 def _section(title: str, about: str, *tables: Iterable[str]) -> str:
     return "\n".join([f"## {title}", "", about, *(line for table in tables for line in ("", *table))]) + "\n"
 
@@ -123,6 +141,7 @@ SECTIONS = {
     "training_step": training_speed,
     "contextual_epoch": contextual_speed,
     "inference": prediction_speed,
+    "pages": long_texts,
     "serving": serving_speed,
     "batch": batch_speed,
 }

@@ -30,6 +30,20 @@ def test_speed_says_which_bars_are_not_reached(speed_page):
     assert "| share | at least 0.5 | 0.61 | 0.40 (not reached) |" in speed_page(training_step=figures)
 
 
+def test_long_texts(speed_page):
+    item = {"words": 15009, "sentences": 900, "entities": 7, "relations": 3, "seconds": 30.5}
+    item |= {"words_per_second": 492, "peak_mb": 800, "mb": [400, 800]}
+    figures = {
+        "run": "news",
+        "environment": {"load_at_start": 1.5, "load_at_end": 2.5},
+        "pages": {"30": item, "300": {**item, "peak_mb": 900}},
+        "peak_of_longest_to_shortest": 1.125,
+    }
+    text = speed_page(pages=figures)
+    assert "| 30 | 15,009 | 900 | 7 | 3 | 30.5 | 492 | 800 |" in text
+    assert "needs 1.12 times the memory of the shortest; at ten times of its run it took 400, 800 MB" in text
+
+
 def test_prediction_speed(speed_page):
     figures = {
         "sentences": 288,
