@@ -96,10 +96,17 @@ def tokenize(text: tf.Tensor, tokenizer: str = "unicode") -> tuple[tf.RaggedTens
     for found in TOKENIZERS[tokenizer]:
         text = tf.strings.regex_replace(text, f"({found})", rf"{_BORDER}\1{_BORDER}")
     pieces = tf.strings.split(text, _BORDER)
-    lengths = tf.ragged.map_flat_values(tf.strings.length, pieces, unit="UTF8_CHAR")
-    ends = pieces.with_flat_values(tf.cumsum(lengths.flat_values))
-    before = tf.concat([[0], tf.cumsum(tf.reduce_sum(lengths, axis=1))], axis=0)[:-1]
-    ends -= before[:, None]
-    starts = ends - lengths
-    keep = tf.logical_not(tf.ragged.map_flat_values(tf.strings.regex_full_match, pieces, f"{_BLANK}*"))
-    return tuple(tf.ragged.boolean_mask(values, keep) for values in (pieces, starts, ends))
+    row, pieces = pieces.value_rowids(), pieces.flat_values
+    lengths = tf.strings.length(pieces, unit="UTF8_CHAR")
+    ends = tf.cumsum(lengths)
+    # Offsets are those of all texts in a row, so the ends of the texts before are taken off.
+    rows = tf.shape(text)[0]
+    before = tf.cumsum(tf.math.unsorted_segment_sum(lengths, row, rows), exclusive=True)
+    ends -= tf.gather(before, row)
+    keep = tf.where(~tf.strings.regex_full_match(pieces, f"{_BLANK}*"))[:, 0]
+    # A boolean mask of a ragged tensor does the same with hundreds of operations, which take long to trace.
+    row = tf.gather(row, keep)
+    return tuple(
+        tf.RaggedTensor.from_value_rowids(tf.gather(values, keep), row, tf.cast(rows, row.dtype), validate=False)
+        for values in (pieces, ends - lengths, ends)
+    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from cman_tf.layers.symbolic import shapes_only
+from cman_tf.layers.traced import by_sizes, traced
 
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
@@ -49,24 +51,44 @@ class MultiHeadAttention(tf.keras.layers.Layer):
 
     def call(self, query: tf.Tensor, memory: tf.Tensor, mask: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         width = query.shape[-1]
-        batch, tokens, others = tf.shape(query)[0], tf.shape(query)[1], tf.shape(memory)[1]
+        batch, tokens, _ = tf.unstack(tf.shape(query))
+        others = tf.shape(memory)[1]
         if shapes_only():
             return tf.zeros([batch, tokens, width]), tf.zeros([batch, self.num_heads, tokens, others])
-
-        def project(vectors: tf.Tensor, kernel: tf.Variable) -> tf.Tensor:
-            return tf.reshape(tf.matmul(tf.reshape(vectors, [-1, width]), kernel), [batch, -1, width])
-
-        def heads(vectors: tf.Tensor, kernel: tf.Variable) -> tf.Tensor:
-            """To `(heads, batch, tokens, width / heads)`: splitting and stacking is faster than a transposition."""
-            return tf.stack(tf.split(project(vectors, kernel), self.num_heads, axis=2))
-
-        logits = tf.matmul(heads(query, self.query_kernel), heads(memory, self.key_kernel), transpose_b=True)
-        logits *= (width / self.num_heads) ** -0.5
-        if mask is not None:
-            logits += tf.where(mask, 0.0, logits.dtype.min / 2)[None, :, None, :]
-        scores = tf.nn.softmax(logits)
-        attended = tf.concat(tf.unstack(tf.matmul(scores, heads(memory, self.value_kernel))), axis=2)
-        return project(attended, self.output_kernel), tf.transpose(scores, [1, 0, 2, 3])
+        if mask is None:
+            mask = tf.fill([batch, others], True)
+        kernels = self.query_kernel, self.key_kernel, self.value_kernel, self.output_kernel
+        return _attention(width, self.num_heads)(query, memory, mask, *map(tf.convert_to_tensor, kernels))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_heads": self.num_heads}
+
+
+@by_sizes
+def _attention(width: int, num_heads: int) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """Function `(query, memory, mask, kernels) -> (attended, scores)`, see `MultiHeadAttention`."""
+
+    def attend(
+        query: tf.Tensor, memory: tf.Tensor, mask: tf.Tensor, *kernels: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        batch, tokens, _ = tf.unstack(tf.shape(query))
+        others = tf.shape(memory)[1]
+        query_kernel, key_kernel, value_kernel, output_kernel = kernels
+
+        def project(vectors: tf.Tensor, kernel: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+            return tf.reshape(tf.matmul(tf.reshape(vectors, [-1, width]), kernel), [batch, tokens, width])
+
+        def heads(vectors: tf.Tensor, kernel: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+            """To `(heads, batch, tokens, width / heads)`: splitting and stacking is faster than a transposition."""
+            return tf.stack(tf.split(project(vectors, kernel, tokens), num_heads, axis=2))
+
+        keys, values = heads(memory, key_kernel, others), heads(memory, value_kernel, others)
+        logits = tf.matmul(heads(query, query_kernel, tokens), keys, transpose_b=True)
+        logits *= (width / num_heads) ** -0.5
+        logits += tf.where(mask, 0.0, logits.dtype.min / 2)[None, :, None, :]
+        scores = tf.nn.softmax(logits)
+        attended = tf.concat(tf.unstack(tf.matmul(scores, values)), axis=2)
+        return project(attended, output_kernel, tokens), tf.transpose(scores, [1, 0, 2, 3])
+
+    vectors, kernel = tf.TensorSpec([None, None, width]), tf.TensorSpec([width, width])
+    return traced(attend, [vectors, vectors, tf.TensorSpec([None, None], tf.bool), *[kernel] * 4])

@@ -9,10 +9,8 @@ import tensorflow as tf
 
 from cman_tf.layers.lstm import run_lstm
 from cman_tf.layers.packing import TwoWayPacking
+from cman_tf.layers.recurrence import predicted_states, trained_states
 from cman_tf.layers.symbolic import shapes_only
-
-# Largest number of sequences in a batch for which the fused kernel is faster.
-FEW = 4
 
 
 @tf.keras.utils.register_keras_serializable(package="cman_tf")
@@ -65,11 +63,12 @@ class BiLSTM(tf.keras.layers.Layer):
         lengths = tf.fill([batch], time) if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
         gates = self.project(tf.reshape(inputs, [-1, inputs.shape[-1]]))
         if training:
-            states = self._packed(gates, lengths, time)
+            states = trained_states(self.units)(gates, tf.convert_to_tensor(self.recurrent_kernel), lengths, time)
         else:
-            states = tf.cond(
-                batch <= FEW, lambda: self._fused(gates, lengths, time), lambda: self._packed(gates, lengths, time)
+            states = predicted_states(self.units)(
+                tf.stop_gradient(gates), tf.stop_gradient(self.recurrent_kernel), lengths, time
             )
+            states = _without_gradient(states, gates)
         return tf.ensure_shape(tf.reshape(states, [batch, time, 2 * self.units]), [*inputs.shape[:2], 2 * self.units])
 
     def project(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -79,32 +78,6 @@ class BiLSTM(tf.keras.layers.Layer):
     def recur(self, gates: tf.Tensor, packing: TwoWayPacking) -> tf.Tensor:
         """From packed projected inputs `(elements, 4 * units)` to packed states `(elements, units)`."""
         return run_lstm(gates, self.recurrent_kernel, packing)
-
-    def _packed(self, gates: tf.Tensor, lengths: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
-        packing = TwoWayPacking(lengths)
-        rows = 2 * (packing.sequence * time + packing.time) + packing.direction
-        return tf.scatter_nd(
-            rows[:, None], self.recur(tf.gather(gates, rows), packing), [tf.shape(gates)[0], self.units]
-        )
-
-    def _fused(self, gates: tf.Tensor, lengths: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
-        """The same with the whole loop in one kernel, which has no gradient.
-
-        That kernel multiplies its input in every step. Its input is the row of `gates` of each element, one-hot, and
-        its matrix contains those rows, because they are few.
-        """
-        batch = tf.size(lengths)
-        elements = batch * time
-        forward = tf.transpose(tf.reshape(tf.eye(elements), [batch, time, elements]), [1, 0, 2])
-        backward = tf.reverse_sequence(forward, lengths, seq_axis=0, batch_axis=1)
-        gates = tf.reshape(gates, [-1, 2, 4 * self.units])
-        # A concatenation would be divided over threads, and waking one takes longer than the copying.
-        rows = [tf.range(elements), elements + tf.range(self.units)]
-        forward = _block_lstm(forward, tf.dynamic_stitch(rows, [gates[:, 0], self.recurrent_kernel[0]]))
-        backward = _block_lstm(backward, tf.dynamic_stitch(rows, [gates[:, 1], self.recurrent_kernel[1]]))
-        backward = tf.reverse_sequence(backward, lengths, seq_axis=0, batch_axis=1)
-        states = _without_gradient(tf.transpose(tf.concat([forward, backward], axis=2), [1, 0, 2]))
-        return states * tf.sequence_mask(lengths, time, states.dtype)[:, :, None]
 
     def compute_output_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
         return tf.TensorShape(input_shape[:-1]).concatenate(2 * self.units)
@@ -128,27 +101,8 @@ def _start_bias(shape: Sequence[int], dtype: tf.DType | None = None) -> tf.Tenso
     return tf.tile(tf.repeat(tf.constant([0.0, 1.0, 0.0, 0.0], dtype), shape[0] // 8), [2])
 
 
-def _block_lstm(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Hidden states `(time, batch, units)` of one direction."""
-    units = kernel.shape[1] // 4
-    zero, none = tf.zeros([tf.shape(inputs)[1], units]), tf.zeros([units])
-    return tf.raw_ops.BlockLSTMV2(
-        seq_len_max=tf.cast(tf.shape(inputs)[0], tf.int64),
-        x=inputs,
-        cs_prev=zero,
-        h_prev=zero,
-        w=kernel,
-        wci=none,
-        wcf=none,
-        wco=none,
-        b=tf.zeros([4 * units]),
-        cell_clip=0,
-        use_peephole=False,
-    ).h
-
-
 @tf.custom_gradient
-def _without_gradient(states: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], NoReturn]]:
+def _without_gradient(states: tf.Tensor, gates: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], NoReturn]]:
     def gradient(_: tf.Tensor) -> NoReturn:
         # TensorFlow 2.15's gradient of BlockLSTMV2 differs from that of the Keras LSTM.
         raise ValueError("A BiLSTM called with training=False has no gradient; call it with training=True")

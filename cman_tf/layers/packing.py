@@ -30,7 +30,7 @@ class Packing:
         self.active = tf.reduce_sum(tf.cast(self.there, tf.int32), axis=1)
         self.offsets = tf.cumsum(self.active, exclusive=True)
         elements = tf.cast(tf.where(self.there), tf.int32)
-        self.time, self.rank = elements[:, 0], elements[:, 1]
+        self.time, self.rank = tf.unstack(elements, num=2, axis=1)
         self.sequence = tf.gather(self.order, self.rank)
 
 
@@ -55,8 +55,8 @@ class TwoWayPacking:
         steps = tf.size(packing.active)
         self.sizes = 2 * packing.active
         self._offsets = 2 * packing.offsets
-        elements = tf.cast(tf.where(tf.repeat(packing.there[:, None], 2, axis=1)), tf.int32)
-        self._step, self.direction, self._rank = tf.unstack(elements, axis=1)
+        elements = tf.cast(tf.where(tf.stack([packing.there, packing.there], axis=1)), tf.int32)
+        self._step, self.direction, self._rank = tf.unstack(elements, num=3, axis=1)
         self.sequence = tf.gather(packing.order, self._rank)
         from_end = tf.gather(lengths, self.sequence) - 1 - self._step
         self.time = tf.where(self.direction == 0, self._step, from_end)

@@ -93,8 +93,10 @@ def _blocks(lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Sentence, first row and number of rows of each block: a sentence, or as many of its rows as `PAIRS` allows."""
     size = tf.maximum(PAIRS // tf.maximum(lengths, 1), 1)
     blocks = tf.maximum(-(-lengths // size), 1)
-    sentence = tf.repeat(tf.range(tf.shape(lengths)[0]), blocks)
-    number = tf.range(tf.shape(sentence)[0]) - tf.gather(tf.cumsum(blocks, exclusive=True), sentence)
+    # As `tf.repeat`, in a fifth of its operations.
+    block, ends = tf.range(tf.reduce_sum(blocks)), tf.cumsum(blocks)
+    sentence = tf.searchsorted(ends, block, side="right")
+    number = block - tf.gather(ends - blocks, sentence)
     size, lengths = tf.gather(size, sentence), tf.gather(lengths, sentence)
     return sentence, number * size, tf.minimum(size, lengths - number * size)
 

@@ -70,6 +70,12 @@ class Cman(tf.keras.Model):
         return self.get_layer("relation_network")
 
     @property
+    def relation_tokens(self) -> tf.keras.Model:
+        """The relation network without the scores: tokens and tags -> tokens `(batch, tokens, 2d)`."""
+        network = self.relation_network
+        return tf.keras.Model(network.input, network.output["tokens"], name="relation_tokens")
+
+    @property
     def crf(self) -> CRF:
         """The `CRF` layer of the entity network."""
         return self.entity_network.get_layer("crf")
@@ -143,14 +149,14 @@ class Cman(tf.keras.Model):
         ner = -tf.reduce_mean(self.crf.log_likelihood(entities["emissions"], tags, lengths))
         if not self.has_relations:
             return ner, tf.zeros_like(ner)
-        pairs = self.relation_network(
-            {"tokens": entities["tokens"], "tags": tags, "lengths": lengths}, training=training
-        )
-        scores = pairs["scores"]
+        inputs = {"tokens": entities["tokens"], "tags": tags, "lengths": lengths}
         if training and self.sampler:
+            tokens = self.relation_tokens(inputs, training=training)
             uniform = self.sampler.uniform(tf.shape(tags))
             positions, relations, lengths = sample_tokens(tags, relations, lengths, self.relation_negatives, uniform)
-            scores = self.score_pairs(pairs["tokens"], positions, lengths)
+            scores = self.score_pairs(tokens, positions, lengths)
+        else:
+            scores = self.relation_network(inputs, training=training)["scores"]
         return ner, tf.reduce_mean(relation_loss(scores, relations, lengths))
 
     def make_train_function(self, force: bool = False) -> Callable[..., Any]:

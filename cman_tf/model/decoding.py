@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
@@ -27,15 +27,31 @@ def decode_entities(tags: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]
     continues = (tags > 0) & (tags % 2 == 0) & (types == _shift(types, 1, -1)) & _shift(inside, 1, False)
     starts = inside & ~continues
     ends = inside & ~_shift(continues, -1, False)
-    positions = tf.zeros_like(tags) + tf.range(tf.shape(tags)[1])[None]
-    start = tf.ragged.boolean_mask(positions, starts)
-    mask = tf.ragged.map_flat_values(tf.ones_like, start).to_tensor(0) > 0
+    first, last = tf.cast(tf.where(starts), tf.int32), tf.cast(tf.where(ends), tf.int32)
+    row, start = tf.unstack(first, num=2, axis=1)
+    padded = by_row(row, tf.shape(tags)[0])
     return {
-        "entity_start": start.to_tensor(0),
-        "entity_end": tf.ragged.boolean_mask(positions + 1, ends).to_tensor(0),
-        "entity_type": tf.ragged.boolean_mask(types, starts).to_tensor(0),
-        "entity_mask": mask,
+        "entity_start": padded(start),
+        "entity_end": padded(tf.unstack(last, num=2, axis=1)[1] + 1),
+        "entity_type": padded(tf.gather_nd(types, first)),
+        "entity_mask": padded(tf.ones_like(row)) > 0,
     }
+
+
+def by_row(row: tf.Tensor, rows: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Function that sorts items into rows and pads them with 0: `(items,)` -> `(rows, most items of a row)`.
+
+    Ragged tensors do the same with a hundred operations, which take long to trace.
+
+    Args:
+        row: int32 `(items,)`, the row of each item, rising.
+        rows: int32, number of rows.
+    """
+    count = tf.math.unsorted_segment_sum(tf.ones_like(row), row, rows)
+    place = tf.range(tf.size(row)) - tf.gather(tf.cumsum(count, exclusive=True), row)
+    where = tf.stack([row, place], axis=1)
+    shape = tf.stack([rows, tf.reduce_max(tf.concat([count, [0]], axis=0))])
+    return lambda values: tf.scatter_nd(where, values, shape)
 
 
 def last_tokens(entities: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -91,17 +107,14 @@ def decode_relations(
     keep &= tf.gather(tf.gather(constraints.allowed, types), types, axis=2, batch_dims=1)
     scores = _obeying(tf.where(keep, scores, 0.0), constraints)
     cells = tf.cast(tf.where(scores > 0), tf.int32)
-    rows = tf.cast(tf.shape(mask)[0], tf.int64)
-
-    def padded(values: tf.Tensor) -> tf.Tensor:
-        return tf.RaggedTensor.from_value_rowids(values, tf.cast(cells[:, 0], tf.int64), rows).to_tensor(0)
-
+    row, head, tail, relation = tf.unstack(cells, num=4, axis=1)
+    padded = by_row(row, tf.shape(mask)[0])
     return {
-        "relation_head": padded(cells[:, 1]),
-        "relation_tail": padded(cells[:, 2]),
-        "relation_type": padded(cells[:, 3]),
+        "relation_head": padded(head),
+        "relation_tail": padded(tail),
+        "relation_type": padded(relation),
         "relation_score": padded(tf.gather_nd(scores, cells)),
-        "relation_mask": padded(tf.ones_like(cells[:, 0])) > 0,
+        "relation_mask": padded(tf.ones_like(row)) > 0,
     }
 
 

@@ -62,6 +62,12 @@ class Ensemble(tf.Module):
             "emissions": _mean([item["emissions"] for item in found]),
         }
 
+    def relation_tokens(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Tokens and tags -> tokens `(batch, tokens, sum of 2d)` of the relation networks."""
+        parts = zip(self.members, self._split(inputs["tokens"]))
+        found = [member.relation_tokens({**inputs, "tokens": tokens}, training=training) for member, tokens in parts]
+        return tf.concat(found, axis=-1)
+
     def relation_network(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         """Tokens and tags -> `tokens` `(batch, tokens, sum of 2d)` and mean `scores` of all their pairs."""
         found = [

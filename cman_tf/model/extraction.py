@@ -102,9 +102,9 @@ class Extractor(tf.Module):
         tags, entities = sure_entities(tags, entities, lengths, cutoffs.entity, cutoffs.entity_scale)
         if not self.model.has_relations:
             return {"tags": tags, **entities, **no_relations(tf.shape(tags)[0])}
-        tokens = self.model.relation_network(
+        tokens = self.model.relation_tokens(
             {"tokens": found["tokens"], "tags": fed, "lengths": lengths}, training=False
-        )["tokens"]
+        )
         # Only the last tokens of entities can be in a relation, and they are few.
         count = tf.reduce_sum(tf.cast(entities["entity_mask"], tf.int32), axis=1)
         scores = self.model.score_pairs(tokens, last_tokens(entities), count)

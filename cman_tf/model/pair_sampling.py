@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from cman_tf.model.decoding import decode_entities
+from cman_tf.model.decoding import by_row, decode_entities
 
 
 def sample_tokens(
@@ -31,9 +31,9 @@ def sample_tokens(
     last = tf.where(entities["entity_mask"], entities["entity_end"] - 1, -1)
     ends = tf.reduce_any(last[:, :, None] == tf.range(tokens), axis=1)
     chosen = (ends | (uniform < share)) & tf.sequence_mask(lengths, tokens)
-    positions = tf.ragged.boolean_mask(tf.repeat(tf.range(tokens)[None], batch, axis=0), chosen)
+    row, position = tf.unstack(tf.cast(tf.where(chosen), tf.int32), num=2, axis=1)
     places = tf.cumsum(tf.cast(chosen, tf.int32), axis=1, exclusive=True)
     there = relations >= 0
     ends = tf.gather(places, tf.maximum(relations[:, :, :2], 0), batch_dims=1)
     relations = tf.where(there, tf.concat([ends, relations[:, :, 2:]], axis=2), relations)
-    return positions.to_tensor(0), relations, tf.cast(positions.row_lengths(), tf.int32)
+    return by_row(row, batch)(position), relations, tf.reduce_sum(tf.cast(chosen, tf.int32), axis=1)

@@ -8,7 +8,7 @@ from cman_tf.config.fields import DecodingConfig
 from cman_tf.data.schema import Schema
 from cman_tf.layers.crf import CRF
 from cman_tf.model.assembly import forbidden_transitions
-from cman_tf.model.decoding import decode_entities, decode_relations, entity_scores, last_tokens
+from cman_tf.model.decoding import by_row, decode_entities, decode_relations, entity_scores, last_tokens
 from cman_tf.model.extraction import allowed_types
 from cman_tf.model.extraction import constraints as make_constraints
 
@@ -20,6 +20,15 @@ def spans(tags):
     found = decode_entities(tf.constant([tags]), tf.constant([len(tags)]))
     kept = found["entity_mask"][0]
     return list(zip(*(found[f"entity_{name}"][0][kept].numpy().tolist() for name in ("start", "end", "type"))))
+
+
+@pytest.mark.parametrize(
+    ("row", "rows", "expected"),
+    [([0, 0, 2], 3, [[5, 6], [0, 0], [7, 0]]), ([1], 2, [[0], [5]]), ([], 2, [[], []]), ([], 0, [])],
+)
+def test_items_are_padded_by_row(row, rows, expected):
+    values = tf.constant([5, 6, 7][: len(row)], tf.int32)
+    assert by_row(tf.constant(row, tf.int32), tf.constant(rows))(values).numpy().tolist() == expected
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,8 @@ def test_emissions_transitions_and_logits_are_means_of_the_members(ensemble, run
         found = model.entity_network({"embeddings": embeddings, "lengths": lengths}, training=False)
         tags = tf.constant([[1, 0, 1, 0, 0, 3, 0, 3, 0]])
         read = model.relation_network({"tokens": found["tokens"], "tags": tags, "lengths": lengths}, training=False)
+        tokens = model.relation_tokens({"tokens": found["tokens"], "tags": tags, "lengths": lengths}, training=False)
+        np.testing.assert_allclose(tokens, read["tokens"], atol=1e-6)
         some = model.score_pairs(read["tokens"], tf.constant([[0, 5]]), tf.constant([2]))
         np.testing.assert_allclose(some[0, 0, 1], read["scores"][0, 0, 5], atol=1e-5)
         return found["emissions"], model.crf.transitions, read["scores"]
