@@ -31,6 +31,16 @@ def test_the_page_of_the_shipped_model_repeats_its_files():
     assert f"{agreement['sentences'] - agreement['sentences that agree']} sentences" in page
 
 
+def test_the_page_on_formats_repeats_the_memory_of_long_texts():
+    page = " ".join((ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8").split())
+    found = json.loads((ROOT / "benchmarks" / "results" / "pages.json").read_text(encoding="utf-8"))["pages"]
+    words, most, least = found["300"]["words"], found["300"]["peak_mb"], found["30"]["peak_mb"]
+    assert (
+        f"300 pages ({words:,} words) in one file were predicted with {most:,} MB, 30 pages with {least:,} MB" in page
+    )
+    assert most <= 1.2 * least
+
+
 def test_the_page_on_serving_repeats_the_figures_of_fairness():
     page = " ".join((ROOT / "docs" / "serving.md").read_text(encoding="utf-8").split())
     found = json.loads((ROOT / "benchmarks" / "results" / "fairness.json").read_text(encoding="utf-8"))
