@@ -59,6 +59,8 @@ def table(folder: str | Path) -> str:
 
 def changes(base: configs.Config, config: configs.Config) -> str:
     """The fields that differ between two configurations and affect the scores, as text."""
-    elsewhere = ("corpus.data_dir", "encoder.store", "training.epochs")
+    elsewhere: tuple[str, ...] = ("corpus.data_dir", "encoder.store", "training.epochs")
+    if (base.model.relation_projection, config.model.relation_projection) == ("auto", "per_relation"):
+        elsewhere += ("model.relation_projection",)  # the public corpora have few types
     found = [name for name in configs.different(base, config) if name not in elsewhere]
     return ", ".join(f"`{name}: {configs.get(config, name)}`" for name in found) or "(the same)"

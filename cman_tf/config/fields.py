@@ -10,6 +10,9 @@ from typing import Any, Literal, Optional
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+MOST_PROJECTIONS = 50
+"""Most relation types for which `relation_projection: auto` is eq. 9; its time and memory grow with their square."""
+
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
@@ -93,8 +96,10 @@ class ModelConfig:
     bsa_units: int = _field(2, "m: number of BSA units (paper, 4.1)", ge=1)
     label_size: int = _field(25, "d_l: width of the label embeddings (paper, 4.1)", ge=1)
     relation_size: int = _field(128, "width of the hidden layer that scores a pair; eq. 9 implies d", ge=1)
-    relation_projection: Literal["per_relation", "shared"] = _field(
-        "per_relation", "U, W, b, V for each relation (eq. 9), or U, W, b shared (Bekoulis et al., 2018)"
+    relation_projection: Literal["auto", "per_relation", "shared"] = _field(
+        "auto",
+        "U, W, b, V for each relation (eq. 9), or U, W, b shared (Bekoulis et al., 2018); auto: for each "
+        f"relation up to {MOST_PROJECTIONS} types, else shared; not in the paper",
     )
     relation_prior: float = _field(
         0.5,
@@ -231,5 +236,5 @@ tokenizer, because corpora have tokens."""
 ADDED = ("start_from",)
 """Fields that are newer than the format of run folders. A run without one was trained with its default."""
 
-BEFORE = {"words.tokenizer": "conll04"}
+BEFORE = {"words.tokenizer": "conll04", "model.relation_projection": "per_relation"}
 """Values of fields with which a run without them was trained, if that is not the default."""

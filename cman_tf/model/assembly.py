@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from cman_tf.config import change
+from cman_tf.config.fields import MOST_PROJECTIONS
 from cman_tf.layers.attention_unit import BLA, BSA, sequence_encoder
 from cman_tf.layers.character_encoder import CharacterEncoder
 from cman_tf.layers.crf import CRF
@@ -52,6 +54,7 @@ def build_cman(
         `emissions` `(batch, tokens, tags)`, `relation_scores` `(batch, tokens, tokens, relations)`. Without relation
         types there is no relation network: `tags` and `relation_scores` are missing.
     """
+    config = resolved(config, schema)
     tf.keras.utils.set_random_seed(config.seed)
     seeds = iter(range(config.seed * 1000, config.seed * 1000 + 1000))
     embedding = _token_embedding(config, num_trained_words, num_fixed_words, num_characters, contextual)
@@ -156,6 +159,14 @@ def _relation_network(config: Config, schema: Schema, seeds: Iterator[int]) -> t
         {"tokens": fused, "scores": scores},
         name="relation_network",
     )
+
+
+def resolved(config: Config, schema: Schema) -> Config:
+    """The configuration with the form of the relation scores that `relation_projection: auto` stands for."""
+    if config.model.relation_projection != "auto":
+        return config
+    projection = "shared" if len(schema.relation_types) > MOST_PROJECTIONS else "per_relation"
+    return change(config, {"model.relation_projection": projection})
 
 
 def forbidden_transitions(num_tags: int) -> list[tuple[int, int]]:

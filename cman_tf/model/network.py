@@ -9,7 +9,7 @@ import numpy as np
 
 from cman_tf.data import rules
 from cman_tf.data.featurizer import Featurizer
-from cman_tf.model.assembly import build_cman
+from cman_tf.model.assembly import build_cman, resolved
 
 if TYPE_CHECKING:
     from cman_tf.config import Config
@@ -54,7 +54,8 @@ class Network:
         """Build a network with untrained weights.
 
         Args:
-            config, schema, vocabulary, encoders: see the class.
+            config: `Config`. The network's has another `relation_projection` instead of `auto`.
+            schema, vocabulary, encoders: see the class.
             vectors: float32 `(words, size)` or None. Pretrained word vectors. Rows of nan, for words without
                 a pretrained vector, keep their random values.
 
@@ -64,6 +65,7 @@ class Network:
         Raises:
             InputError: if `decoding.rules` has an unknown rule or names an unknown type.
         """
+        config = resolved(config, schema)
         rules.parse(config.decoding.rules, schema.relation_types, schema.rules)
         featurizer = Featurizer(vocabulary, config.characters.max_length)
         model = build_cman(

@@ -191,4 +191,7 @@ def _differences(kept: configs.Config, asked: configs.Config) -> list[str]:
     # A run stores the absolute path of a folder.
     if "corpus.name" in different and kept.corpus.name == os.path.abspath(asked.corpus.name):
         different.remove("corpus.name")
+    # It stores the form of the relation scores that its types need.
+    if "model.relation_projection" in different and asked.model.relation_projection == "auto":
+        different.remove("model.relation_projection")
     return different

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.config import RESUMABLE, change, get, save
+from cman_tf.config.fields import MOST_PROJECTIONS
 from cman_tf.data import corpora
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError, printable
@@ -117,6 +118,12 @@ def begin(config: Config, path: str | Path, allow_encoders: Sequence[str] = ()) 
             # Raises for a store that cannot be written, before the run folder exists.
             FeatureStore(encoder, config.encoder.store, config.encoder.store_gb)
     network = Network.build(config, schema, vocabulary, encoders, vectors)
+    if config.model.relation_projection == "auto" and network.config.model.relation_projection == "shared":
+        print(
+            f"One hidden layer for all {len(schema.relation_types)} relation types, because they are more than "
+            f"{MOST_PROJECTIONS}; --model.relation_projection per_relation is the paper's form",
+            file=sys.stderr,
+        )
     if source:
         share = copy_weights(source, network)
         print(f"Starting from {config.start_from}: {share:.0%} of the weights beside words fit", file=sys.stderr)

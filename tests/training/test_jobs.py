@@ -11,6 +11,7 @@ import pytest
 from cman_tf import config as configs
 from cman_tf.data import formats
 from cman_tf.errors import InputError
+from cman_tf.training import jobs
 from cman_tf.training.jobs import Runner
 from cman_tf.training.run import Run
 from reproduction.plan import Job
@@ -41,11 +42,22 @@ def finished(tmp_path_factory, job, corpus):
     return folder, runner.run([bad, job]), said
 
 
+def test_a_run_with_the_form_that_auto_stands_for_is_the_one_asked_for():
+    asked = configs.Config()
+    kept, other = (
+        configs.change(asked, {"model.relation_projection": "shared", "seed": seed}) for seed in (asked.seed, 9)
+    )
+    assert jobs._differences(kept, asked) == []
+    assert jobs._differences(asked, kept) == ["model.relation_projection"]
+    assert jobs._differences(other, asked) == ["seed"]
+
+
 @pytest.mark.slow
 def test_a_job_leaves_a_run_and_its_small_files(finished, job):
     folder, outcome, said = finished
     assert outcome["words/seed1"] == "done"
-    assert Run.open(folder / "runs" / job.name).config() == job.config
+    stored = configs.change(job.config, {"model.relation_projection": "per_relation"})
+    assert Run.open(folder / "runs" / job.name).config() == stored
     kept = {path.name for path in (folder / "results" / job.name).iterdir()}
     assert kept == {"config.yaml", "environment.json", "history.csv", "metrics.json"}
     assert any(line.startswith("words/seed1: entities ") for line in said)
