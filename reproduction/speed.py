@@ -124,6 +124,23 @@ def long_texts(figures: Mapping[str, Any]) -> str:
     return _section("Long texts", about, markdown.table(headings, rows))
 
 
+def cold_starts(figures: Mapping[str, Any]) -> str:
+    """A section for `benchmarks/results/cold.json`."""
+    about = (
+        "`python -m benchmarks.cold --json benchmarks/results/cold.json`: processor time from a cold start. The first "
+        "training step is without the import; the others include it. The lowest of "
+        f"{figures['rounds']} measured in turns."
+    )
+    checkouts = list(figures["processor_seconds"]["import tensorflow"])
+    rows = [
+        [start, *(f"{min(seconds[name]):.2f}" for name in checkouts)]
+        for start, seconds in figures["processor_seconds"].items()
+    ]
+    heads = ["this commit" if name == "here" else "base commit" for name in checkouts]
+    table = markdown.table(["Processor seconds", *heads], rows)
+    return _section("Cold starts", about, table, _bars(figures))
+
+
 def _section(title: str, about: str, *tables: Iterable[str]) -> str:
     return "\n".join([f"## {title}", "", about, *(line for table in tables for line in ("", *table))]) + "\n"
 
@@ -140,6 +157,7 @@ def _measured(bar: Mapping[str, Any]) -> str:
 SECTIONS = {
     "training_step": training_speed,
     "contextual_epoch": contextual_speed,
+    "cold": cold_starts,
     "inference": prediction_speed,
     "pages": long_texts,
     "serving": serving_speed,

@@ -83,3 +83,12 @@ def test_many_sentences_say_how_often_each_was_answered(speed_page):
     }
     text = speed_page(batch=figures)
     assert "1,498 were answered once, 0 more often, 2 never; 1,200 entities and 34 relations were found. 42 " in text
+
+
+def test_cold_starts_beside_a_base_commit(speed_page):
+    bar = {"mode": "predict", "name": "times the import", "value": 1.5, "at": "at most", "bar": 2.0, "reached": True}
+    seconds = {name: {"here": [4.0, 3.96], "base": [5.0, 6.0]} for name in ("import tensorflow", "predict")}
+    text = speed_page(cold={"rounds": 2, "processor_seconds": seconds, "bars": [bar]})
+    assert "| Processor seconds | this commit | base commit |" in text
+    assert "| predict | 3.96 | 5.00 |" in text
+    assert "| predict: times the import | at most 2 | 1.50 |" in text
