@@ -65,3 +65,7 @@ def _help() -> str:
     return "\n".join(
         ["usage: cman COMMAND [options]", "", *lines, "", "cman COMMAND --help shows its options; cman --version."]
     )
+
+
+if __name__ == "__main__":
+    main()
