@@ -7,8 +7,8 @@ import pytest
 from cman_tf import config as configs
 from cman_tf.commands import field_texts
 
-# Files and memory, which no paper would settle. All other fields of these sections are choices of somebody's.
-WITHOUT_SOURCE = {"encoder.store", "encoder.store_gb", "training.micro_batch"}
+# Files, memory and trackers, which no paper would settle. All other fields of these sections are choices of somebody's.
+WITHOUT_SOURCE = {"encoder.store", "encoder.store_gb", "training.callbacks", "training.micro_batch"}
 SECTIONS = ("words", "characters", "encoder", "model", "training", "decoding", "seed", "protocol")
 
 

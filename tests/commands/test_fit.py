@@ -32,6 +32,7 @@ def test_what_fit_leaves_is_what_the_reference_says(trained):
         "checkpoints/",
         "encoders.json",
         "members/",
+        "mlflow.json",
     }
     for name, text in rows.items():
         assert (trained / name).exists() == ("; only" not in text), name

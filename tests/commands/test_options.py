@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import get_args, get_origin
 
 import pytest
 
@@ -57,8 +58,10 @@ def test_help_does_not_wait_for_tensorflow():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_config_field_is_an_option(name):
     kind, default = next((kind, default) for field, kind, default, _ in configs.all_fields() if field == name)
-    value = default if kind in (int, float) else not default if kind is bool else default or "text"
-    expected = [value] if kind == tuple[str, ...] else value
+    several = get_origin(kind) is tuple
+    choices = get_args(get_args(kind)[0]) if several else ()
+    value = default if kind in (int, float) else not default if kind is bool else default or (choices or ["text"])[0]
+    expected = [value] if several else value
     parser = cli.parser("test", "", "")
     options.add_training(parser)
     changes = options.overrides(cli.parse(parser, [f"--{name}", str(value)]))

@@ -175,7 +175,7 @@ def test_every_request_is_one_line_and_one_count_and_no_text(serve, caplog):
         client.sendall(f"{secret}\r\n\r\n".encode())
         assert client.makefile("rb").read().startswith(b"HTTP/1.1 400 ")
     with socket.create_connection(("127.0.0.1", asker.rest_port)) as client:
-        client.sendall(f"PUT {PREDICT} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        client.sendall(f"PUT {PREDICT} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
         assert client.makefile("rb").read().startswith(b"HTTP/1.1 501 ")
     lines = [record.fields for record in caplog.records if record.getMessage() == "request"]
     expected = [status for *_, status, _ in asked] + ["INVALID_ARGUMENT", "UNIMPLEMENTED"]
