@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,29 +41,29 @@ def command(argv: list[str]) -> None:
     _add_interface_options(parser)
     _add_batching_options(parser)
     args = cli.parse(parser, argv)
-    with contextlib.ExitStack() as temporary:
-        args.folder = _versions_of(args.folder, args.allow_encoder, temporary)
+    run = shipped.folder(args.folder)
+    if not (run / "config.yaml").is_file():
         _serve(args)
+        return
+    with tempfile.TemporaryDirectory(prefix="cman-serve-") as versions:
+        name, args.folder = args.folder, versions
+        _serve(args, lambda: _export(name, run, versions, args.allow_encoder))
 
 
-def _versions_of(folder: str, allow_encoders: list[str], temporary: contextlib.ExitStack) -> str:
-    """The folder of versions to serve; a run is exported to a folder that `temporary` removes."""
-    run = shipped.folder(folder)
-    if not (run / "weights.h5").is_file():
-        return folder
-    versions = temporary.enter_context(tempfile.TemporaryDirectory(prefix="cman-serve-"))
+def _export(name: str, run: Path, versions: str, allow_encoders: list[str]) -> None:
+    """Export a run into the folder to serve."""
     # The log is on standard error.
-    print(f"Exporting {folder}", flush=True)
+    print(f"Exporting {name}", flush=True)
     # In a process of its own, because TensorFlow's threads can be set only before its first operation.
     command = [sys.executable, "-m", "export.savedmodel", str(run), versions]
     command += [f"--allow-encoder={encoder}" for encoder in allow_encoders]
     done = subprocess.run(command, stdout=subprocess.DEVNULL)
     if done.returncode:
-        raise InputError(f"Cannot export {folder}; the reason is above.")
-    return versions
+        raise InputError(f"Cannot export {name}; the reason is above.")
 
 
-def _serve(args: argparse.Namespace) -> None:
+def _serve(args: argparse.Namespace, prepare: Callable[[], None] = lambda: None) -> None:
+    """Serve until a signal. `prepare` is called when the options are known to be right, before a model is loaded."""
     options, ignored = _options(args)
 
     from export.serving import logs
@@ -76,6 +76,7 @@ def _serve(args: argparse.Namespace) -> None:
     logs.start(args.log_level)
     if ignored:
         logs.warning("ignored", file=args.batching_parameters_file, fields=ignored)
+    prepare()
     server.start(stop)
     stop.wait()
     if not server.stop(args.grace_seconds):

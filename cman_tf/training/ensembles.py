@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,9 @@ def combine(paths: Sequence[str | Path], out: str | Path, allow_encoders: Sequen
     if len(paths) < 2:
         raise InputError(f"An ensemble must have at least two runs. Received: {len(paths)}")
     runs = [Run.open(path, allow_encoders=allow_encoders) for path in paths]
+    path, times = Counter(run.path.resolve() for run in runs).most_common(1)[0]
+    if times > 1:
+        raise InputError(f"The runs of an ensemble must differ. Received: {path} twice")
     first = _in_common(runs[0])
     for run in runs[1:]:
         for name, value in _in_common(run).items():

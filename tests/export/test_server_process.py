@@ -12,6 +12,7 @@ import grpc
 import pytest
 
 from cman_tf.errors import InputError
+from cman_tf.training.ensembles import combine
 from export import server as command_line
 from tests.export.serving import ROOT, Asker, Process, code, eventually, free_port, self_signed
 from tests.export.tiny import Echo
@@ -132,16 +133,18 @@ def test_tls(process, tmp_path):
         (["{folder}", "--batching-parameters-file", "nowhere"], "nowhere"),
         (["{folder}", "--host", "203.0.113.1", "--port", "0"], "203.0.113.1"),
         (["{folder}", "--rest-porto", "1"], "nearest: --rest-port"),
+        (["news", "--token-file", "nowhere"], "nowhere"),
     ],
 )
 def test_bad_input_is_one_sentence(folder, arguments, words, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["cman serve", *(text.format(folder=folder) for text in arguments)])
     with pytest.raises(SystemExit) as caught:
         command_line.main("serve")
-    error = capsys.readouterr().err
+    out, error = capsys.readouterr()
     assert caught.value.code == 2
     assert words in error
     assert error.count("\n") == 1
+    assert out == ""  # a run is exported only when the options are right
 
 
 def test_a_taken_port_is_one_sentence(folder, capsys, monkeypatch):
@@ -204,8 +207,13 @@ def test_a_server_killed_under_load_is_found_again_and_every_input_answered_once
 
 
 @pytest.mark.slow
-def test_a_run_is_exported_and_served(process, trained_run):
-    server = process(folder=trained_run.path)
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_run_or_an_ensemble_is_exported_and_served(process, trained_run, tmp_path, members):
+    folder = trained_run.path
+    if members > 1:
+        shutil.copytree(folder, tmp_path / "copy")
+        folder = combine([folder, tmp_path / "copy"], tmp_path / "ensemble").path
+    server = process(folder=folder)
     server.wait_for("listening")
     server.read_on()
     document = Asker(server.port, server.rest_port).predict(["Ana Lima lives in Oslo."])

@@ -99,6 +99,8 @@ def test_runs_that_differ_in_what_they_share_are_refused(runs, trained_run, tmp_
         combine([runs[0], odd], tmp_path / "out")
     with pytest.raises(InputError, match="at least two runs. Received: 1"):
         combine(runs[:1], tmp_path / "out")
+    with pytest.raises(InputError, match="must differ. Received: .* twice"):
+        combine([*runs, runs[0]], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
