@@ -204,8 +204,9 @@ def sure_entities(
     places = tf.range(tf.shape(tags)[1])
     inside = (places >= entities["entity_start"][..., None]) & (places < entities["entity_end"][..., None])
     tags = tf.where(tf.reduce_any(inside & kept[..., None], axis=1), tags, 0)
-    scores = tf.ragged.boolean_mask(scores, kept).to_tensor(0.0)
-    return tags, {**decode_entities(tags, lengths), "entity_score": scores}
+    cells = tf.cast(tf.where(kept), tf.int32)
+    padded = by_row(tf.unstack(cells, num=2, axis=1)[0], tf.shape(kept)[0])
+    return tags, {**decode_entities(tags, lengths), "entity_score": padded(tf.gather_nd(scores, cells))}
 
 
 def _shift(values: tf.Tensor, by: int, fill: bool | int) -> tf.Tensor:
