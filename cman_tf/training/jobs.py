@@ -188,9 +188,11 @@ class Runner:
 def _differences(kept: configs.Config, asked: configs.Config) -> list[str]:
     """Names of config fields in which two configurations differ."""
     different = [name for name in configs.different(kept, asked) if name not in configs.WITHOUT_EFFECT]
-    # A run stores the absolute path of a folder.
-    if "corpus.name" in different and kept.corpus.name == os.path.abspath(asked.corpus.name):
-        different.remove("corpus.name")
+    # A run stores the absolute paths of folders.
+    for name in set(different).intersection(configs.PLACES):
+        place = configs.get(asked, name)
+        if isinstance(place, str) and configs.get(kept, name) == os.path.abspath(os.path.expanduser(place)):
+            different.remove(name)
     # It stores the form of the relation scores that its types need.
     if "model.relation_projection" in different and asked.model.relation_projection == "auto":
         different.remove("model.relation_projection")

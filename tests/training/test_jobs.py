@@ -52,6 +52,14 @@ def test_a_run_with_the_form_that_auto_stands_for_is_the_one_asked_for():
     assert jobs._differences(other, asked) == ["seed"]
 
 
+@pytest.mark.parametrize("name", ["corpus.name", "corpus.extra", "start_from"])
+def test_a_run_with_the_absolute_path_of_a_folder_is_the_one_asked_for(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kept = configs.change(configs.Config(), {name: str(tmp_path / "own")})
+    assert jobs._differences(kept, configs.change(kept, {name: "own"})) == []
+    assert jobs._differences(kept, configs.change(kept, {name: "other"})) == [name]
+
+
 @pytest.mark.slow
 def test_a_job_leaves_a_run_and_its_small_files(finished, job):
     folder, outcome, said = finished
