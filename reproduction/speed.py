@@ -126,12 +126,13 @@ def long_texts(figures: Mapping[str, Any]) -> str:
 
 def cold_starts(figures: Mapping[str, Any]) -> str:
     """A section for `benchmarks/results/cold.json`."""
-    about = (
-        "`python -m benchmarks.cold --json benchmarks/results/cold.json`: processor time from a cold start. The first "
-        "training step is without the import; the others include it. The lowest of "
-        f"{figures['rounds']} measured in turns."
-    )
     checkouts = list(figures["processor_seconds"]["import tensorflow"])
+    base = " --base FOLDER" if "base" in checkouts else ""
+    about = (
+        f"`python -m benchmarks.cold{base} --json benchmarks/results/cold.json`: processor time from a cold start. The "
+        "first training step is without the import; the others include it. Rounds: "
+        f"{figures['rounds']}; the lowest counts, for the import that of all columns."
+    )
     rows = [
         [start, *(f"{min(seconds[name]):.2f}" for name in checkouts)]
         for start, seconds in figures["processor_seconds"].items()

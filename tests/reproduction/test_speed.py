@@ -89,6 +89,8 @@ def test_cold_starts_beside_a_base_commit(speed_page):
     bar = {"mode": "predict", "name": "times the import", "value": 1.5, "at": "at most", "bar": 2.0, "reached": True}
     seconds = {name: {"here": [4.0, 3.96], "base": [5.0, 6.0]} for name in ("import tensorflow", "predict")}
     text = speed_page(cold={"rounds": 2, "processor_seconds": seconds, "bars": [bar]})
+    assert "benchmarks.cold --base FOLDER --json" in text
+    assert "Rounds: 2; the lowest counts" in text
     assert "| Processor seconds | this commit | base commit |" in text
     assert "| predict | 3.96 | 5.00 |" in text
     assert "| predict: times the import | at most 2 | 1.50 |" in text
