@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -60,15 +60,10 @@ class Calibration:
     """
 
     entity_threshold: float = Field(default=0.0, ge=0, le=1)
-    relation_thresholds: Mapping[str, float] = Field(default_factory=dict)
+    relation_thresholds: Mapping[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
     entity_scale: Scale = Field(default_factory=Scale)
     relation_scale: Scale = Field(default_factory=Scale)
     fitted_on: Mapping[str, Any] = Field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name, value in self.relation_thresholds.items():
-            if not 0 <= value <= 1:
-                raise ValueError(f"The threshold of {name} must be from 0 to 1")
 
     @classmethod
     def read(cls, path: Path, schema: Schema) -> Calibration | None:

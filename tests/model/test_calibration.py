@@ -26,7 +26,7 @@ def test_what_is_written_is_read(tmp_path):
     [
         ({"entity_threshold": 2}, "entity_threshold: Input should be less than or equal to 1"),
         ({"entity_threshold": float("nan")}, "entity_threshold: "),
-        ({"relation_thresholds": {"Kill": -1}}, "The threshold of Kill must be from 0 to 1"),
+        ({"relation_thresholds": {"Kill": -1}}, "relation_thresholds.Kill: Input should be greater than or equal to 0"),
         ({"relation_thresholds": {"Born_In": 0.5}}, "'Born_In' is not a relation type of the run"),
         ({"entity_scale": {"slope": 0}}, "entity_scale.slope: Input should be greater than 0"),
         ({"other": 1}, "other: "),
