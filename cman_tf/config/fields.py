@@ -33,7 +33,7 @@ class CorpusConfig:
     )
     extra: Optional[str] = _field(
         None,
-        "a further corpus, named as above, all of whose sentences are added to those of training; not in the paper",
+        "another corpus, all of whose sentences are added to the training sentences; not in the paper",
     )
     data_dir: Optional[str] = _field(None, "folder with copies of the public corpora, instead of a download")
 

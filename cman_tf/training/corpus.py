@@ -42,6 +42,11 @@ def _extra(config: Config) -> list[Document]:
     name = config.corpus.extra
     if not name:
         return []
+    if name == config.corpus.name:
+        raise InputError(
+            "`corpus.extra` must be another corpus than `corpus.name`, whose test sentences are not for training. "
+            f"Received: {name} for both"
+        )
     options = {field: getattr(config.corpus, field) for field in ("variant", "fold", "overlap", "data_dir")}
     found = corpora.load(name, splits=("train",), tokenizer=config.words.tokenizer, **options)
     return [document for documents in found.splits.values() for document in documents]
