@@ -161,8 +161,9 @@ def sentences_trained_on(
     Raises:
         InputError: if the run's own corpus is scored and its training sentences cannot be read.
     """
-    # Only `corpus.data_dir` says where the run's own corpus is; the other fields name the one that is scored.
-    config = run.config({name: value for name, value in changes.items() if name == "corpus.data_dir"})
+    # These say where the run's own sentences are; the other fields name the corpus that is scored.
+    places = ("corpus.data_dir", "corpus.extra")
+    config = run.config({name: value for name, value in changes.items() if name in places})
     own = run.config(dict(changes)).corpus == config.corpus
     try:
         if own and "train" in scored.splits:

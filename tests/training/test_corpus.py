@@ -8,6 +8,7 @@ from cman_tf.errors import InputError
 from cman_tf.training import workflow
 from cman_tf.training.corpus import load_corpus, training_data
 from cman_tf.training.origin import fingerprint
+from cman_tf.training.results import sentences_trained_on
 
 
 @pytest.fixture
@@ -42,6 +43,16 @@ def test_a_run_finds_its_further_corpus_from_anywhere(folders, documents, config
     assert run.config().corpus.extra == str(folders / "more")
     trained = [documents[row] for row in (0, 1, 3, 4)]
     assert run.environment()["corpus_sha256"] == fingerprint(trained, documents[2:3])
+
+
+def test_scoring_finds_a_further_corpus_that_was_moved(folders, documents, config):
+    changed = configs.change(config, {"corpus.name": str(folders / "own"), "corpus.extra": str(folders / "more")})
+    run, _, corpus = workflow.begin(changed, folders / "run")
+    (folders / "more").rename(folders / "moved")
+    with pytest.raises(InputError, match="Received: .*more$"):
+        sentences_trained_on(run, corpus, {})
+    found = sentences_trained_on(run, corpus, {"corpus.extra": str(folders / "moved")})
+    assert tokens(found) == tokens([documents[row] for row in (0, 1, 3, 4)])
 
 
 def test_a_run_does_not_train_on_its_own_test_sentences(folders, config, monkeypatch):
