@@ -14,14 +14,14 @@ from cman_tf.files import atomic_write
 
 
 def parser(name, description, example, usage="[options]", rounds="how often each is timed"):
-    """An `ArgumentParser` with the options of every benchmark: `--json`, `--data-dir`, `--rounds`.
+    """An `ArgumentParser` with the options of the benchmarks: `--json`, `--data-dir`, `--rounds`.
 
     Args:
         name: str. Module of the benchmark.
         description: str.
         example: str. Arguments of an example.
         usage: str.
-        rounds: str. Help of `--rounds`, without the default.
+        rounds: str or None. Help of `--rounds`, without the default; None leaves the option out.
     """
     command = f"python -m benchmarks.{name} {example} --json benchmarks/results/{name}.json"
     result = cli.parser(f"benchmarks.{name}", description, " ".join(command.split()), usage)
@@ -31,7 +31,8 @@ def parser(name, description, example, usage="[options]", rounds="how often each
         metavar="DIR",
         help="directory with the public corpora (default: $CMAN_TF_DATA, else downloaded)",
     )
-    result.add_argument("--rounds", metavar="N", type=int, default=3, help=f"{rounds} (default: 3)")
+    if rounds:
+        result.add_argument("--rounds", metavar="N", type=int, default=3, help=f"{rounds} (default: 3)")
     return result
 
 

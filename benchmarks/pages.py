@@ -101,7 +101,7 @@ def command(argv):
         "Measure the memory and speed of prediction on long texts: each is one file, one document.",
         "",
         usage="[options]",
-        rounds="not used",
+        rounds=None,
     )
     parser.add_argument("--run", metavar="RUN", default="news", help="run folder or shipped model (default: news)")
     parser.add_argument("--pages", metavar="N,...", default="30,100,300", help="lengths (default: 30,100,300)")

@@ -15,6 +15,11 @@ def test_a_text_has_the_words_of_its_pages():
     assert text.count("\n\n") > 10
 
 
+def test_an_option_without_effect_is_unknown(capsys):
+    assert cli.run("benchmarks.pages", pages.command, ["--rounds", "2"]) == 2
+    assert "--rounds" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_the_command_measures_memory_and_speed(tmp_path, capsys):
     code = cli.run("benchmarks.pages", pages.command, ["--pages", "1,2", "--json", str(tmp_path / "a.json")])
