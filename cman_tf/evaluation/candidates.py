@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cman_tf.predictor import Predictor
 
 FLOOR = 0.05
-"""Relations with a lower probability are not considered: nearly all pairs have one, and they would decide each fit."""
+"""Lowest probability of a relation that is considered. Nearly all pairs are below it and would decide each fit."""
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,8 @@ def _start_bias(shape: Sequence[int], dtype: tf.DType | None = None) -> tf.Tenso
 
 @tf.custom_gradient
 def _without_gradient(states: tf.Tensor, gates: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], NoReturn]]:
+    """`states`, whose gradient is an error. They were computed from constants; `gates` leads a tape to that error."""
+
     def gradient(_: tf.Tensor) -> NoReturn:
         # TensorFlow 2.15's gradient of BlockLSTMV2 differs from that of the Keras LSTM.
         raise ValueError("A BiLSTM called with training=False has no gradient; call it with training=True")

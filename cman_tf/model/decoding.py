@@ -39,12 +39,12 @@ def decode_entities(tags: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]
 
 
 def by_row(row: tf.Tensor, rows: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Function that sorts items into rows and pads them with 0: `(items,)` -> `(rows, most items of a row)`.
+    """Function that groups items by row and pads with 0: `(items,)` -> `(rows, most items of a row)`.
 
     Ragged tensors do the same with a hundred operations, which take long to trace.
 
     Args:
-        row: int32 `(items,)`, the row of each item, rising.
+        row: int32 `(items,)`, the row of each item, in ascending order.
         rows: int32, number of rows.
     """
     count = tf.math.unsorted_segment_sum(tf.ones_like(row), row, rows)

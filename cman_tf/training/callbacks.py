@@ -73,7 +73,7 @@ class MlflowTracker(tf.keras.callbacks.Callback):
         path = self.run.path / "mlflow.json"
         with _reaching(self.mlflow):
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError, self.mlflow.exceptions.MlflowException):
-                # Unless the run was deleted, or MLflow has moved.
+                # A run that was deleted, or is not on this server, is created anew.
                 found = str(json.loads(path.read_text(encoding="utf-8"))["run_id"])
                 self.client.update_run(found, status="RUNNING")
                 self.id = found
@@ -94,7 +94,7 @@ class MlflowTracker(tf.keras.callbacks.Callback):
         values = {name: configs.get(config, name) for name, *_ in configs.all_fields()}
         for name, value in {**values, "run_folder": folder}.items():
             text = value if isinstance(value, str) else json.dumps(value)
-            # MLflow's oldest limit of a value.
+            # Earlier versions of MLflow refuse longer values.
             self.client.log_param(self.id, name, text[:500])
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

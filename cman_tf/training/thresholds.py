@@ -65,7 +65,7 @@ def fit_thresholds(
 
 
 def remove_thresholds(path: str | Path) -> None:
-    """Remove what `fit_thresholds` stored: scores and relations are those of before.
+    """Remove what `fit_thresholds` stored: the scores and relations are then as before.
 
     Raises:
         InputError: if the run cannot be read or is a shipped model.
@@ -77,7 +77,7 @@ def _own(path: str | Path, allow_encoders: Sequence[str] = ()) -> Run:
     run = Run.open(path, allow_encoders=allow_encoders)
     if run.path in map(shipped.folder, shipped.names()):
         raise InputError(
-            f"The thresholds of a shipped model cannot be changed; copy the folder {run.path} and name the copy. "
+            f"The thresholds of a shipped model cannot be changed; copy the folder {run.path} and use the copy. "
             f"Received: {path}"
         )
     return run

@@ -120,8 +120,8 @@ def begin(config: Config, path: str | Path, allow_encoders: Sequence[str] = ()) 
     network = Network.build(config, schema, vocabulary, encoders, vectors)
     if config.model.relation_projection == "auto" and network.config.model.relation_projection == "shared":
         print(
-            f"One hidden layer for all {len(schema.relation_types)} relation types, because they are more than "
-            f"{MOST_PROJECTIONS}; --model.relation_projection per_relation is the paper's form",
+            f"All {len(schema.relation_types)} relation types share one hidden layer, because there are more than "
+            f"{MOST_PROJECTIONS}. For one per type, as in the paper, use --model.relation_projection per_relation",
             file=sys.stderr,
         )
     if source:

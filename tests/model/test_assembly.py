@@ -40,4 +40,4 @@ def test_a_run_stores_the_form_and_says_so(tmp_path, capsys):
         assert network.model.head_selection.projection == expected
         said = capsys.readouterr().err
         assert said.count("hidden layer") == (expected == "shared")
-    assert f"all {MOST_PROJECTIONS + 1} relation types" in said
+    assert f"All {MOST_PROJECTIONS + 1} relation types" in said
