@@ -129,6 +129,7 @@ def test_all_is_chosen_together():
     # The wrong entity, and with it the surest of the wrong relations, is left out.
     scores = found.entity_scale(np.array([0.4, 0.6]))
     assert scores[0] < found.entity_threshold < scores[1]
+    assert found.relation_scale.slope > 1, "with that relation, high scores would be too high"
     low, high = found.relation_scale(np.array([0.3, 0.7]))
     assert low < found.relation_thresholds["a"] < high
     # Too few relations of type b: that of all.

@@ -24,5 +24,7 @@ def test_layers_of_the_same_sizes_share_one_graph():
     called = [node.attr["f"].func.name for node in graph.node if node.op.endswith("PartitionedCall")]
     assert len(called) == 5
     assert len(set(called)) == 2
+    kept = {function.signature.name for function in graph.library.function if function.attr["_noinline"].b}
+    assert kept >= set(called), "not inlined"
     names = [node.op for function in graph.library.function for node in function.node_def]
     assert names.count("BlockLSTMV2") == 2, "one of each direction"

@@ -12,6 +12,7 @@ from cman_tf.data import formats
 from cman_tf.data.answers import annotated
 from cman_tf.errors import InputError
 from cman_tf.evaluation import calibrating
+from cman_tf.evaluation.candidates import considered
 from cman_tf.interop.saved_model import load_model
 from cman_tf.model.calibration import Calibration, Scale
 from cman_tf.training import shipped
@@ -57,6 +58,11 @@ def relation_key(relation):
     return int(relation.head), int(relation.tail), relation.type
 
 
+def in_text(document, relation):
+    head, tail = document.entities[relation.head], document.entities[relation.tail]
+    return head.start, head.end, tail.start, tail.end, relation.type
+
+
 def test_stored_thresholds_are_used_and_removed(run, run_predictor, documents):
     before = run_predictor.extract(documents)
     STRICT.save(run.calibration)
@@ -73,6 +79,11 @@ def test_stored_thresholds_are_used_and_removed(run, run_predictor, documents):
     assert {relation.type for relation in relations} == {"Live_In", "Located_In"}
     assert all(relation.score > STRICT.relation_thresholds[relation.type] for relation in relations)
     assert sum(len(document.entities) for document in found) < sum(len(document.entities) for document in before)
+    # The scores are those of `considered`: the BLA units get the tags of entities that are left out too.
+    for one, other in zip(considered(run_predictor, documents), found):
+        scores = {in_text(one, relation): float(STRICT.relation_scale(relation.score)) for relation in one.relations}
+        for relation in other.relations:
+            assert relation.score == pytest.approx(scores[in_text(other, relation)], abs=1e-5)
     # One threshold that is given replaces those of the types, here and in a loaded predictor.
     given = predictor.with_decoding(threshold=0.4)
     assert given.network.calibration == STRICT.with_one_threshold()
@@ -113,9 +124,11 @@ def test_an_export_carries_them(run, run_predictor, documents, tmp_path, monkeyp
 
 
 def test_they_are_fitted_on_a_split(run, run_predictor, other, monkeypatch):
-    monkeypatch.setattr(Run, "predictor", lambda run, overrides=None: run_predictor)
+    asked = []
+    monkeypatch.setattr(Run, "predictor", lambda run, overrides=None: asked.append(overrides) or run_predictor)
     monkeypatch.setattr(calibrating, "SUPPORT", 2)
-    found = fit_thresholds(run.path, "dev", other)
+    found = fit_thresholds(run.path, "dev", {**other, "decoding.type_constrained": True})
+    assert asked == [{"decoding.type_constrained": True}]
     assert Calibration.read(run.calibration, run.schema()) == found
     assert found.fitted_on == {
         "corpus": "other", "split": "dev", "sentences": 5, "entities": 11, "relations": {"Live_In": 0, "Located_In": 0}
