@@ -8,6 +8,7 @@ import json
 import socket
 import ssl
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -198,6 +199,7 @@ class Connections:
         self.on_failure = on_failure
         self._listener, self._tls, self._on_refused = listener, tls, on_refused
         self._open: dict[Connection, asyncio.Task[None]] = {}
+        self._serving = threading.Event()
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(list(self._open))
@@ -207,6 +209,7 @@ class Connections:
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(_report)
         self._accepting = self._loop.create_task(self._accept())
+        self._serving.set()
         await self.uvicorn.serve(sockets=[])
         # Before uvicorn, which has cancelled what it was computing, would answer status 500.
         for connection in self:
@@ -223,7 +226,9 @@ class Connections:
             self.uvicorn.config.timeout_graceful_shutdown = grace  # type: ignore[assignment]
             self.uvicorn.should_exit = True
 
-        self._loop.call_soon_threadsafe(end)
+        # `serve` may not have begun: the server can be stopped right after its start.
+        if self._serving.wait(grace):
+            self._loop.call_soon_threadsafe(end)
 
     async def _accept(self) -> None:
         while True:

@@ -1,5 +1,6 @@
 """Starting and stopping while versions load: nothing listens before, nothing waits longer than it must."""
 
+import asyncio
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from cman_tf.errors import InputError
 from export.serving import app
 from export.serving.app import Server, ServerOptions
+from export.serving.connections import Connections
 from export.serving.servable import WARMUP
 from export.serving.watcher import Watcher
 from tests.export.serving import Asker, Process, eventually, free_port
@@ -189,3 +191,18 @@ def test_one_port_for_both_interfaces_is_refused(tmp_path):
     port = free_port()
     with pytest.raises(InputError, match=f"Received: 127.0.0.1:{port} for both interfaces"):
         Server(ServerOptions(tmp_path, port=port, rest_port=port))
+
+
+def test_a_server_can_be_stopped_right_after_its_start(tmp_path, monkeypatch):
+    serve = Connections.serve
+
+    async def late(self):
+        await asyncio.sleep(0.3)
+        await serve(self)
+
+    monkeypatch.setattr(Connections, "serve", late)
+    server = Server(ServerOptions(tmp_path, port=0, rest_port=0))
+    server.start()
+    assert server.stop(5)
+    with pytest.raises(OSError):  # noqa: PT011, refused
+        socket.create_connection(("127.0.0.1", server.rest_port), 5)
