@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from cman_tf.commands import cli
 from cman_tf.commands.inputs import add_options, read_sentences
 from cman_tf.commands.main import main
 from cman_tf.data.sentences import each
-from cman_tf.errors import InputError, printable
+from cman_tf.errors import printable
 
 
 def command(argv: list[str]) -> None:
@@ -28,6 +27,7 @@ def command(argv: list[str]) -> None:
     args = cli.parse(parser, argv)
 
     from cman_tf.commands.outputs import check_output, write_predictions
+    from export.serving.access import read_tokens
     from export.serving.remote import Remote, untokenized
 
     def on_wait(status: str) -> None:
@@ -45,7 +45,7 @@ def command(argv: list[str]) -> None:
         on_wait=on_wait,
         tls=args.tls or args.ca is not None or args.certificate is not None,
         ca=args.ca,
-        token=_token(args.token_file),
+        token=read_tokens(args.token_file)[0] if args.token_file else None,
         certificate=args.certificate,
         key=args.key,
     ) as remote:
@@ -54,17 +54,6 @@ def command(argv: list[str]) -> None:
         write_predictions(found, args.format, args.output)
         if remote.left_out:
             _warn(f"{remote.left_out} tokens, entities and relations are left out, for which the export has no room")
-
-
-def _token(path: str | None) -> str | None:
-    """The first token of a file."""
-    if path is None:
-        return None
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    found = next((line.strip() for line in lines if line.strip() and not line.startswith("#")), None)
-    if found is None:
-        raise InputError(f"A token file must have a token, one a line. Received: {path} without one")
-    return found
 
 
 def _warn(text: str) -> None:
@@ -86,7 +75,7 @@ def _add_server_options(parser: argparse.ArgumentParser) -> None:
     text = "seconds to retry while the server is unavailable (default: 60)"
     add("--retry-seconds", metavar="S", type=seconds, default=60.0, help=text)
     add("--tls", action="store_true", help="use TLS, and verify the server's certificate")
-    add("--token-file", metavar="FILE", help="file whose first line is the bearer token (default: no token)")
+    add("--token-file", metavar="FILE", help="file with the bearer token, the first one in it (default: no token)")
     add("--certificate", metavar="FILE", help="PEM of the client's certificate; implies --tls (default: none)")
     add("--key", metavar="FILE", help="PEM private key of --certificate (default: none)")
     add("--ca", metavar="FILE", help="PEM of the certificate authority (default: the system's); implies --tls")

@@ -18,32 +18,53 @@ from export.serving.status import ServingError
 _REFUSAL = "A valid bearer token is required in the header Authorization"
 
 
-class Tokens:
-    """The tokens of a file, one a line, which is read again when it changes. Empty lines and lines with # are skipped.
+def read_tokens(path: str | Path) -> list[str]:
+    """The tokens of a file, one per line. Empty lines and lines that begin with `#` are skipped.
 
-    If the file can no longer be read, the tokens that were read last stay valid.
+    Args:
+        path: path. UTF-8.
+
+    Returns:
+        list of str, not empty.
+
+    Raises:
+        InputError: if the file cannot be read or contains no token.
+    """
+    try:
+        found = _tokens(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise failed("read", path, error) from None
+    if not found:
+        raise InputError(f"{path} contains no token.")
+    return found
+
+
+def _tokens(path: str | Path) -> list[str]:
+    lines = (line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+class Tokens:
+    """The tokens of a file that is read again when it changes, see `read_tokens`.
+
+    If the file can no longer be read, the tokens that were read last stay valid. If it is emptied, none is valid.
 
     Args:
         path: path.
 
     Raises:
-        InputError: if the file cannot be read or has no token.
+        InputError: if the file cannot be read or contains no token.
     """
 
     def __init__(self, path: str | Path) -> None:
+        read_tokens(path)
         self._path = Path(path)
         self._lock = threading.Lock()
-        try:
-            self._read()
-        except (OSError, UnicodeDecodeError) as error:
-            raise failed("read", path, error) from None
-        if not self._tokens:
-            raise InputError(f"A token file must have a token, one a line. Received: {path} without one")
+        self._read()
 
     def _read(self) -> None:
         seen = os.stat(self._path)
-        lines = (line.strip() for line in self._path.read_text(encoding="utf-8").splitlines())
-        self._tokens = [line.encode() for line in lines if line and not line.startswith("#")]
+        self._tokens = [token.encode() for token in _tokens(self._path)]
         self._seen = seen.st_mtime_ns, seen.st_size, seen.st_ino
 
     def _refresh(self) -> None:

@@ -130,19 +130,23 @@ def test_the_file_of_tokens_is_read_again(tokens, caplog):
     assert "third-token" not in str([record.__dict__ for record in caplog.records])
 
 
-@pytest.mark.parametrize("text", [None, "", "# none\n\n"])
-def test_a_file_without_a_token_is_refused(folder, tmp_path, text):
-    if text is not None:
-        (tmp_path / "tokens").write_text(text)
-    with pytest.raises(InputError, match="without one|Cannot read"):
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(None, "Cannot read "), (b"\xff", "Cannot read "), (b" # none\n\n", "contains no token")],
+)
+def test_a_file_without_a_token_is_refused(folder, tmp_path, content, told):
+    if content is not None:
+        (tmp_path / "tokens").write_bytes(content)
+    with pytest.raises(InputError, match=told):
         Server(ServerOptions(folder, port=0, rest_port=0, token_file=tmp_path / "tokens"))
+    with pytest.raises(InputError, match=told):
+        ask.command(["a", "--token-file", str(tmp_path / "tokens")])
 
 
-def test_a_client_takes_its_token_from_a_file(tokens, tmp_path):
-    assert ask._token(str(tokens)) == "first-token"
-    (tmp_path / "empty").write_text("# none\n")
-    with pytest.raises(InputError, match="without one"):
-        ask._token(str(tmp_path / "empty"))
+def test_a_client_takes_the_first_token_of_a_file(serve, tokens, capsys):
+    server, _ = serve(token_file=tokens)
+    ask.command(["Ana Oslo", "--token-file", str(tokens), "--address", f"127.0.0.1:{server.port}"])
+    assert "Peop" in capsys.readouterr().out
 
 
 def signed(folder, name, authority=None):
