@@ -118,9 +118,13 @@ class Calls:
         if in_turns:
             call.turn = self._turns.setdefault(call.client, asyncio.Semaphore(PER_CLIENT))
         try:
+            try:
+                if self.tokens is not None and not public:
+                    self.tokens.check(request.headers.get("authorization"))
+            except ServingError:
+                await _body(request, self.max_bytes, keep=False)
+                raise
             call.body = await _body(request, self.max_bytes)
-            if self.tokens is not None and not public:
-                self.tokens.check(request.headers.get("authorization"))
             found = await self._in_thread(request, lambda: compute(call), call)
             if not isinstance(found, str):
                 lines, first = found, await self._in_thread(request, lambda: next(found, ""), call)
@@ -220,8 +224,8 @@ def _failure(raised: Exception) -> ServingError:
     return failure
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    """The body, not decompressed."""
+async def _body(request: Request, limit: int, keep: bool = True) -> bytes:
+    """Read the body, not decompressed, and return it, or nothing unless `keep`."""
     if request.headers.get("content-encoding", "identity") != "identity":
         raise invalid("A body must not be compressed. Received: a Content-Encoding")
     length = int(request.headers.get("content-length", "0"))  # h11 lets only digits through, at most 20
@@ -230,20 +234,20 @@ async def _body(request: Request, limit: int) -> bytes:
     too_large = ServingError(grpc.StatusCode.RESOURCE_EXHAUSTED, f"A body must have at most {limit} bytes", 413)
     if length > limit and "expect" in request.headers:
         raise too_large
-    chunks, size = [], 0
+    body, size = bytearray(), 0
     try:
         async for chunk in request.stream():
             size += len(chunk)
-            if size <= limit:
-                chunks.append(chunk)
-            elif size > 8 * limit:  # up to there, a client that is still sending would not read the answer
+            if size > 8 * limit:  # up to there, a client that is still sending would not read the answer
                 break
+            if keep and size <= limit:
+                body += chunk
     except ClientDisconnect:
         gone = ServingError(grpc.StatusCode.CANCELLED, "The client cancelled the request")
         raise request.state.connection.failure or gone from None
     if size > limit:
         raise too_large
-    return b"".join(chunks)
+    return bytes(body)
 
 
 async def _disconnect(request: Request) -> None:

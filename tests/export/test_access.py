@@ -18,6 +18,7 @@ from cman_tf import Client
 from cman_tf.errors import InputError
 from cman_tf.interop.client import ClientError
 from export import client as ask
+from export.serving import calls
 from export.serving.access import Tokens
 from export.serving.app import Server, ServerOptions
 from export.serving.remote import Remote, untokenized
@@ -85,6 +86,20 @@ def test_without_a_token_nothing_is_answered(serve, tokens, header, caplog):
     assert caught.value.code() == Code.UNAUTHENTICATED
     assert code(asker.status) == code(asker.metadata) == Code.UNAUTHENTICATED
     assert "wrong" not in str([record.__dict__ for record in caplog.records])
+
+
+def test_the_body_of_a_refused_request_is_read_and_not_kept(serve, tokens, monkeypatch):
+    kept, read = [], calls._body
+
+    async def body(*arguments, **options):
+        kept.append(len(await read(*arguments, **options)))
+        return b""
+
+    monkeypatch.setattr(calls, "_body", body)
+    _, asker = serve(token_file=tokens)
+    # Larger than what sockets buffer: the client reads the answer only if its whole body is read.
+    assert get(asker, "/v1/extract", {"text": "a" * 4_000_000})[0] == 401
+    assert kept == [0]
 
 
 def test_with_a_token_everything_is_answered(serve, tokens):
