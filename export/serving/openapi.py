@@ -7,11 +7,10 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from cman_tf.version import __version__
-from export.serving import metrics
+from export.serving import extract, metrics, problems
 from export.serving.extract_schema import Extraction, Extractions, Problem, Question
 
 PATH = "/openapi.json"
-_LINE = "application/x-ndjson"
 _OBJECT = {"type": "object"}
 
 
@@ -35,7 +34,7 @@ def description(model: str) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {
-            "/v1/extract": {"post": _extract()},
+            extract.PATH: {"post": _extract()},
             "/v1/models/{model}:predict": {
                 "parameters": [name],
                 "post": {
@@ -53,7 +52,7 @@ def description(model: str) -> dict[str, Any]:
             },
             "/v1/models/{model}/metadata": {"parameters": [name], "get": _get("Signatures of the model", "metadata")},
             "/healthz": {"get": _get("Whether the server runs", "health")},
-            "/readyz": {"get": _get("Which versions answer, and why others do not; 503 if none does", "ready")},
+            "/readyz": {"get": _ready()},
             metrics.PATH: {"get": _get("Counters for Prometheus", "counters", "text/plain")},
         },
         "components": {
@@ -65,10 +64,19 @@ def description(model: str) -> dict[str, Any]:
     }
 
 
+def _ready() -> dict[str, Any]:
+    operation = _get("Which versions answer, and why others do not", "ready")
+    operation["responses"]["503"] = _problem("No version is loaded, or the server is stopping")
+    return operation
+
+
+def _problem(text: str) -> dict[str, Any]:
+    return {"description": text, "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
+
 def _extract() -> dict[str, Any]:
-    one, many, wrong = ({"$ref": f"#/components/schemas/{name}"} for name in ("Extraction", "Extractions", "Problem"))
+    one, many = ({"$ref": f"#/components/schemas/{name}"} for name in ("Extraction", "Extractions"))
     asked = {"schema": {"$ref": "#/components/schemas/Question"}, "example": {"text": "Ana Lima lives in Oslo."}}
-    problem = {"application/problem+json": {"schema": wrong}}
     codes = {
         "400": "The request is not valid",
         "401": "A bearer token is required",
@@ -80,17 +88,17 @@ def _extract() -> dict[str, Any]:
     }
     return {
         "summary": "Entities and relations of documents",
-        "description": "Documents are split into sentences; offsets are those of the document. With "
-        f"`Accept: {_LINE}` each document is a line, written as soon as it is computed; an error after the first line "
-        "is a problem on the last one.",
+        "description": "Documents are split into sentences. Offsets are those of the document. With "
+        f"`Accept: {extract.LINES}` each document is one line, written as soon as it is computed. An error after the "
+        "first line is the last line, as a `Problem`.",
         "operationId": "extract",
         "requestBody": _body({"application/json": asked}),
         "responses": {
             "200": {
                 "description": "For `text` what is found in it, for `texts` a list",
-                "content": {"application/json": {"schema": {"oneOf": [one, many]}}, _LINE: {"schema": one}},
+                "content": {"application/json": {"schema": {"oneOf": [one, many]}}, extract.LINES: {"schema": one}},
             },
-            **{code: {"description": text, "content": problem} for code, text in codes.items()},
+            **{code: _problem(text) for code, text in codes.items()},
         },
     }
 

@@ -84,6 +84,14 @@ def test_requests_and_answers_fit_their_schemas(asker, described, body, name):
         _check(described, "Question", body)
 
 
+def test_an_answer_of_not_ready_fits_its_schema(described, tmp_path):
+    with running("embedded", tmp_path) as empty:
+        status, text = empty.http("/readyz")
+    content = described["paths"]["/readyz"]["get"]["responses"][str(status)]["content"]
+    reference = content["application/problem+json"]["schema"]["$ref"]
+    _check(described, reference.rpartition("/")[2], json.loads(text))
+
+
 @pytest.mark.parametrize(
     "body", [{}, {"text": "a", "texts": []}, {"text": "a", "more": 1}, {"text": "", "min_score": 2}]
 )
