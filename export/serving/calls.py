@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import json
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
 from export.serving import connections, logs, status
+from export.serving.problems import error
 from export.serving.status import ServingError, invalid
 
 if TYPE_CHECKING:
@@ -61,11 +61,6 @@ class Call:
         """Nobody waits for the answer any more."""
         self.given_up = True
         self._cancel()
-
-
-def error(failure: ServingError) -> tuple[str, str]:
-    """`(text, media type)` of an error, as TensorFlow Serving writes it."""
-    return json.dumps({"error": failure.message}), "application/json"
 
 
 class Calls:
@@ -230,7 +225,7 @@ async def _body(request: Request, limit: int, keep: bool = True) -> bytes:
         raise invalid("A body must not be compressed. Received: a Content-Encoding")
     length = int(request.headers.get("content-length", "0"))  # h11 lets only digits through, at most 20
     if length >= 2**63:
-        raise invalid("Content-Length must be one whole number below 2^63. Received: none or another")
+        raise invalid(connections.WRONG_LENGTH)
     too_large = ServingError(grpc.StatusCode.RESOURCE_EXHAUSTED, f"A body must have at most {limit} bytes", 413)
     if length > limit and "expect" in request.headers:
         raise too_large

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import socket
 import ssl
 import sys
@@ -19,8 +18,10 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from export.serving import logs
+from export.serving.problems import error
 from export.serving.status import ServingError
 
+WRONG_LENGTH = "Content-Length must be one whole number below 2^63. Received: none or another"
 MAX_CONNECTIONS = 256
 MAX_HEADER_BYTES = 64 << 10
 _PART = 8 << 10  # bytes that are parsed at once
@@ -105,25 +106,20 @@ class Connection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP; uvicorn calls it while it handles h11's error."""
-        error = sys.exc_info()[1]
-        why = "Malformed request"
-        if "Content-Length" in str(error):
-            why = "Content-Length must be one whole number below 2^63. Received: none or another"
-        self._refuse(ServingError(grpc.StatusCode.INVALID_ARGUMENT, why, getattr(error, "error_status_hint", 400)))
+        raised = sys.exc_info()[1]
+        why = WRONG_LENGTH if "Content-Length" in str(raised) else "Malformed request"
+        self._refuse(ServingError(grpc.StatusCode.INVALID_ARGUMENT, why, getattr(raised, "error_status_hint", 400)))
 
     def _refuse(self, failure: ServingError) -> None:
         """Answer a request that has not arrived as a whole, and close the connection."""
         self._fail(failure)
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            text = json.dumps({"error": failure.message}).encode()
-            headers = [
-                ("content-type", "application/json"),
-                ("content-length", str(len(text))),
-                ("connection", "close"),
-            ]
+            text, kind = error(failure)
+            body = text.encode()
+            headers = [("content-type", kind), ("content-length", str(len(body))), ("connection", "close")]
             for event in (
                 h11.Response(status_code=failure.http, headers=headers),
-                h11.Data(data=text),
+                h11.Data(data=body),
                 h11.EndOfMessage(),
             ):
                 self.transport.write(self.conn.send(event) or b"")

@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457)."""
+"""Bodies of errors: as TensorFlow Serving writes them, and as problem details (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import json
 from export.serving.status import ServingError
 
 MEDIA_TYPE = "application/problem+json"
+
+
+def error(failure: ServingError) -> tuple[str, str]:
+    """`(text, media type)` of an error, as TensorFlow Serving writes it."""
+    return json.dumps({"error": failure.message}), "application/json"
 
 
 def problem(failure: ServingError) -> tuple[str, str]:
