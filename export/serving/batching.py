@@ -69,8 +69,8 @@ class Batcher:
         limit = self.options.max_batch_size
         if self.options.enabled and task.size > limit:
             raise invalid(f"Task size {task.size} is larger than maximum batch size {limit}")
-        alone = not self.options.enabled or task.rows is None
-        parts = [task] if alone else task.parts(self.options.max_batch_cost)
+        single = not self.options.enabled or task.rows is None
+        parts = [task] if single else task.parts(self.options.max_batch_cost)
         with self._changed:
             if self._stopping:
                 raise ServingError(grpc.StatusCode.UNAVAILABLE, "The server is stopping")
@@ -80,7 +80,7 @@ class Batcher:
                 self._turns.arrive(task.client)
             for part in parts:
                 part.enqueued = time.monotonic()
-                key = (*part.key, part) if alone else part.key
+                key = (*part.key, part) if single else part.key
                 self._queues.setdefault(key, deque()).append(part)
                 self._size += part.size
             self._changed.notify()

@@ -17,7 +17,7 @@ from tensorflow_serving.apis import model_pb2, predict_pb2
 from cman_tf.data import sentences
 from cman_tf.data.answers import annotated, confident, left_out
 from cman_tf.data.document import Document
-from export.serving import connections, costs
+from export.serving import connections, costs, protos
 from export.serving.extract_schema import Question, question
 from export.serving.problems import problem
 from export.serving.status import ServingError, invalid
@@ -100,7 +100,7 @@ class Extract:
                     part = annotated(Document((), text=row.text, offsets=()), arrays, position)
                     missing = left_out(arrays, position)
                 except (KeyError, IndexError) as error:
-                    why = f"The model is not an export of cman_tf: it answers without {error}"
+                    why = f"The model is not an export of cman_tf: its answer lacks {error}"
                     raise ServingError(grpc.StatusCode.UNIMPLEMENTED, why) from None
                 own = found.setdefault(row.document, _Found())
                 own.parts.append((row.start, part))
@@ -141,10 +141,7 @@ class Extract:
         """Arrays of an answer. After the first batch, one that finds the queue full waits instead of being refused."""
         request = predict_pb2.PredictRequest(model_spec=spec)
         request.model_spec.signature_name = SIGNATURE
-        proto = request.inputs["text"]
-        proto.dtype = 7  # a string
-        proto.tensor_shape.dim.add(size=len(batch))
-        proto.string_val.extend(row.bytes for row in batch)
+        request.inputs["text"].CopyFrom(protos.strings([row.text for row in batch]))
         end, pause = deadline or time.monotonic() + connections.TIMEOUT, 0.05
         while True:
             try:
