@@ -6,6 +6,7 @@ import http.client
 import json
 import ssl
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -63,13 +64,13 @@ class Client:
     Args:
         url: str. Its address. Default: `"http://localhost:8501"`.
         timeout: float. Seconds without a byte of the answer after which a request fails. Default: 60.
-        token: str or None. Bearer token, if the server requires one.
+        token: str or None. Bearer token, if the server requires one. Blanks and line ends around it are ignored.
         ca: path or None. PEM of the certificate authority of an `https` address. Default: the system's.
         certificate: path or None. PEM of the client's own certificate, for mutual TLS.
         key: path or None. PEM of its private key.
 
     Raises:
-        InputError: if the address is not one of HTTP, or a file cannot be read.
+        InputError: if the address is not one of HTTP, the token cannot be sent, or a file cannot be read.
 
     Example:
         >>> from cman_tf import Client
@@ -87,12 +88,20 @@ class Client:
         certificate: str | Path | None = None,
         key: str | Path | None = None,
     ) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise InputError(f"`url` must begin with http:// or https://. Received: {printable(url)}")
+        if not _is_http(url):
+            raise InputError(f"`url` must be like http://localhost:8501 or https://HOST. Received: {printable(url)}")
+        files = [str(path) for path in (ca, certificate, key) if path is not None]
+        if files and not url.startswith("https://"):
+            raise InputError(f"`ca`, `certificate` and `key` require https://. Received: {printable(url)}")
+        if key is not None and certificate is None:
+            raise InputError("`key` requires `certificate`.")
         self.url = url.rstrip("/")
         self.timeout = timeout
         self._headers = {"Content-Type": "application/json", "Accept": "application/x-ndjson"}
         if token is not None:
+            token = token.strip()
+            if not (token and token.isascii() and token.isprintable()):
+                raise InputError("`token` must consist of printable ASCII characters.")
             self._headers["Authorization"] = f"Bearer {token}"
         handlers: list[urllib.request.BaseHandler] = []
         if url.startswith("https://"):
@@ -100,8 +109,8 @@ class Client:
                 context = ssl.create_default_context(cafile=ca)
                 if certificate is not None:
                     context.load_cert_chain(certificate, key)
-            except (OSError, ssl.SSLError) as error:
-                raise failed("read", ca if certificate is None else f"{ca}, {certificate} or {key}", error) from None
+            except OSError as error:  # also of ssl
+                raise failed("read", " or ".join(files), error) from None
             handlers.append(urllib.request.HTTPSHandler(context=context))
         self._open = urllib.request.build_opener(*handlers).open
 
@@ -202,6 +211,13 @@ class Client:
         except (ValueError, TypeError, KeyError):
             why = http.client.responses.get(status, "no reason given")
         return ClientError(f"{self.url} refused the request ({status}): {printable(why)}", status)
+
+
+def _is_http(url: str) -> bool:
+    try:
+        return url.startswith(("http://", "https://")) and bool(urllib.parse.urlsplit(url).hostname)
+    except ValueError:  # for example half of an IPv6 address
+        return False
 
 
 def _together(texts: Iterable[str]) -> Iterator[list[str]]:

@@ -113,7 +113,7 @@ def test_with_a_token_everything_is_answered(serve, tokens):
     stub = health_pb2_grpc.HealthStub(asker.channel)
     assert stub.Check(health_pb2.HealthCheckRequest()).status == health_pb2.HealthCheckResponse.SERVING
     address = f"http://127.0.0.1:{asker.rest_port}"
-    assert Client(address, token="first-token").extract("Ana Oslo").entities
+    assert Client(address, token="first-token\n").extract("Ana Oslo").entities  # as a file of one line has it
     with pytest.raises(ClientError) as caught:
         Client(address).extract("Ana Oslo")
     assert caught.value.status == 401

@@ -96,10 +96,31 @@ def test_an_error_in_the_middle_of_a_stream_is_raised(address, monkeypatch):
     assert caught.value.status == 500
 
 
-@pytest.mark.parametrize("url", ["localhost:8501", "ftp://a", "file:///etc/passwd", ""])
+@pytest.mark.parametrize("url", ["localhost:8501", "ftp://a", "file:///etc/passwd", "", "http://", "http://[::1"])
 def test_an_address_must_be_of_http(url):
-    with pytest.raises(InputError, match="must begin with http"):
+    with pytest.raises(InputError, match="`url` must be like http"):
         Client(url)
+
+
+@pytest.mark.parametrize("token", ["", " \n", "two\nlines", "caf\u00e9"])
+def test_a_token_must_fit_into_a_header_and_is_not_shown(token):
+    with pytest.raises(InputError, match=r"^`token` must consist of printable ASCII characters\.$"):
+        Client(token=token)
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "told"),
+    [
+        ("http://a", {"ca": "ca.pem"}, "`ca`, `certificate` and `key` require https://. Received: http://a"),
+        ("https://a", {"key": "key.pem"}, "`key` requires `certificate`."),
+        ("https://a", {"certificate": "no.pem"}, "Cannot read no.pem: no such file or directory."),
+        ("https://a", {"certificate": "no.pem", "key": "key.pem"}, "Cannot read no.pem or key.pem: no such file"),
+    ],
+)
+def test_certificates_that_cannot_be_used_are_refused(url, options, told):
+    with pytest.raises(InputError) as caught:
+        Client(url, **options)
+    assert str(caught.value).startswith(told)
 
 
 @pytest.mark.parametrize("texts", [[1], ["a", None], [["a"]], ["\ud800"]])
