@@ -101,11 +101,11 @@ def _add_interface_options(parser: argparse.ArgumentParser) -> None:
     add("--poll-seconds", metavar="X", type=seconds, default=1.0, help=text)
     add("--certificate", metavar="FILE", help="PEM certificate chain, for TLS (default: no TLS)")
     add("--key", metavar="FILE", help="PEM private key of --certificate (default: no TLS)")
-    text = "PEM of the authority that signs clients' certificates, which are then required (default: none)"
+    text = "PEM of the certificate authority of clients, which then require a certificate (default: none)"
     add("--client-ca", metavar="FILE", help=text)
-    text = "bearer tokens, one a line, of which each request needs one; read again when it changes (default: none)"
+    text = "bearer tokens, one per line; each request requires one (default: no token)"
     add("--token-file", metavar="FILE", help=text)
-    text = "origin of web pages that may ask over REST, e.g. https://example.org; repeatable (default: none)"
+    text = "origin of web pages that may send REST requests, e.g. https://example.org; repeatable (default: none)"
     add("--cors-origin", metavar="ORIGIN", action="append", default=[], help=text)
     text = "header that names the client, set by a proxy; clients take turns (default: the address is the name)"
     add("--client-header", metavar="NAME", help=text)

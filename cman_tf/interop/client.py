@@ -38,7 +38,7 @@ class FoundRelation(NamedTuple):
 
 
 class Extraction(NamedTuple):
-    """What is found in a text: `entities` and `relations`; `left_out` counts what the export has no room for."""
+    """`entities` and `relations` of a text. `left_out` is the number of items for which the export has no room."""
 
     entities: list[FoundEntity]
     relations: list[FoundRelation]
@@ -200,8 +200,8 @@ class Client:
             raise ClientError(f"{self.url} gave no answer within {self.timeout:g} s.") from None
         except (OSError, http.client.HTTPException) as error:
             why = getattr(error, "reason", error)
-            told = reason(why) if isinstance(why, BaseException) else why
-            raise ClientError(f"Cannot reach {self.url}: {printable(told)}.") from None
+            text = reason(why) if isinstance(why, BaseException) else why
+            raise ClientError(f"Cannot reach {self.url}: {printable(text)}.") from None
         except (ValueError, TypeError, KeyError):
             raise ClientError(f"{self.url} is not a server of cman serve: its answer is not JSON lines.") from None
 

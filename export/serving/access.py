@@ -1,4 +1,4 @@
-"""Who may ask: bearer tokens from a file, over REST and gRPC."""
+"""Access control: bearer tokens from a file, for REST and gRPC."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Tokens:
     If the file can no longer be read, the tokens that were read last stay valid. If it is emptied, none is valid.
 
     Args:
-        path: path.
+        path: path. UTF-8, one token per line.
 
     Raises:
         InputError: if the file cannot be read or contains no token.
@@ -84,7 +84,7 @@ class Tokens:
             tokens = self._tokens
         given = header.encode("utf-8", "replace") if isinstance(header, str) else header or b""
         kind, _, token = given.partition(b" ")
-        # All are compared, so that the time does not tell which one is close.
+        # Each is compared, so that the time does not show which one is close.
         if kind.lower() != b"bearer" or not sum(hmac.compare_digest(token.strip(), one) for one in tokens):
             raise ServingError(grpc.StatusCode.UNAUTHENTICATED, _REFUSAL)
 

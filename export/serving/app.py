@@ -50,9 +50,10 @@ class ServerOptions:
         key: path or None. PEM private key.
         client_header: str or None. Header that names the client, of requests that come through a proxy. Default: the
             address is its name.
-        token_file: path or None. Bearer tokens, one a line, of which both interfaces require one.
-        client_ca: path or None. PEM of the authority that signs the certificates which clients must have.
-        cors_origins: tuple of str. Origins whose pages may ask over HTTP.
+        token_file: path or None. Bearer tokens, one per line. Both interfaces require one of them.
+        client_ca: path or None. PEM of the certificate authority of clients, which then require a
+            certificate.
+        cors_origins: tuple of str. Origins whose pages may send HTTP requests.
 
     Raises:
         InputError: if only one of `certificate` and `key` is given, or `client_ca` without them.

@@ -60,7 +60,7 @@ class Backend:
             seconds: float or None. Time left until its deadline.
             entrypoint: str. `"GRPC"` or `"REST"`, for the counters.
             on_cancel: callable that takes a callback for when the client disconnects.
-            client: str. Who asks: clients take turns.
+            client: str. Name of the client; clients take turns.
 
         Returns:
             `PredictResponse`.

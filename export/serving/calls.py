@@ -1,4 +1,4 @@
-"""HTTP requests: their bodies are read on the event loop, their answers made by threads, and each is told once."""
+"""HTTP requests: the event loop reads their bodies, threads compute their answers; each is counted and logged once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Call:
     """A request that a thread answers.
 
     Args:
-        client: str. Who asks.
+        client: str. Name of the client.
         began: float. When it began, in the clock of `time.monotonic`.
 
     Attributes:
@@ -40,7 +40,8 @@ class Call:
         model: str. Label of the counters.
         counted: bool. Whether it is counted elsewhere.
         rows: int or None. Sentences that were computed.
-        given_up: bool. Whether nobody waits for the answer any more.
+        turn: `asyncio.Semaphore` or None. Acquired while a thread computes, if the client's requests take turns.
+        given_up: bool. Whether nobody waits for the answer.
     """
 
     def __init__(self, client: str, began: float) -> None:
@@ -129,7 +130,7 @@ class Calls:
             failure = _failure(raised)
             code, http = failure.code, failure.http
             found, kind = refuse(failure)
-        self._tell(what, code, http, call)
+        self._count(what, code, http, call)
         # What follows an answer to half a request is the rest of its body, not a request.
         headers = {"connection": "close"} if request.state.connection.sending else {}
         if http == 405:
@@ -159,7 +160,7 @@ class Calls:
             code = failure.code
             yield refuse(failure)[0] + "\n"
         finally:
-            self._tell(what, code, 499 if code == grpc.StatusCode.CANCELLED else 200, call)
+            self._count(what, code, 499 if code == grpc.StatusCode.CANCELLED else 200, call)
 
     async def _in_thread(self, request: Request, compute: Callable[[], Any], call: Call) -> Any:
         """The result of `compute()`, which is given up when the client has gone."""
@@ -181,14 +182,14 @@ class Calls:
                     work.cancel()
 
     def _client(self, request: Request) -> str:
-        """Who asks: the value of a header, or the address, written as gRPC does."""
+        """Name of the client: the value of a header, or the address as gRPC writes it."""
         named = request.headers.get(self.client_header) if self.client_header else None
         if named is not None:
             return named[:200]
         host = request.client.host if request.client else ""
         return f"ipv6:%5B{host}%5D" if ":" in host else f"ipv4:{host}"
 
-    # What is told of each request: without its path, which may contain users' text.
+    # Counters and log lines: without the path of a request, which may contain users' text.
 
     def refused(self) -> None:
         """Count and log a connection that was refused."""
@@ -197,9 +198,9 @@ class Calls:
 
     def failed(self, failure: ServingError, began: float) -> None:
         """Count and log a request that did not arrive."""
-        self._tell("other", failure.code, failure.http, Call("", began))
+        self._count("other", failure.code, failure.http, Call("", began))
 
-    def _tell(self, what: str, code: grpc.StatusCode, http: int, call: Call) -> None:
+    def _count(self, what: str, code: grpc.StatusCode, http: int, call: Call) -> None:
         passed = time.monotonic() - call.began
         self.metrics.count(":cman:serving:rest_count", what=what, http=http)
         if call.counted:

@@ -100,7 +100,7 @@ class Connection(H11Protocol):
         self._check()
 
     def eof_received(self) -> None:
-        """Tell a client that ends within a body so. One that has ended does not wait for an answer."""
+        """Refuse a request that ends within its body. A client that has ended does not wait for an answer."""
         if self.conn.their_state is h11.SEND_BODY:
             self._refuse(ServingError(grpc.StatusCode.CANCELLED, "The body is shorter than its Content-Length"))
 
@@ -142,7 +142,7 @@ class Connection(H11Protocol):
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the timers, and tell who waits for the end."""
+        """Cancel the timers and set `ended`."""
         for what in list(self._timers):
             self._release(what)
         super().connection_lost(exc)

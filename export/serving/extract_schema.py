@@ -1,4 +1,4 @@
-"""JSON of `POST /v1/extract`: what is asked, and what is answered."""
+"""JSON of `POST /v1/extract`: requests and answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SCORE = Field(ge=0, le=1, allow_inf_nan=False)
 
 
 class Question(BaseModel):
-    """A text, or several, in which entities and relations are looked for."""
+    """A request: one text, or several."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["texts"]}]}
@@ -68,17 +68,17 @@ class FoundRelation(BaseModel):
 
 
 class Extraction(BaseModel):
-    """What is found in a document."""
+    """Entities and relations of a document."""
 
     entities: list[FoundEntity]
     relations: list[FoundRelation]
     left_out: int = Field(
-        0, description="Tokens, entities and relations for which the export has no room. Missing if there are none."
+        0, description="Number of tokens, entities and relations for which the export has no room. Missing if 0."
     )
 
 
 class Extractions(BaseModel):
-    """What is found in the documents of `texts`, in their order."""
+    """Entities and relations of each document of `texts`, in their order."""
 
     documents: list[Extraction]
 

@@ -95,7 +95,7 @@ def _extract() -> dict[str, Any]:
         "requestBody": _body({"application/json": asked}),
         "responses": {
             "200": {
-                "description": "For `text` what is found in it, for `texts` a list",
+                "description": "For `text` one `Extraction`, for `texts` a list of them",
                 "content": {"application/json": {"schema": {"oneOf": [one, many]}}, extract.LINES: {"schema": one}},
             },
             **{code: _problem(text) for code, text in codes.items()},

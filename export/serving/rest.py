@@ -50,8 +50,8 @@ class RestServer:
         key: path or None. PEM private key.
         client_header: str or None. Header that names the client. Default: its address is its name.
         tokens: `Tokens` or None. Default: no token is required.
-        client_ca: path or None. PEM of the authority that signs the certificates which clients must have.
-        cors_origins: sequence of str. Origins whose pages may ask. Default: none.
+        client_ca: path or None. PEM of the certificate authority of clients, which then require a certificate.
+        cors_origins: sequence of str. Origins whose pages may send requests. Default: none.
 
     Raises:
         OSError: if a file cannot be read, or certificate and key do not match.
@@ -186,7 +186,7 @@ def _not_implemented(_: Call) -> str:
 
 
 def _only_post(_: Call) -> str:
-    raise ServingError(grpc.StatusCode.UNIMPLEMENTED, f"The method of {extract.PATH} is POST", 405)
+    raise ServingError(grpc.StatusCode.UNIMPLEMENTED, f"{extract.PATH} accepts only POST", 405)
 
 
 def _unknown(method: str, path: str) -> str:

@@ -26,7 +26,7 @@ class Task:
         feeds: dict of input name to array.
         rows: int. Size of dimension 0, or None where the inputs have no batch dimension.
         deadline: float or None. In the clock of `time.monotonic`.
-        client: str. Who asks; clients take turns.
+        client: str. Name of the client; clients take turns.
         pairs: float. Cost of a pair of tokens, see `costs.pair_cost`.
         longest: int. Tokens of the longest row, at most those that the model reads. Default: an estimate.
         whole: future or None. That of the request, if the task is a part of one.
