@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,13 +52,15 @@ class Pages:
 
     def routes(self) -> list[Route]:
         """Routes of the pages."""
-        return [Route(path, self._page) for path in self._texts]
+        return [Route(path, self._page(kind, text)) for path, (kind, text) in self._texts.items()]
 
-    async def _page(self, request: Request) -> Response:
-        kind, text = self._texts[request.scope["path"]]
-        response = await self._calls.answer(request, "page", lambda _: text, kind, public=True)
-        response.headers.update(HEADERS)
-        return response
+    def _page(self, kind: str, text: str) -> Callable[[Request], Awaitable[Response]]:
+        async def page(request: Request) -> Response:
+            response = await self._calls.answer(request, "page", lambda _: text, kind, public=True)
+            response.headers.update(HEADERS)
+            return response
+
+        return page
 
 
 def _operations(described: dict[str, Any]) -> list[dict[str, Any]]:

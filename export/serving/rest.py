@@ -95,7 +95,7 @@ class RestServer:
         self.app = Starlette(
             routes=routes,
             middleware=[cors] if cors_origins else [],
-            exception_handlers={405: self._not_allowed},
+            exception_handlers={404: self._not_found, 405: self._not_allowed},
         )
         self.clients: connections.Connections | None = None
 
@@ -141,11 +141,15 @@ class RestServer:
         path = request.scope["raw_path"].decode("ascii")
         match = (_PREDICT if request.method == "POST" else _STATUS).fullmatch(path)
         if match is None:
-            return await self._calls.answer(request, "other", lambda *_: _unknown(request.method, path))
+            return await self._not_found(request)
         if request.method == "POST":
             return await self._calls.answer(request, "predict", lambda call: self._predict(match, call))
         what = "metadata" if match["metadata"] else "status"
         return await self._calls.answer(request, what, lambda _: self._status(match))
+
+    async def _not_found(self, request: Request, error: Exception | None = None) -> Response:
+        path = request.scope["raw_path"].decode("ascii")
+        return await self._calls.answer(request, "other", lambda _: _unknown(request.method, path))
 
     async def _not_allowed(self, request: Request, error: Exception | None = None) -> Response:
         if request.scope["path"] == extract.PATH:

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import json
+import logging
 import socket
 import ssl
 import time
@@ -122,6 +123,16 @@ def test_what_is_not_http_is_refused_and_others_are_answered(asker, request_, st
     assert statuses(reply) == [status]
     assert json.loads(reply.split(b"\r\n\r\n")[1])["error"]
     assert statuses(send(asker, closing(WHOLE))) == [200]
+
+
+@pytest.mark.parametrize("path", ["http://a/docs", "*", "/docs%0a", "/%0a", "/v1/extract%0a", "/page/page.css%00"])
+def test_a_path_of_another_form_is_answered_counted_and_logged(asker, path, caplog):
+    caplog.set_level(logging.INFO, "export.serving")
+    reply = send(asker, closing(HEAD.replace(b"POST", b"GET").replace(PREDICT.encode(), path.encode())) + b"\r\n")
+    lines = [record.fields["http"] for record in caplog.records if record.getMessage() == "request"]
+    assert statuses(reply) == lines
+    assert lines[0] < 500
+    assert lines[0] == 200 or json.loads(reply.split(b"\r\n\r\n")[1])["error"]
 
 
 def test_a_proxys_header_does_not_change_the_address(asker, monkeypatch):
