@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import urllib.request
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from export.serving.backend import Backend
 from export.serving.status import invalid
 from tests.export import chromium
-from tests.export.serving import running
+from tests.export.serving import eventually, running
 from tests.export.tiny import Extractor
 
 PAGES = ["/", "/docs", "/openapi.json", "/page/page.css", "/page/playground.js"]
@@ -196,6 +197,26 @@ def test_an_example_and_what_is_copied(page, asker):
     assert page.run("window.copied").startswith(
         f'curl http://127.0.0.1:{asker.rest_port}/v1/extract -d \'{{"text":"Lee'
     )
+
+
+@pytest.mark.slow
+def test_the_latest_request_is_shown(page, asker, monkeypatch):
+    page.open(f"http://127.0.0.1:{asker.rest_port}/?min_score=0.2")
+    answer, first = Backend.answer, []
+
+    def late(self, *arguments):
+        if not first:
+            first.append(1)
+            time.sleep(1)
+        return answer(self, *arguments)
+
+    monkeypatch.setattr(Backend, "answer", late)
+    page.run("document.querySelectorAll('.example')[0].click()")
+    eventually(lambda: first)
+    page.run("document.querySelectorAll('.example')[2].click()")
+    time.sleep(1.5)
+    assert page.run("document.getElementById('marked').textContent").startswith("Lee")
+    assert not page.run("document.getElementById('extract').disabled")
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ const HUES = [212, 32, 158, 285, 355, 58, 188, 322];
 const SVG = "http://www.w3.org/2000/svg";
 const at = (id) => document.getElementById(id);
 let found = null; // {text, entities, relations} of the latest answer
+let running = null; // AbortController of the latest request
 
 function make(name, attributes = {}, ...children) {
   const element = attributes.svg ? document.createElementNS(SVG, name) : document.createElement(name);
@@ -18,7 +19,11 @@ function make(name, attributes = {}, ...children) {
   return element;
 }
 
+// A new request ends the one before it.
 async function extract() {
+  running?.abort();
+  running = new AbortController();
+  const { signal } = running;
   const text = at("text").value;
   const headers = { "Content-Type": "application/json" };
   if (at("token").value) headers.Authorization = `Bearer ${at("token").value}`;
@@ -27,13 +32,14 @@ async function extract() {
   at("extract").disabled = true;
   const begin = performance.now();
   try {
-    const answer = await fetch("v1/extract", { method: "POST", headers, body: JSON.stringify({ text }) });
+    const answer = await fetch("v1/extract", { method: "POST", headers, body: JSON.stringify({ text }), signal });
     const value = await answer.json();
     if (answer.status === 401) at("access").hidden = false;
     if (!answer.ok) throw new Error(value.detail || value.error || answer.statusText);
     found = { text, ...value, ms: Math.round(performance.now() - begin) };
     show();
   } catch (error) {
+    if (signal.aborted) return;
     found = null;
     at("result").hidden = true;
     at("status").textContent = "";
@@ -45,11 +51,9 @@ async function extract() {
 // What reaches the lowest score; a relation needs both of its entities.
 function chosen() {
   const least = Number(at("score").value);
-  const kept = new Set(found.entities.filter((entity) => entity.score >= least).map((entity) => entity.id));
-  return {
-    entities: found.entities.filter((entity) => kept.has(entity.id)),
-    relations: found.relations.filter((r) => r.score >= least && kept.has(r.head) && kept.has(r.tail)),
-  };
+  const entities = found.entities.filter((entity) => entity.score >= least);
+  const kept = new Set(entities.map((entity) => entity.id));
+  return { entities, relations: found.relations.filter((r) => r.score >= least && kept.has(r.head) && kept.has(r.tail)) };
 }
 
 const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
