@@ -1,4 +1,4 @@
-"""Pages for people: the playground, and the description of the interface. They refer to no other address."""
+"""Web pages: the playground and the API reference. They load nothing from other addresses."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Pages:
         page = environment.get_template("reference.html")
         self._texts = {
             "/": ("text/html", (FOLDER / "index.html").read_text(encoding="utf-8")),
-            "/docs": ("text/html", page.render(operations=_operations(described), info=described["info"])),
+            "/docs": ("text/html", page.render(info=described["info"], **_reference(described))),
             openapi.PATH: ("application/json", json.dumps(described, indent=1)),
             **{f"/page/{name}": (kind, (FOLDER / name).read_text(encoding="utf-8")) for name, kind in _KINDS.items()},
         }
@@ -63,8 +63,8 @@ class Pages:
         return page
 
 
-def _operations(described: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the page of the interface shows of each operation."""
+def _reference(described: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """`operations` and `schemas` as the API reference shows them."""
 
     def resolve(schema: dict[str, Any]) -> dict[str, Any]:
         name = schema.get("$ref", "").rpartition("/")[2]
@@ -77,14 +77,14 @@ def _operations(described: dict[str, Any]) -> list[dict[str, Any]]:
             return f"list of {kind(schema['items'])}"
         return schema.get("$ref", "").rpartition("/")[2] or str(schema.get("type", "value"))
 
-    found = []
+    operations = []
     for path, item in described["paths"].items():
         for method in ("get", "post"):
             if method not in item:
                 continue
             operation = item[method]
             asked = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-            found.append(
+            operations.append(
                 {
                     "method": method.upper(),
                     "path": path,
@@ -115,4 +115,4 @@ def _operations(described: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for name, schema in described["components"]["schemas"].items()
     ]
-    return [*found, *schemas]
+    return {"operations": operations, "schemas": schemas}
