@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any, Optional
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from cman_tf.errors import nearest
 from export.serving.json_bodies import read_json
 from export.serving.status import invalid
 
@@ -104,6 +107,16 @@ def question(body: bytes) -> Question:
     try:
         return Question.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = "/".join(map(str, first["loc"]))[:100]
-        raise invalid(f"{place or 'The body'}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise invalid(
+            _sentence(error.errors(include_url=False, include_context=False, include_input=False)[0])
+        ) from None
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    """What is wrong, without the value, which may be long or private."""
+    place = "/".join(map(str, error["loc"]))[:100]
+    if error["type"] == "extra_forbidden":
+        return f"Unknown field: {place}{nearest(place, Question.model_fields)}"
+    if error["type"] == "value_error":
+        return error["msg"].removeprefix("Value error, ")
+    return f"`{place}` {re.sub('^[A-Z][a-z]+ should ', 'must ', error['msg'])}"
