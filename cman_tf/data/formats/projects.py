@@ -22,8 +22,11 @@ from cman_tf.errors import InputError, failed
 _FOLDERS = ("annotation", "curation")
 _UNTOUCHED = "INITIAL_CAS"
 _LARGEST = 2**30
-# What the standard library raises for damaged, encrypted or unknown archives.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError, ValueError)
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 1
+# What the standard library raises for archives of these methods: damaged, cut off (EOFError), of a later version
+# (NotImplementedError), unreadable, with a name that is not UTF-8 (ValueError).
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError)
 
 
 class Member(NamedTuple):
@@ -55,7 +58,8 @@ def members(path: str | Path) -> Iterator[Member]:
     """Yield the file `path`, or the files inside a folder or archive, sorted by name.
 
     Raises:
-        InputError: if an archive is damaged.
+        InputError: if an archive is damaged, or a packed file is encrypted, larger than 1 GiB, or neither stored nor
+            deflated.
     """
     path = Path(path)
     if path.is_dir():
@@ -81,18 +85,25 @@ def is_archive(path: str | Path) -> bool:
 
 def _unpacked(place: str, path: PurePath, source: Path | io.BytesIO) -> Iterator[Member]:
     try:
-        with zipfile.ZipFile(source) as archive:
-            entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
+        # Closed with the last of its members: opening it for each would read its directory again.
+        archive = zipfile.ZipFile(source)
     except _DAMAGE as error:
         raise failed("read", place, error) from None
-    for entry in entries:
+    for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
         if entry.is_dir():
             continue
         inner = path / PurePosixPath(entry.filename.lstrip("/"))
         name = f"{place}/{entry.filename}"
         if entry.file_size > _LARGEST:
             raise InputError(f"A packed file must have at most {_LARGEST} bytes. Received: {entry.file_size} in {name}")
-        member = Member(name, inner, partial(_entry, source, entry))
+        if entry.flag_bits & _ENCRYPTED:
+            raise InputError(f"A packed file must not be encrypted. Received: {name}")
+        if entry.compress_type not in _METHODS:
+            method = entry.compress_type
+            raise InputError(
+                f"A packed file must be stored or deflated. Received: compression method {method} in {name}"
+            )
+        member = Member(name, inner, partial(_entry, archive, entry))
         # An archive in an archive in an archive is no export.
         if inner.suffix == ".zip" and isinstance(source, Path):
             yield from _unpacked(name, inner, io.BytesIO(member.read()))
@@ -100,8 +111,8 @@ def _unpacked(place: str, path: PurePath, source: Path | io.BytesIO) -> Iterator
             yield member
 
 
-def _entry(source: Path | io.BytesIO, entry: zipfile.ZipInfo, limit: int) -> bytes:
-    with zipfile.ZipFile(source) as archive, archive.open(entry) as file:
+def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
+    with archive.open(entry) as file:
         return file.read(limit)
 
 

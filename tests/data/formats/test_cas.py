@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from cman_tf.data import formats
 from cman_tf.data.document import Document
+from cman_tf.data.formats import projects
 from cman_tf.data.formats.losses import Reading
 from cman_tf.errors import InputError
 from tests.data.examples import ann, documents
@@ -167,6 +168,35 @@ def test_damaged_archives_are_refused(tmp_path):
     path = packed(tmp_path / "b.zip", {"a.ser": "x"})
     with pytest.raises(InputError, match=r"in one of the formats .*Received: a ZIP archive with a\.ser in .*b\.zip$"):
         formats.read(path)
+
+
+def test_archives_of_other_kinds_are_refused(tmp_path, monkeypatch):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.xmi", "x")
+    with pytest.raises(InputError, match=r"must be stored or deflated\. Received: compression method 14 in .*a\.xmi$"):
+        formats.read(path, "cas_xmi")
+    content = packed(path, {"a.xmi": "x", "TypeSystem.xml": "<a/>"}).read_bytes()
+    data = bytearray(content)
+    # Bit 0 of the flags of the first file, in its header and in the directory: encrypted.
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"must not be encrypted\. Received: .*a\.zip/a\.xmi$"):
+        formats.read(path, "cas_xmi")
+    path.write_bytes(content)
+    monkeypatch.setattr(projects, "_LARGEST", 2)
+    with pytest.raises(InputError, match=r"at most 2 bytes\. Received: 4 in .*TypeSystem\.xml$"):
+        formats.read(path, "cas_xmi")
+
+
+def test_an_archive_of_many_files_is_opened_once(tmp_path, monkeypatch):
+    path = packed(tmp_path / "a.zip", {f"{number}.json": JSON.read_bytes() for number in range(9)})
+    opened = []
+    monkeypatch.setattr(
+        projects.zipfile, "ZipFile", lambda source, real=zipfile.ZipFile: opened.append(1) or real(source)
+    )
+    assert len({file.read() for file in projects.members(path)}) == len(opened) == 1
 
 
 def test_without_the_library_one_sentence_says_what_to_install(tmp_path, monkeypatch):
