@@ -46,7 +46,7 @@ _UNSAFE = re.compile(r"[^\w.-]|^[.-]+")
 
 def read(
     files: Iterable[projects.Member],
-    load: Callable[[Any, projects.Member], Cas],
+    load: Callable[[Any, projects.Member], Callable[[], Cas]],
     path: str | Path,
     tokenize: spans.Tokenize | None,
     reading: Reading | None,
@@ -55,7 +55,8 @@ def read(
 
     Args:
         files: iterable of `cman_tf.data.formats.projects.Member`.
-        load: callable `(cassis, file) -> Cas`, which may raise anything.
+        load: callable `(cassis, file) -> parse`. `parse` is a callable without arguments that returns the `Cas`: calls
+            of the library, which may raise anything.
         path: str or path of the export.
         tokenize, reading: see `cman_tf.data.formats.read`.
 
@@ -71,17 +72,16 @@ def read(
     texts = []
     for file, name in projects.texts(files, path, reading):
         with reading.trying("malformed texts", file.place):
-            texts.append(_text(_loaded(cassis, load, file, reading), name, file.place, reading))
+            cas = _parsed(load(cassis, file), file.place, reading)
+            texts.append(_text(cas, name, file.place, reading))
     return spans.documents(texts, path, reading, tokenize)
 
 
-def _loaded(cassis: Any, load: Callable[[Any, projects.Member], Cas], file: projects.Member, reading: Reading) -> Cas:
+def _parsed(parse: Callable[[], Cas], place: str, reading: Reading) -> Cas:
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         try:
-            cas = load(cassis, file)
-        except InputError:
-            raise
+            cas = parse()
         except Exception as error:  # noqa: BLE001, cassis raises many types for other content
             raise InputError(f"A CAS must be valid. Received: {type(error).__name__}") from None
     for message in (str(warning.message) for warning in seen):
@@ -89,7 +89,7 @@ def _loaded(cassis: Any, load: Callable[[Any, projects.Member], Cas], file: proj
             # cassis leaves such an offset as it is, which may be another place of the text.
             raise InputError(f"Offsets must be between characters. Received: {message.split(' which')[0]}")
         if message.startswith("Type with name"):
-            reading.leave_out("annotations of unknown types", file.place)
+            reading.leave_out("annotations of unknown types", place)
     return cas
 
 

@@ -15,9 +15,10 @@ makes a folder with one file for each document. The form is that of the specific
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cman_tf.data.document import Document
 from cman_tf.data.formats import cas, json_files, projects, spans
@@ -25,6 +26,9 @@ from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import decoded
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_folder
+
+if TYPE_CHECKING:
+    from cassis import Cas
 
 _KEYS = ("%TYPES", "%FEATURE_STRUCTURES", "%VIEWS")
 
@@ -53,8 +57,8 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
     return cas.read(_files(Path(path)), _load, path, tokenize, reading)
 
 
-def _load(cassis: Any, file: projects.Member) -> Any:
-    return cassis.load_cas_from_json(decoded(file.read(), file.place))
+def _load(cassis: Any, file: projects.Member) -> Callable[[], Cas]:
+    return partial(cassis.load_cas_from_json, decoded(file.read(), file.place))
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:

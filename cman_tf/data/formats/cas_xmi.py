@@ -16,11 +16,11 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cman_tf.data.document import Document
 from cman_tf.data.formats import cas, projects, spans
@@ -28,6 +28,9 @@ from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import beginning
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_folder
+
+if TYPE_CHECKING:
+    from cassis import Cas
 
 _TYPES = "TypeSystem.xml"
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -56,13 +59,13 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
     return cas.read(files, partial(_load, types), path, tokenize, reading)
 
 
-def _load(types: Sequence[projects.Member], cassis: Any, file: projects.Member) -> Any:
+def _load(types: Sequence[projects.Member], cassis: Any, file: projects.Member) -> Callable[[], Cas]:
     # That of the same folder, else the only one of the export.
     near = [kind for kind in types if kind.path.parent == file.path.parent] or types
     if len(near) != 1:
         raise InputError(f"A file .xmi must have its type system beside it, one file {_TYPES}. Received: {len(near)}")
-    kinds = cas.typesystem(_checked(near[0]))
-    return cassis.load_cas_from_xmi(io.BytesIO(_checked(file)), kinds, lenient=True)
+    kinds, data = _checked(near[0]), _checked(file)
+    return lambda: cassis.load_cas_from_xmi(io.BytesIO(data), cas.typesystem(kinds), lenient=True)
 
 
 def _checked(file: projects.Member) -> bytes:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from cman_tf.data import formats
 from cman_tf.data.document import Document
-from cman_tf.data.formats import projects
+from cman_tf.data.formats import cas_json, cas_xmi, projects
 from cman_tf.data.formats.losses import Reading
 from cman_tf.errors import InputError
 from tests.data.examples import ann, documents
@@ -149,6 +149,13 @@ def test_xmi_that_cannot_be_read(tmp_path, change, message):
     change(tmp_path / "a" / "letter.xmi", tmp_path / "a" / "TypeSystem.xml")
     with pytest.raises(InputError, match=f"contains no sentences: malformed texts .*{message}"):
         read(tmp_path / "a")
+
+
+@pytest.mark.parametrize(("path", "module", "name"), [(XMI, cas_xmi, "_checked"), (JSON, cas_json, "decoded")], ids=str)
+def test_a_fault_of_our_own_is_not_called_an_invalid_cas(monkeypatch, path, module, name):
+    monkeypatch.setattr(module, name, lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        formats.read(path)
 
 
 def test_annotations_without_known_type_are_counted(tmp_path):
