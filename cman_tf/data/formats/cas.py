@@ -37,9 +37,6 @@ _ENTITIES = f"{_DKPRO}ner.type."
 # They describe the text or the project and annotate nothing.
 _FRAME = (_TOKEN, _SENTENCE, f"{_DKPRO}metadata.type.", "uima.", "org.dkpro.core.api.xml.", "org.dkpro.core.api.pdf.")
 _SPAN, _RELATION, _LABEL = "custom.Span", "custom.Relation", "label"
-_PREFERRED = ("value", "label", "type", "name")
-# The concept in a knowledge base that a named entity is linked to.
-_CONCEPT = "identifier"
 # What names of files may contain.
 _UNSAFE = re.compile(r"[^\w.-]|^[.-]+")
 
@@ -112,7 +109,7 @@ def _text(cas: Cas, name: str, place: str, reading: Reading) -> spans.Text:
         elif kind.name.startswith(_FRAME):
             continue
         elif not {"begin", "end"} <= features or "next" in features or _is_linguistic(kind.name):
-            reading.leave_out(f"annotations of the layer {_short(kind.name)}", place)
+            reading.leave_out(f"annotations of the layer {projects.short(kind.name)}", place)
         elif {"Governor", "Dependent"} <= features:
             relations.append(fs)
         else:
@@ -127,10 +124,6 @@ def _text(cas: Cas, name: str, place: str, reading: Reading) -> spans.Text:
 
 def _is_linguistic(name: str) -> bool:
     return name.startswith((_DKPRO, "org.dkpro.core.api.")) and not name.startswith(_ENTITIES)
-
-
-def _short(name: str) -> str:
-    return name.rsplit(".", 1)[-1]
 
 
 def _add_span(fs: Any, text: spans.Text, reading: Reading) -> None:
@@ -173,10 +166,8 @@ def _ascending(sentences: list[tuple[int, int]] | None) -> list[tuple[int, int]]
 def _type(fs: Any) -> str:
     """The type of an entity or relation; a feature `type` is `type_` in cassis."""
     values = {feature.name.rstrip("_"): getattr(fs, feature.name, None) for feature in fs.type.all_features}
-    strings = {name: value for name, value in values.items() if isinstance(value, str) and value.strip()}
-    strings.pop(_CONCEPT, None)
-    chosen = next((name for name in _PREFERRED if name in strings), next(iter(strings), ""))
-    return strings[chosen].strip() if chosen else _short(fs.type.name)
+    strings = {name: value.strip() for name, value in values.items() if isinstance(value, str) and value.strip()}
+    return projects.type_of(strings, fs.type.name)
 
 
 @functools.lru_cache(maxsize=1)

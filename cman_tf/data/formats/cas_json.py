@@ -36,7 +36,7 @@ _KEYS = ("%TYPES", "%FEATURE_STRUCTURES", "%VIEWS")
 def recognises(path: str | Path) -> bool:
     """Whether the file, or one in the folder or archive, is a JSON object with `%TYPES` or `%FEATURE_STRUCTURES`."""
     path = Path(path)
-    if not path.is_dir() and not projects.is_archive(path):
+    if not projects.is_collection(path):
         found = json_files.first(path)
         return found is not None and not set(_KEYS).isdisjoint(found.record)
     with contextlib.suppress(InputError):
@@ -45,7 +45,7 @@ def recognises(path: str | Path) -> bool:
 
 
 def _files(path: Path) -> Iterator[projects.Member]:
-    alone = not path.is_dir() and not projects.is_archive(path)
+    alone = not projects.is_collection(path)
     for file in projects.members(path):
         # An exported project has a description, which is JSON too.
         if alone or file.path.suffix == ".json" and any(f'"{key}"'.encode() in file.read(1000) for key in _KEYS):

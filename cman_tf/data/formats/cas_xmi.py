@@ -39,7 +39,7 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 def recognises(path: str | Path) -> bool:
     """Whether the file is XML that begins with `<xmi:XMI`, or the folder or archive contains a file `.xmi`."""
     path = Path(path)
-    if not path.is_dir() and not projects.is_archive(path):
+    if not projects.is_collection(path):
         return b"<xmi:XMI" in beginning(path)
     with contextlib.suppress(InputError):
         return any(file.path.suffix == ".xmi" for file in projects.members(path))
@@ -49,7 +49,7 @@ def recognises(path: str | Path) -> bool:
 def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Reading | None = None) -> list[Document]:
     """Read a file, folder or archive, see `cman_tf.data.formats.cas.read`; a text without type system is left out."""
     path = Path(path)
-    alone = not path.is_dir() and not projects.is_archive(path)
+    alone = not projects.is_collection(path)
     found = list(projects.members(path))
     beside = (
         [file for near in path.absolute().parent.glob("*.xml") for file in projects.members(near)] if alone else found

@@ -1,4 +1,4 @@
-"""Exports of INCEpTION and WebAnno: a file, a folder of files or a ZIP archive, and who annotated which text.
+"""Exports of INCEpTION and WebAnno: files, folders and ZIP archives, who annotated which text, types of annotations.
 
 An exported project contains `annotation/TEXT/PERSON.SUFFIX` and `curation/TEXT/CURATION_USER.SUFFIX`. Formats of
 several files are packed: `annotation/TEXT/PERSON.zip`. `INITIAL_CAS` is the text before anybody annotated it.
@@ -11,7 +11,7 @@ import io
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import NamedTuple
@@ -22,6 +22,9 @@ from cman_tf.errors import InputError, failed
 _FOLDERS = ("annotation", "curation")
 _UNTOUCHED = "INITIAL_CAS"
 _LARGEST = 2**30
+_PREFERRED = ("value", "label", "type", "name")
+# The concept in a knowledge base that a named entity is linked to.
+_CONCEPT = "identifier"
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 1
 # What the standard library raises for archives of these methods: damaged, cut off (EOFError), of a later version
@@ -81,6 +84,11 @@ def is_archive(path: str | Path) -> bool:
     with contextlib.suppress(OSError, ValueError):
         return Path(path).is_file() and zipfile.is_zipfile(path)
     return False
+
+
+def is_collection(path: str | Path) -> bool:
+    """Whether a path is that of a folder or ZIP archive."""
+    return Path(path).is_dir() or is_archive(path)
 
 
 def _unpacked(place: str, path: PurePath, source: Path | io.BytesIO) -> Iterator[Member]:
@@ -165,3 +173,20 @@ def _owner(path: PurePath) -> tuple[str, str | None]:
 def _name(path: PurePath, root: Path) -> str:
     """The name of a text outside a project: its file's, in a folder or archive the path from there."""
     return path.stem if path == root else path.relative_to(root).with_suffix("").as_posix()
+
+
+def short(layer: str) -> str:
+    """The name of a layer without its package."""
+    return layer.rsplit(".", 1)[-1]
+
+
+def type_of(features: Mapping[str, str], layer: str) -> str:
+    """The type of an annotation: its feature `value`, `label`, `type` or `name`, else its first, else the layer's name.
+
+    Args:
+        features: dict of names to values, none of which is empty.
+        layer: str. Name of the layer.
+    """
+    others = {name: value for name, value in features.items() if name != _CONCEPT}
+    chosen = next((name for name in _PREFERRED if name in others), next(iter(others), None))
+    return short(layer) if chosen is None else others[chosen]

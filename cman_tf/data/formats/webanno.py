@@ -31,9 +31,6 @@ from cman_tf.data.formats.reading import decoded, first_line, show
 from cman_tf.errors import InputError
 
 _FIRST = "#FORMAT=WebAnno TSV 3"
-_PREFERRED = ("value", "label", "type", "name")
-# The concept in a knowledge base that a named entity is linked to.
-_CONCEPT = "identifier"
 _LINGUISTIC = {"POS", "Lemma", "MorphologicalFeatures", "SurfaceForm", "Stem", "Dependency", "Token", "Sentence"}
 _ROW = re.compile(r"(\d{1,7}-\d{1,7}(?:\.\d{1,7})?)\t(\d{1,9})-(\d{1,9})\t([^\t]*)(?:\t(.*))?")
 _VALUE = re.compile(r"(.*?)(?:\[(\d{1,9})\])?", re.DOTALL)
@@ -43,7 +40,7 @@ _REFERENCE = re.compile(r"(\d{1,7}-\d{1,7}(?:\.\d{1,7})?)(?:\[(\d{1,9})(?:_(\d{1
 def recognises(path: str | Path) -> bool:
     """Whether the file, or a file `.tsv` in the folder or archive, begins with `#FORMAT=WebAnno TSV 3`."""
     path = Path(path)
-    if not path.is_dir() and not projects.is_archive(path):
+    if not projects.is_collection(path):
         return first_line(path).startswith(_FIRST)
     with contextlib.suppress(InputError):
         return any(_FIRST.encode() in file.read(200) for file in _files(path))
@@ -51,7 +48,7 @@ def recognises(path: str | Path) -> bool:
 
 
 def _files(path: Path) -> Iterator[projects.Member]:
-    alone = not path.is_dir() and not projects.is_archive(path)
+    alone = not projects.is_collection(path)
     return (file for file in projects.members(path) if alone or file.path.suffix == ".tsv")
 
 
@@ -160,29 +157,29 @@ class _Annotations:
             own = cells[layer.start : layer.start + len(layer.features)]
             if not any(cell not in ("", "_") for cell in own):
                 continue
-            short = layer.name.rsplit(".", 1)[-1]
+            short = projects.short(layer.name)
             if layer.kind == "CH" or short in _LINGUISTIC:
                 self.reading.leave_out(f"annotations of the layer {short}", place)
             elif layer.kind == "SP":
-                self._span(layer, short, own, row, place)
+                self._span(layer, own, row, place)
             else:
-                self._relation(layer, short, own, row[1], place)
+                self._relation(layer, own, row[1], place)
 
-    def _span(self, layer: _Layer, short: str, cells: list[str], row: re.Match[str], place: str) -> None:
+    def _span(self, layer: _Layer, cells: list[str], row: re.Match[str], place: str) -> None:
         columns = [_values(cell) for cell in cells]
         slots = [number for number, feature in enumerate(layer.features) if _is_role(feature)]
         if any(value not in ("", "*", "_") for number in slots for value, _ in columns[number]):
             self.reading.leave_out("slots of annotations", place)
         for position, (_, id) in enumerate(sorted(columns, key=len)[-1]):
             key = (layer.name, f"[{id}]" if id else row[1])
-            kind = _type(layer, short, columns, position)
+            kind = _type(layer, columns, position)
             start, end = int(row[2]), int(row[3])
             if id and key in self.found:
                 first, last, kind, place = self.found[key]
                 start, end = min(first, start), max(last, end)
             self.found[key] = start, end, kind, place
 
-    def _relation(self, layer: _Layer, short: str, cells: list[str], row: str, place: str) -> None:
+    def _relation(self, layer: _Layer, cells: list[str], row: str, place: str) -> None:
         columns = [_values(cell, plain=number == len(cells) - 1) for number, cell in enumerate(cells)]
         for position, (reference, _) in enumerate(columns[-1]):
             with self.reading.trying("malformed relations", place):
@@ -193,7 +190,7 @@ class _Annotations:
                     )
                 head = f"[{found[2]}]" if found[2] and found[2] != "0" else found[1]
                 tail = f"[{found[3]}]" if found[3] and found[3] != "0" else row
-                kind = _type(layer, short, columns[:-1], position)
+                kind = _type(layer, columns[:-1], position)
                 link = spans.Link((layer.base, head), (layer.base, tail), kind, None, place)
                 self.text.relations.append(link)
 
@@ -204,15 +201,14 @@ class _Annotations:
             self.text.spans[key] = spans.Span([(convert(start), convert(end))], kind, None, None, place)
 
 
-def _type(layer: _Layer, short: str, columns: list[list[tuple[str, str]]], position: int) -> str:
-    order = sorted(range(len(columns)), key=lambda index: layer.features[index] not in _PREFERRED)
-    for index in order:
+def _type(layer: _Layer, columns: list[list[tuple[str, str]]], position: int) -> str:
+    values = {}
+    for index, column in enumerate(columns):
         # Roles of slots are followed by what fills them.
-        if layer.features[index] == _CONCEPT or any(map(_is_role, layer.features[max(index - 1, 0) : index + 1])):
-            continue
-        if position < len(columns[index]) and columns[index][position][0] not in ("", "*", "_"):
-            return _unescaped(columns[index][position][0])
-    return short
+        is_slot = any(map(_is_role, layer.features[max(index - 1, 0) : index + 1]))
+        if not is_slot and position < len(column) and column[position][0] not in ("", "*", "_"):
+            values[layer.features[index]] = _unescaped(column[position][0])
+    return projects.type_of(values, layer.name)
 
 
 def _is_role(feature: str) -> bool:

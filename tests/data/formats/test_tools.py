@@ -216,6 +216,13 @@ def test_webanno_roles_and_concepts_are_no_types(tmp_path):
     assert reading.left_out == {"slots of annotations": 1}
 
 
+def test_webanno_takes_the_feature_that_a_cas_takes(tmp_path):
+    header = "#FORMAT=WebAnno TSV 3.3\n#T_SP=webanno.custom.Span|other|label|value\n\n#Text=Ana left Bo\n"
+    rows = "1-1\t0-3\tAna\tx\ty\tz\t\n1-2\t4-8\tleft\tx\ty\t*\t\n1-3\t9-11\tBo\tx\t*\t*\t\n"
+    (tmp_path / "a").write_text(header + rows)
+    assert shown(formats.read(tmp_path / "a")[0])[0] == [("Ana", "z"), ("left", "y"), ("Bo", "x")]
+
+
 def test_webanno_projects_ask_for_an_annotator(tmp_path):
     for text in ("a.txt", "b.txt"):
         for person in ("x", "y"):
