@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import shutil
 import statistics
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cman_tf import config as configs
 from cman_tf.commands import cli, options
 from cman_tf.data import corpora, formats
+from cman_tf.data.document import Document
 from cman_tf.evaluation.scorer import score
 from cman_tf.files import atomic_write
+from cman_tf.predictor import Predictor
 from cman_tf.training.workflow import train
 
 
@@ -26,15 +30,7 @@ def command(argv: list[str]) -> None:
         "--results already is not repeated.",
         "python -m reproduction.few --corpus conll04 --sizes 20,50 --draws 1-3",
     )
-    parser.add_argument("--corpus", metavar="NAME", default="conll04", help="conll04 or ade (default: %(default)s)")
-    parser.add_argument("--sizes", metavar="LIST", default="20,50,100,200,500", help="default: %(default)s")
-    parser.add_argument("--draws", metavar="LIST", default="1-3", help="seeds of the drawn sentences (default: 1-3)")
-    # Not `start_from`, which is a field of the configuration.
-    parser.add_argument("--start-from", metavar="RUN", dest="model", default="news", help="default: %(default)s")
-    parser.add_argument("--split", metavar="test|dev", default="test", help="scored split (default: %(default)s)")
-    parser.add_argument("--data-dir", metavar="FOLDER", help="directory with the public corpora")
-    parser.add_argument("--results", metavar="FOLDER", default="results/few", help="default: %(default)s")
-    options.add_config_options(parser, sections=("training",))
+    add_options(parser, "20,50,100,200,500", "results/few")
     args = cli.parse(parser, argv)
     corpus = corpora.load(args.corpus, overlap="drop_sentences", data_dir=args.data_dir)
     results = Path(args.results)
@@ -52,29 +48,49 @@ def command(argv: list[str]) -> None:
     print(table, end="")
 
 
+def add_options(parser: argparse.ArgumentParser, sizes: str, results: str) -> None:
+    """Add the options of trainings on few sentences, with the defaults of `--sizes` and `--results`."""
+    parser.add_argument("--corpus", metavar="NAME", default="conll04", help="conll04 or ade (default: %(default)s)")
+    parser.add_argument("--sizes", metavar="LIST", default=sizes, help="default: %(default)s")
+    parser.add_argument("--draws", metavar="LIST", default="1-3", help="seeds of the drawn sentences (default: 1-3)")
+    # Not `start_from`, which is a field of the configuration.
+    parser.add_argument("--start-from", metavar="RUN", dest="model", default="news", help="default: %(default)s")
+    parser.add_argument("--split", metavar="test|dev", default="test", help="scored split (default: %(default)s)")
+    parser.add_argument("--data-dir", metavar="FOLDER", help="directory with the public corpora")
+    parser.add_argument("--results", metavar="FOLDER", default=results, help="default: %(default)s")
+    options.add_config_options(parser, sections=("training",))
+
+
+def trained(documents: Sequence[Document], draw: int, changes: Mapping[str, Any]) -> Predictor:
+    """Train on sentences, in a folder that is removed, and return the predictor.
+
+    Args:
+        documents: sequence of `Document`, sentences.
+        draw: int. Seed of the training.
+        changes: dict of dotted config fields.
+    """
+    place = Path(tempfile.mkdtemp())
+    try:
+        formats.write(documents, place / "data" / "train.json", "spert")
+        values = {"corpus.name": str(place / "data"), "protocol": "train+dev", "seed": draw, **changes}
+        found = train(options.configuration(None, values, "own"), place / "run")
+        assert found
+        return found[0].predictor()
+    finally:
+        shutil.rmtree(place)
+
+
 def _measure(
     corpus: corpora.Corpus, size: int, draw: int, start: str | None, split: str, changes: dict[str, Any]
 ) -> dict[str, Any]:
     """Train on `size` sentences, all of them with the same number of steps for both starts."""
     chosen = random.Random(draw).sample(corpus.splits["train"], size)
-    place = Path(tempfile.mkdtemp())
-    try:
-        formats.write(chosen, place / "data" / "train.json", "spert")
-        values = {
-            **{f"training.{name}": value for name, value in configs.to_dict(configs.load("start"))["training"].items()},
-            "corpus.name": str(place / "data"),
-            "protocol": "train+dev",
-            "seed": draw,
-            **changes,
-        }
-        if start:
-            values["start_from"] = start
-        trained = train(options.configuration(None, values, "own"), place / "run")
-        assert trained
-        gold = corpus.splits[split]
-        found = score(gold, trained[0].predictor().extract(gold))["strict"]["micro"]
-    finally:
-        shutil.rmtree(place)
+    values = {f"training.{name}": value for name, value in configs.to_dict(configs.load("start"))["training"].items()}
+    values.update(changes)
+    if start:
+        values["start_from"] = start
+    gold = corpus.splits[split]
+    found = score(gold, trained(chosen, draw, values).extract(gold))["strict"]["micro"]
     print(f"{size} sentences, draw {draw}, start {start}: {found['entities']['f1']:.4f} {found['relations']['f1']:.4f}")
     return {
         "corpus": corpus.source,
@@ -101,7 +117,7 @@ def _table(results: Path) -> str:
     ]
     for (name, size), rows in sorted(found.items(), key=lambda item: (item[0][0] != "conll04", item[0])):
         cells = [
-            _cell([100 * figures[f"{kind} F1"] for figures in rows[start]])
+            cell([100 * figures[f"{kind} F1"] for figures in rows[start]])
             for start in (True, False)
             for kind in ("entities", "relations")
         ]
@@ -109,7 +125,8 @@ def _table(results: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(values: list[float]) -> str:
+def cell(values: Sequence[float]) -> str:
+    """Mean and standard deviation as text; "" if there are no values."""
     if not values:
         return ""
     spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import statistics
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cman_tf.commands import cli, options
-from cman_tf.data import corpora, formats
+from cman_tf.data import corpora
 from cman_tf.errors import InputError
 from cman_tf.evaluation.scorer import score
 from cman_tf.files import atomic_write
 from cman_tf.inspection.picking import pick
-from cman_tf.training.workflow import train
+from reproduction.few import add_options, cell, trained
 
 WAYS = ("picked", "random")
 
@@ -31,18 +29,10 @@ def command(argv: list[str]) -> None:
         "in --results already is not repeated.",
         "python -m reproduction.pick --corpus conll04 --sizes 100,200,400 --draws 1-3",
     )
-    parser.add_argument("--corpus", metavar="NAME", default="conll04", help="conll04 or ade (default: %(default)s)")
+    add_options(parser, "100,200,400", "results/pick")
     parser.add_argument(
         "--first", metavar="N", type=int, default=50, help="random sentences of the first round (default: 50)"
     )
-    parser.add_argument("--sizes", metavar="LIST", default="100,200,400", help="default: %(default)s")
-    parser.add_argument("--draws", metavar="LIST", default="1-3", help="seeds of the random sentences (default: 1-3)")
-    # Not `start_from`, which is a field of the configuration.
-    parser.add_argument("--start-from", metavar="RUN", dest="model", default="news", help="default: %(default)s")
-    parser.add_argument("--split", metavar="test|dev", default="test", help="scored split (default: %(default)s)")
-    parser.add_argument("--data-dir", metavar="FOLDER", help="directory with the public corpora")
-    parser.add_argument("--results", metavar="FOLDER", default="results/pick", help="default: %(default)s")
-    options.add_config_options(parser, sections=("training",))
     args = cli.parse(parser, argv)
     sizes = [args.first, *cli.numbers(args.sizes, "--sizes")]
     corpus = corpora.load(args.corpus, overlap="drop_sentences", data_dir=args.data_dir)
@@ -87,22 +77,8 @@ class _Rounds:
 
     def _measure(self, chosen: Sequence[int], draw: int) -> dict[str, Any]:
         """Train, score, and sort the other sentences, those to annotate next first."""
-        place = Path(tempfile.mkdtemp())
         documents = [self.pool[index] for index in chosen]
-        try:
-            formats.write(documents, place / "data" / "train.json", "spert")
-            values = {
-                "corpus.name": str(place / "data"),
-                "protocol": "train+dev",
-                "seed": draw,
-                "start_from": self.start,
-                **self.changes,
-            }
-            trained = train(options.configuration(None, values, "own"), place / "run")
-            assert trained
-            predictor = trained[0].predictor()
-        finally:
-            shutil.rmtree(place)
+        predictor = trained(documents, draw, {"start_from": self.start, **self.changes})
         gold = self.corpus.splits[self.split]
         found = score(gold, predictor.extract(gold))["strict"]["micro"]
         rest = sorted(set(range(len(self.pool))) - set(chosen))
@@ -137,7 +113,7 @@ def _table(results: Path) -> str:
         # The first sentences are drawn at random.
         parts = [ways.get("picked", []), ways.get("random") or ways.get(None, [])]
         cells = [
-            _cell([100 * figures[f"{kind} F1"] for figures in part])
+            cell([100 * figures[f"{kind} F1"] for figures in part])
             for kind in ("entities", "relations")
             for part in parts
         ]
@@ -145,13 +121,6 @@ def _table(results: Path) -> str:
         draws = max(len({figures["draw"] for figures in part}) for part in parts)
         lines.append(f"| {name} | {size} | {draws} | {' | '.join([*cells, *tokens])} |")
     return "\n".join(lines) + "\n"
-
-
-def _cell(values: Sequence[float]) -> str:
-    if not values:
-        return ""
-    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.1f}{spread}"
 
 
 if __name__ == "__main__":
