@@ -49,11 +49,13 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
     """
     reading = reading or Reading()
     tasks = list(json_files.records(path, "task"))
-    annotator = _annotator(tasks, reading, path)
+    people = [[_name(item) for item in _annotations(task)] for _, task in tasks]
+    # Two annotations of one person too: which of them counts is then a choice.
+    reading.check_annotator(set().union(*people), any(len(names) > 1 for names in people), path)
     texts = []
     for place, task in tasks:
         with reading.trying("malformed tasks", place):
-            texts.append(_task(task, place, annotator, reading))
+            texts.append(_task(task, place, reading))
     return spans.documents(texts, path, reading, tokenize)
 
 
@@ -75,22 +77,7 @@ def _name(annotation: Mapping[str, Any]) -> str:
     return str(by) if by is not None else ""
 
 
-def _annotator(tasks: Iterable[tuple[str, Mapping[str, Any]]], reading: Reading, path: str | Path) -> str | None:
-    """Whose annotations to read."""
-    found = [[_name(item) for item in _annotations(task)] for _, task in tasks]
-    names = sorted({name for names in found for name in names})
-    if reading.annotator is not None:
-        if reading.annotator not in names:
-            raise InputError(f"--annotator must be one of {', '.join(names)}. Received: {reading.annotator}")
-        return reading.annotator
-    if any(len(names) > 1 for names in found):
-        raise InputError(
-            f"A text must have one annotator; choose one with --annotator. Received: {', '.join(names)} in {path}"
-        )
-    return None
-
-
-def _task(task: Mapping[str, Any], place: str, annotator: str | None, reading: Reading) -> spans.Text:
+def _task(task: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:
     data = task.get("data")
     check_object(data, "`data`")
     assert isinstance(data, dict)
@@ -101,7 +88,7 @@ def _task(task: Mapping[str, Any], place: str, annotator: str | None, reading: R
     found: dict[Hashable, spans.Span] = {}
     links: list[spans.Link] = []
     known = _annotations(task)
-    mine = [item for item in known if annotator is None or _name(item) == annotator]
+    mine = [item for item in known if reading.annotator in (None, _name(item))]
     if known and not mine:
         reading.leave_out("annotations of other annotators", place, len(known))
     elif len(known) > len(mine):

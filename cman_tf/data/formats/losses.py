@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cman_tf.data import overlap
@@ -96,6 +96,25 @@ class Reading:
             raise InputError(f"With --strict, nothing may be left out. Received: {what} in {place}")
         self.left_out[what] += count
         self.examples.setdefault(what, place)
+
+    def check_annotator(self, names: Collection[str], several: bool, path: object) -> None:
+        """Check the choice of the annotator.
+
+        Args:
+            names: collection of str, those who annotated.
+            several: bool. Whether one of the texts has several annotators.
+            path: str or path of the file, for the message.
+
+        Raises:
+            InputError: if the chosen annotator is not one of them, or none is chosen and a text has several.
+        """
+        known = ", ".join(sorted(names))
+        if self.annotator is not None and self.annotator not in names:
+            raise InputError(f"--annotator must be one of {known or '(none)'}. Received: {self.annotator}")
+        if self.annotator is None and several:
+            raise InputError(
+                f"A text must have one annotator; choose one with --annotator. Received: {known} in {path}"
+            )
 
     @contextlib.contextmanager
     def trying(self, what: str, place: str) -> Iterator[None]:

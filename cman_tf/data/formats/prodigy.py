@@ -19,7 +19,6 @@ from cman_tf.data.document import Document
 from cman_tf.data.formats import char_spans, json_files, spans
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.records import check_object, value
-from cman_tf.errors import InputError
 
 
 def recognises(path: str | Path) -> bool:
@@ -46,23 +45,23 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
     """
     reading = reading or Reading()
     found = list(json_files.records(path, "text"))
-    names = sorted({str(record["_annotator_id"]) for _, record in found if record.get("_annotator_id")})
-    if reading.annotator is not None and reading.annotator not in names:
-        raise InputError(f"--annotator must be one of {', '.join(names) or '(none)'}. Received: {reading.annotator}")
+    names = {str(record["_annotator_id"]) for _, record in found if record.get("_annotator_id")}
+    accepted = [record["text"] for _, record in found if _is_accepted(record) and isinstance(record.get("text"), str)]
+    reading.check_annotator(names, len(names) > 1 and len(set(accepted)) < len(accepted), path)
     texts = []
     for place, record in found:
-        if record.get("answer", "accept") != "accept":
+        if not _is_accepted(record):
             reading.leave_out("texts that were rejected or ignored", place)
         elif reading.annotator is not None and str(record.get("_annotator_id")) != reading.annotator:
             reading.leave_out("texts of other annotators", place)
         else:
             with reading.trying("malformed texts", place):
                 texts.append(_text(record, place, reading))
-    if reading.annotator is None and len(names) > 1 and len({text.text for text in texts}) < len(texts):
-        raise InputError(
-            f"A text must have one annotator; choose one with --annotator. Received: {', '.join(names)} in {path}"
-        )
     return spans.documents(texts, path, reading, tokenize)
+
+
+def _is_accepted(record: Mapping[str, Any]) -> bool:
+    return bool(record.get("answer", "accept") == "accept")
 
 
 def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:

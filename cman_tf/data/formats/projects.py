@@ -140,21 +140,15 @@ def texts(files: Iterable[Member], path: str | Path, reading: Reading) -> Iterat
     for _, text, person in found:
         if person not in (None, _UNTOUCHED):
             by_text[text].add(str(person))
-    people = sorted(set().union(*by_text.values()))
-    chosen = reading.annotator
-    if chosen is not None and chosen not in people:
-        raise InputError(f"--annotator must be one of {', '.join(people) or '(none)'}. Received: {chosen}")
-    if chosen is None and any(len(names) > 1 for names in by_text.values()):
-        raise InputError(
-            f"A text must have one annotator; choose one with --annotator. Received: {', '.join(people)} in {path}"
-        )
+    several = any(len(names) > 1 for names in by_text.values())
+    reading.check_annotator(set().union(*by_text.values()), several, path)
     for file, text, person in found:
         if person is None:
             yield file, _name(file.path, Path(path).absolute())
         elif person == _UNTOUCHED:
             if text not in by_text:
                 reading.leave_out("texts that nobody annotated", file.place)
-        elif chosen in (None, person):
+        elif reading.annotator in (None, person):
             yield file, text
         else:
             reading.leave_out("texts of other annotators", file.place)
