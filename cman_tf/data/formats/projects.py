@@ -67,11 +67,16 @@ def members(path: str | Path) -> Iterator[Member]:
     path = Path(path)
     if path.is_dir():
         for file in sorted(file for file in path.rglob("*") if file.is_file()):
-            yield from members(file)
+            # By name first: to open each of many files takes long.
+            yield from members(file) if file.suffix == ".zip" else [_member(file)]
     elif is_archive(path):
         yield from _unpacked(str(path), path.absolute(), path)
     else:
-        yield Member(str(path), path.absolute(), partial(_file, path))
+        yield _member(path)
+
+
+def _member(path: Path) -> Member:
+    return Member(str(path), path.absolute(), partial(_file, path))
 
 
 def _file(path: Path, limit: int) -> bytes:

@@ -206,6 +206,15 @@ def test_an_archive_of_many_files_is_opened_once(tmp_path, monkeypatch):
     assert len({file.read() for file in projects.members(path)}) == len(opened) == 1
 
 
+def test_only_archives_of_a_folder_are_opened_to_list_it(tmp_path, monkeypatch):
+    for name in ("a.txt", "b.json", "c.zip"):
+        packed(tmp_path / name, {"d.json": b"{}"})
+    looked, real = [], zipfile.is_zipfile
+    monkeypatch.setattr(projects.zipfile, "is_zipfile", lambda path: looked.append(path.name) or real(path))
+    assert [file.path.name for file in projects.members(tmp_path)] == ["a.txt", "b.json", "d.json"]
+    assert looked == ["c.zip"]
+
+
 def test_without_the_library_one_sentence_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "cassis", None)
     for call in (lambda: formats.read(JSON), lambda: formats.write([ann()], tmp_path / "a", "cas_json")):
