@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cman_tf.data import span_checks
 from cman_tf.data.corpora import repeated_in
+from cman_tf.data.formats.reading import types
 from cman_tf.data.span_checks import name
 
 if TYPE_CHECKING:
@@ -167,15 +168,15 @@ def name_pairs(document: Document) -> set[tuple[str, str]]:
 
 
 def _two_types(splits: Splits) -> Finding:
-    types: dict[str, Counter[str]] = defaultdict(Counter)
+    seen: dict[str, Counter[str]] = defaultdict(Counter)
     for document in _all(splits):
         for entity in document.entities:
-            types[str(entity.text)][entity.type] += 1
+            seen[str(entity.text)][entity.type] += 1
     return Finding(
         "mentions with two types",
         [
             f"{text}: {', '.join(f'{kind} {count}' for kind, count in sorted(found.items()))}"
-            for text, found in sorted(types.items())
+            for text, found in sorted(seen.items())
             if len(found) > 1
         ],
         "Correct the exceptions; some names do have two types.",
@@ -220,17 +221,13 @@ def _signatures(document: Document) -> Iterator[tuple[str, str, str]]:
 
 def _rare(splits: Splits) -> Finding:
     train = splits.get("train", ())
-    seen = Counter(kind for document in train for kind in _types(document))
-    kinds = {kind for document in _all(splits) for kind in _types(document)}
+    seen = Counter(kind for document in train for kind in types(document))
+    kinds = {kind for document in _all(splits) for kind in types(document)}
     return Finding(
         f"types with fewer than {RARE} training examples",
         [f"{kind}: {seen[kind]}" for kind in sorted(kinds) if seen[kind] < RARE] if train else [],
         "Annotate more, or join them with another type.",
     )
-
-
-def _types(document: Document) -> list[str]:
-    return [entity.type for entity in document.entities] + [relation.type for relation in document.relations]
 
 
 def repeated_frames(documents: Iterable[Document], limit: int = 2) -> list[tuple[tuple[str, ...], list[str]]]:

@@ -125,13 +125,12 @@ def _link(item: Mapping[str, Any], place: str) -> spans.Link:
 
 def _concept_link(item: Mapping[str, Any]) -> tuple[str, str, str]:
     """`(type, head, tail)` of a relation between two concepts."""
-    infons = _infons(item)
-    kind = infons.get("type", infons.get("relation"))
+    kind, infons = _kind(item), _infons(item)
     others = [name for name in infons if name not in ("type", "relation")]
     names = next((pair for pair in _ENDS if set(pair) <= set(infons)), others)
     ends = [infons[name].get("identifier") if isinstance(infons[name], dict) else infons[name] for name in names]
-    if not isinstance(kind, str) or len(ends) != 2 or not all(isinstance(end, str) for end in ends):
-        raise InputError(f"A relation must have two nodes, or a type and two concepts. Received: {show(infons)}")
+    if len(ends) != 2 or not all(isinstance(end, str) for end in ends):
+        raise InputError(f"A relation must have two nodes or two concepts. Received: {show(infons)}")
     return kind, ends[0], ends[1]
 
 
@@ -143,9 +142,10 @@ def _infons(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kind(item: Mapping[str, Any]) -> str:
-    kind = _infons(item).get("type", _infons(item).get("relation"))
+    infons = _infons(item)
+    kind = infons.get("type", infons.get("relation"))
     if not isinstance(kind, str):
-        raise InputError(f"`infons` must have a `type`. Received: {show_keys(_infons(item))}")
+        raise InputError(f"`infons` must have a `type`. Received: {show_keys(infons)}")
     return kind
 
 
