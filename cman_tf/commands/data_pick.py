@@ -1,11 +1,10 @@
-"""`cman data pick`: of texts, the sentences that are worth annotating next."""
+"""`cman data pick`: the sentences of texts that are worth annotating next."""
 
 from __future__ import annotations
 
 import sys
 
-from cman_tf.commands import cli, options
-from cman_tf.commands.outputs import FORMATS
+from cman_tf.commands import cli, options, outputs
 from cman_tf.commands.streams import add_form, stream
 
 
@@ -13,8 +12,8 @@ def pick(argv: list[str]) -> None:
     """The action `pick` of `cman data`."""
     parser = cli.parser(
         "cman data pick",
-        "Choose, of texts without annotation, the sentences that a trained network is least sure of and that differ "
-        "from each other, and write them with its predictions, to be corrected in an annotation tool. Best first.",
+        "Choose from texts without annotation the sentences that a trained network is least sure of and that differ "
+        "from each other. Write them with its predictions, best first, to be corrected in an annotation tool.",
         "cman data pick runs/mine articles/ --count 100 --output to_annotate.json",
         usage="RUN TEXTS [options]",
     )
@@ -34,22 +33,16 @@ def pick(argv: list[str]) -> None:
         default=[],
         help="annotated sentences: the same and similar ones are not chosen; may be repeated (default: none)",
     )
-    parser.add_argument(
-        "--output", metavar="FILE", help="a file; for csv and brat a new folder (default: standard output)"
-    )
-    parser.add_argument(
-        "--format", choices=FORMATS, default="label_studio", help="output format (default: label_studio)"
-    )
+    outputs.add_options(parser, "label_studio")
     options.add_config_options(parser, sections=("decoding",))
     args = cli.parse(parser, argv)
     cli.check_count("--count", args.count)
 
-    from cman_tf.commands.outputs import check_output, write_predictions
     from cman_tf.data import formats, sentences
     from cman_tf.inspection import picking
     from cman_tf.training.run import Run
 
-    check_output(args.format, args.output)
+    outputs.check_output(args.format, args.output)
     run = Run.open(args.run, allow_encoders=args.allow_encoder)
     predictor = run.predictor(options.overrides(args))
     known = [document for path in args.annotated for document in formats.read(path, None, predictor.tokenize)]
@@ -58,5 +51,5 @@ def pick(argv: list[str]) -> None:
     pool = list(sentences.each(predictor.with_tokens(list(texts), split, args.language)))
     with cli.progress(len(pool), "sentences") as advance:
         chosen = picking.pick(predictor, pool, args.count, list(sentences.each(known)), advance)
-    write_predictions(predictor.extract([pool[index] for index in chosen]), args.format, args.output)
+    outputs.write_predictions(predictor.extract([pool[index] for index in chosen]), args.format, args.output)
     print(f"{len(chosen)} of {len(pool):,} sentences", file=sys.stderr)

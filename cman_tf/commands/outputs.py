@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 import tempfile
@@ -36,6 +37,14 @@ FORMATS = (
     "multihead",
     "iob2",
 )
+
+
+def add_options(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add the options for `write_predictions`: `output`, and `format` with its default."""
+    parser.add_argument(
+        "--output", metavar="FILE", help="a file; for csv, brat and CAS a new folder (default: standard output)"
+    )
+    parser.add_argument("--format", choices=FORMATS, default=default, help=f"output format (default: {default})")
 
 
 def check_output(format: str, path: str | Path | None = None) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from cman_tf.commands import cli, options
-from cman_tf.commands.outputs import FORMATS
+from cman_tf.commands import cli, options, outputs
 from cman_tf.commands.streams import add_options, stream
 
 
@@ -16,10 +15,7 @@ def command(argv: list[str]) -> None:
     )
     options.add_run(parser)
     add_options(parser)
-    parser.add_argument(
-        "--output", metavar="FILE", help="a file; for csv, brat and CAS a new folder (default: standard output)"
-    )
-    parser.add_argument("--format", choices=FORMATS, default="table", help="output format (default: table)")
+    outputs.add_options(parser, "table")
     parser.add_argument(
         "--min-score",
         metavar="SCORE",
@@ -30,16 +26,15 @@ def command(argv: list[str]) -> None:
     options.add_config_options(parser, sections=("decoding",))
     args = cli.parse(parser, argv)
 
-    from cman_tf.commands.outputs import check_output, write_predictions
     from cman_tf.data.answers import check_score, confident
     from cman_tf.training.run import Run
 
     check_score(args.min_score)
-    check_output(args.format, args.output)
+    outputs.check_output(args.format, args.output)
     run = Run.open(args.run, allow_encoders=args.allow_encoder)
     predictor = run.predictor(options.overrides(args))
     documents = stream(args.text, args.input, args.input_format, args.sentences, predictor.tokenize)
     split = args.sentences in (None, "split")
     with cli.progress(None, "sentences") as advance:
         found = predictor.pipe(documents, split=split, language=args.language, progress=advance)
-        write_predictions((confident(document, args.min_score) for document in found), args.format, args.output)
+        outputs.write_predictions((confident(document, args.min_score) for document in found), args.format, args.output)
