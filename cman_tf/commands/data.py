@@ -104,7 +104,8 @@ def _split(argv: list[str]) -> None:
     parser.add_argument(
         "source",
         metavar="IN",
-        help="an annotated file, a folder (brat, csv, webanno, CAS), a folder with one file, or - (standard input)",
+        help="an annotated file, a folder (brat, csv, webanno, CAS), a ZIP archive (webanno, CAS), a folder with one "
+        "file, or - (standard input)",
     )
     parser.add_argument("target", metavar="OUT", help="a new folder, for train.jsonl, dev.jsonl and test.jsonl")
     parser.add_argument(
@@ -115,7 +116,7 @@ def _split(argv: list[str]) -> None:
         help="share of the sentences for dev, 0 for none (default: 0.1)",
     )
     parser.add_argument("--test", metavar="SHARE", type=float, default=0.1, help="likewise for test (default: 0.1)")
-    parser.add_argument("--seed", metavar="N", type=int, default=1, help="seed of the division (default: 1)")
+    parser.add_argument("--seed", metavar="N", type=int, default=1, help="seed of the split (default: 1)")
     parser.add_argument(
         "--format", choices=tuple(formats.WRITTEN), default="jsonl", help="format of the parts (default: jsonl)"
     )

@@ -1,4 +1,4 @@
-"""Chooses, of sentences without annotation, those that are worth annotating next."""
+"""Chooses the sentences that are worth annotating next, from sentences without annotation."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def diverse(
     # A sentence without words is like any other.
     nearest[pool.getnnz(axis=1) == 0] = 1.0
     chosen: list[int] = []
-    # A little more than 0, so that of sentences without doubt the different ones come first.
+    # A little more than 0, so that sentences without doubt are chosen by their difference.
     values = np.asarray(values, float) + 1e-9
     while len(chosen) < count:
         gain = np.where(nearest < SAME, values * (1 - nearest), 0.0)

@@ -232,6 +232,6 @@ def _cas(document: Document, cassis: Any, types: TypeSystem) -> Cas:
     entities = [add(_SPAN, *document.char_span(entity), label=entity.type) for entity in document.entities]
     for relation in document.relations:
         head, tail = entities[relation.head], entities[relation.tail]
-        # As INCEpTION has it, a relation lies where its dependent does.
+        # As in INCEpTION, a relation has the offsets of its dependent.
         add(_RELATION, tail.begin, tail.end, Governor=head, Dependent=tail, label=relation.type)
     return cas

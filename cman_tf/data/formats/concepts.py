@@ -1,4 +1,4 @@
-"""Relations of concepts, as PubTator and BioC have them, become relations of mentions: of the nearest ones."""
+"""Converts relations of concepts, as in PubTator and BioC, to relations of the nearest mentions."""
 
 from __future__ import annotations
 
