@@ -130,6 +130,12 @@ def test_a_text_that_cannot_be_read_is_left_out_among_others(tmp_path):
             r"must not have a document type declaration\. Received: one in",
         ),
         (
+            lambda xmi, types: xmi.write_bytes(
+                xmi.read_text().replace("?><xmi", "?><!DOCTYPE a><xmi").encode("utf-16")
+            ),
+            r"must not have a document type declaration\. Received: one in",
+        ),
+        (
             lambda xmi, types: xmi.write_text(
                 xmi.read_text().replace('begin="21" end="25" value', 'begin="1" end="25" a')
             ),
@@ -142,7 +148,7 @@ def test_a_text_that_cannot_be_read_is_left_out_among_others(tmp_path):
             r"Offsets must be between characters\. Received: Not mapping external offset \[1\]",
         ),
     ],
-    ids=["no types", "types", "declaration", "feature", "half a character"],
+    ids=["no types", "types", "declaration", "declaration in UTF-16", "feature", "half a character"],
 )
 def test_xmi_that_cannot_be_read(tmp_path, change, message):
     shutil.copytree(XMI, tmp_path / "a")
@@ -163,6 +169,11 @@ def test_annotations_without_known_type_are_counted(tmp_path):
     types = tmp_path / "a" / "TypeSystem.xml"
     types.write_text(types.read_text().replace("webanno.custom.Job", "webanno.custom.Other"))
     assert read(tmp_path / "a")[2]["annotations of unknown types"] == 1
+
+
+def test_absolute_names_in_an_archive_are_inside_it(tmp_path):
+    path = packed(tmp_path / "a.zip", {"/b/c.json": b"{}"})
+    assert [file.path for file in projects.members(path)] == [path / "b" / "c.json"]
 
 
 def test_damaged_archives_are_refused(tmp_path):

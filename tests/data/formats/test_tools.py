@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cman_tf.data import formats
+from cman_tf.data.formats.concepts import Concepts
 from cman_tf.data.formats.losses import Reading
+from cman_tf.data.formats.spans import Span, Text
 from cman_tf.errors import InputError
 from tests.data.examples import ann, documents, write_json
 from tests.data.formats.test_cases import CASES, shown
@@ -233,6 +235,17 @@ def test_webanno_projects_ask_for_an_annotator(tmp_path):
     reading = Reading(annotator="x")
     assert [document.id for document in formats.read(tmp_path, reading=reading)] == ["a.txt", "b.txt"]
     assert reading.left_out["texts of other annotators"] == 2
+
+
+def test_concepts_that_are_none_and_two_concepts_of_one_mention_have_no_relation():
+    text = Text("Ana met Bo", "a", spans={key: Span([span], "Peop") for key, span in enumerate([(0, 3), (8, 10)])})
+    concepts = Concepts()
+    for key, names in ((0, "A|B"), (0, "-1"), (1, "-1"), (1, "C")):
+        concepts.add(key, names)
+    assert concepts.nearest(text, "A", "C", "split") == (0, 1)
+    for head, tail in (("A", "B"), ("-1", "-1")):
+        with pytest.raises(InputError, match=rf"must link concepts of entities\. Received: {head} and {tail}"):
+            concepts.nearest(text, head, tail, "split")
 
 
 def test_pre_annotations_have_scores(tmp_path):
