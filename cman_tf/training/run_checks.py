@@ -42,7 +42,8 @@ def check(run: Run, path: str | Path, trained: bool) -> None:
             f"Received: {path}, which is not a folder{nearest(path, shipped.names())}"
         )
     needed = [*_ALWAYS, *_VOCABULARY]
-    needed += ["weights.h5"] if trained and not (run.path / "members").is_dir() else []
+    of_one_network = not (run.path / "environment.json").is_file() or not run.members()
+    needed += ["weights.h5"] if trained and of_one_network else []
     missing = [name for name in needed if not (run.path / name).is_file()]
     if missing:
         raise InputError(f"{path} is not a complete run folder: it lacks {', '.join(missing)}")

@@ -131,6 +131,7 @@ def test_a_strangers_ensemble_leads_nowhere_else(ensemble, tmp_path):
             lambda folder: (folder / "members" / "1" / "members").mkdir(),
             lambda folder: change_count(folder, "two"),
             lambda folder: change_count(folder, 3),
+            lambda folder: change_count(folder, 0),
         ]
     ):
         folder = tmp_path / str(number)
@@ -141,6 +142,7 @@ def test_a_strangers_ensemble_leads_nowhere_else(ensemble, tmp_path):
             "must be a run of one network",
             "`members` must be a whole number. Received: 'two'",
             "members/3, which is not a folder",
+            "is not a complete run folder: it lacks weights.h5",
         )[number]
         with pytest.raises(InputError, match=expected):
             Run.open(folder)
