@@ -50,3 +50,22 @@ def test_the_page_on_serving_repeats_the_figures_of_fairness():
     assert f"from {found['alone']['p99']:.0f} to {found['beside']['p99']:.0f} ms" in page
     assert sum(found["beside"]["refused"].values()) == 0
     assert found["ratio"] <= 5
+
+
+def test_the_gain_of_fitted_thresholds_is_that_of_its_files():
+    own = " ".join((ROOT / "docs" / "howto" / "own_corpus.md").read_text(encoding="utf-8").split())
+    page = " ".join((ROOT / "docs" / "explanation" / "evaluation.md").read_text(encoding="utf-8").split())
+    before, after = (
+        json.loads((ROOT / "results" / "news" / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("sample", "sample_calibrated")
+    )
+    gains, errors = [], []
+    for kind in ("entities", "relations"):
+        scores = [100 * item["strict"]["micro"][kind]["f1"] for item in (before, after)]
+        gains.append("from {:.1f} to {:.1f} for {}".format(*scores, kind))
+        confidence = after["confidence"][kind]
+        parts = confidence["before_calibration"], confidence["reliability"]
+        numbers = [100 * part["expected_calibration_error"] for part in parts]
+        errors.append("from {:.1f} to {:.1f} % for {}".format(*numbers, kind))
+    assert " and ".join(gains) in own
+    assert " and ".join(errors) in page
