@@ -68,7 +68,7 @@ def test_many_texts_are_streamed_in_requests_of_some(address, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "status", "told"),
     [
-        ({"min_score": 2}, 400, "refused the request (400): min_score: Input should be less than or equal to 1"),
+        ({"min_score": 2}, 400, "refused the request (400): `min_score` must be less than or equal to 1"),
         ({"model": "other"}, 404, "refused the request (404): Servable not found"),
     ],
 )
