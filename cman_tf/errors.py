@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -40,6 +41,11 @@ def check_choice(what: str, received: object, known: Iterable[str]) -> None:
     known = list(known)
     if received not in known:
         raise InputError(f"{what} must be one of {', '.join(known)}. Received: {received}{nearest(received, known)}")
+
+
+def rule_of(message: str) -> str:
+    """The end of a rule, from a message of Pydantic: "must be a number" from "Input should be a number"."""
+    return re.sub(r"^[A-Z]\w+ should ", "must ", message)
 
 
 def optional(library: str, extra: str) -> Any:

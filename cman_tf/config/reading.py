@@ -19,7 +19,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from cman_tf.config.fields import Config
-from cman_tf.errors import InputError, closest, failed, nearest
+from cman_tf.errors import InputError, closest, failed, nearest, rule_of
 from cman_tf.files import atomic_write
 
 
@@ -62,8 +62,7 @@ def _sentence(error: Mapping[str, Any], where: str) -> str:
         return f"`{name}` must be a mapping of names to values. Received: {error['input']!r} in {where}"
     if error["type"] == "invalid_key":
         return f"The name of a config field must be a string. Received: {name} in {where}"
-    rule = error["msg"].replace("Input should be", "must be", 1)
-    return f"`{name}` {rule}. Received: {error['input']!r} in {where}"
+    return f"`{name}` {rule_of(error['msg'])}. Received: {error['input']!r} in {where}"
 
 
 def nearest_field(name: str) -> str | None:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from cman_tf.errors import InputError, failed
+from cman_tf.errors import InputError, failed, rule_of
 from cman_tf.files import atomic_write
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ class Calibration:
             return None
         except ValidationError as error:
             first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise InputError(f"{path} is not valid: {f'{place}: ' if place else ''}{first['msg']}.") from None
+            place = f"`{'.'.join(map(str, first['loc']))}` " if first["loc"] else ""
+            raise InputError(f"{path} is not valid: {place}{rule_of(first['msg'])}.") from None
         except OSError as error:
             raise failed("read", path, error) from None
         for name in found.relation_thresholds:

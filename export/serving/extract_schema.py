@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cman_tf.errors import nearest
+from cman_tf.errors import nearest, rule_of
 from export.serving.json_bodies import read_json
 from export.serving.status import invalid
 
@@ -119,4 +118,4 @@ def _sentence(error: Mapping[str, Any]) -> str:
         return f"Unknown field: {place}{nearest(place, Question.model_fields)}"
     if error["type"] == "value_error":
         return error["msg"].removeprefix("Value error, ")
-    return f"`{place}` {re.sub('^[A-Z][a-z]+ should ', 'must ', error['msg'])}"
+    return f"`{place}` {rule_of(error['msg'])}"

@@ -24,12 +24,12 @@ def test_what_is_written_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"entity_threshold": 2}, "entity_threshold: Input should be less than or equal to 1"),
-        ({"entity_threshold": float("nan")}, "entity_threshold: "),
-        ({"relation_thresholds": {"Kill": -1}}, "relation_thresholds.Kill: Input should be greater than or equal to 0"),
+        ({"entity_threshold": 2}, "`entity_threshold` must be less than or equal to 1"),
+        ({"entity_threshold": float("nan")}, "`entity_threshold` "),
+        ({"relation_thresholds": {"Kill": -1}}, "`relation_thresholds.Kill` must be greater than or equal to 0"),
         ({"relation_thresholds": {"Born_In": 0.5}}, "'Born_In' is not a relation type of the run"),
-        ({"entity_scale": {"slope": 0}}, "entity_scale.slope: Input should be greater than 0"),
-        ({"other": 1}, "other: "),
+        ({"entity_scale": {"slope": 0}}, "`entity_scale.slope` must be greater than 0"),
+        ({"other": 1}, "`other` "),
     ],
 )
 def test_a_wrong_file_is_refused_in_a_sentence(tmp_path, changes, message):
