@@ -1,6 +1,7 @@
 """A tiny corpus and configuration, small enough to train in seconds."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,18 @@ TINY_WITHOUT_BILSTM = {**TINY, "model": {**TINY["model"], "encoder": "mlp"}}
 
 
 LONGEST = [f"tests/{name}" for name in ("export", "encoders", "training", "model", "tuning", "commands", "data")]
+
+
+BEGIN = time.monotonic()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--minutes", type=float, default=float("inf"), help="skip tests that would begin after MINUTES")
+
+
+def pytest_runtest_setup(item):
+    if time.monotonic() - BEGIN > 60 * item.config.getoption("--minutes"):
+        pytest.skip("no time left")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
