@@ -21,7 +21,8 @@ TINY = {
 TINY_WITHOUT_BILSTM = {**TINY, "model": {**TINY["model"], "encoder": "mlp"}}
 
 
-LONGEST = [f"tests/{name}" for name in ("export", "encoders", "training", "model", "tuning", "commands", "data")]
+# `docs` for its slow tests, which run every block of the documents.
+LONGEST = [f"tests/{name}" for name in ("docs", "export", "encoders", "training", "model", "tuning", "commands", "data")]
 
 
 BEGIN = time.monotonic()
