@@ -22,7 +22,8 @@ TINY_WITHOUT_BILSTM = {**TINY, "model": {**TINY["model"], "encoder": "mlp"}}
 
 
 # `docs` for its slow tests, which run every block of the documents.
-LONGEST = [f"tests/{name}" for name in ("docs", "export", "encoders", "training", "model", "tuning", "commands", "data")]
+_LONGEST = "docs", "export", "encoders", "training", "model", "tuning", "commands", "data"
+LONGEST = [f"tests/{name}" for name in _LONGEST]
 
 
 BEGIN = time.monotonic()
