@@ -98,7 +98,7 @@ def test_lengths(documents):
     assert lengths[0] >= 2  # headers of newswire
     assert lengths[-1] <= 64
     assert 18 <= lengths[len(lengths) // 2] <= 26
-    assert sum(length > 40 for length in lengths) >= len(lengths) / 12
+    assert sum(length > 40 for length in lengths) >= len(lengths) / 10
 
 
 def test_tokens(documents):
