@@ -1,6 +1,7 @@
 """The shipped model: it is that of today's corpus, is small, and finds what its page says."""
 
 import re
+import shutil
 from pathlib import Path
 
 import h5py
@@ -55,11 +56,20 @@ def test_a_month_is_not_a_person():
     assert ("April", "Peop") not in [(entity.text, entity.type) for entity in document.entities]
 
 
-def test_its_tokens_are_those_that_it_was_trained_with(run):
-    assert run.config().words.tokenizer == "conll04"
-    assert run.config({"decoding.threshold": 0.4}).words.tokenizer == "conll04"
-    model = run.predictor()
+def tokens_of(model):
+    """Tokens of a text, the same in Python and in the graph."""
     [document] = model.tokenize(["Infor\u00admation for 1,234.5 東京 🇳🇴"])
-    assert document.tokens == ("Infor", "mation", "for", "1", ",", "234.5", "東京", "🇳", "🇴")
     split = model.extractor.split(tf.constant([document.text]))
     assert [token.decode() for token in split["tokens"][0].numpy()] == list(document.tokens)
+    return document.tokens
+
+
+def test_its_tokens_are_those_that_it_was_trained_with(run, tmp_path):
+    assert tokens_of(run.predictor()) == ("Infor\u00admation", "for", "1,234.5", "東", "京", "🇳🇴")
+    # Runs of before the field keep the tokenizer that they were trained with.
+    old = shutil.copytree(run.path, tmp_path / "old")
+    text = (old / "config.yaml").read_text(encoding="utf-8")
+    (old / "config.yaml").write_text(text.replace("  tokenizer: unicode\n", ""), encoding="utf-8")
+    old = Run.open(old)
+    assert old.config({"decoding.threshold": 0.4}).words.tokenizer == "conll04"
+    assert tokens_of(old.predictor()) == ("Infor", "mation", "for", "1", ",", "234.5", "東京", "🇳", "🇴")
