@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(items):
         folder = "/".join(item.nodeid.split("::")[0].split("/")[:2])
         groups[item] = "tests/export" if folder == "tests/interop" else folder
         item.add_marker(pytest.mark.xdist_group(groups[item]))
-    # A long group that begins last would run alone. The documents' slow tests repeat what others test, for half an hour.
+    # A long group that begins last would run alone. The slow tests of the documents repeat what others test.
     order = {group: number for number, group in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(groups[item], len(order)) + len(order) * (groups[item] == "tests/docs"))
 
