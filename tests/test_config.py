@@ -170,6 +170,11 @@ def test_bad_files_are_told_with_their_name(tmp_path, content, told):
     assert str(tmp_path / "a.yaml") in found
 
 
+def test_what_was_changed_is_read_as_it_was():
+    configs.parse_yaml("a: [1]")["a"].append(2)
+    assert configs.parse_yaml("a: [1]") == {"a": [1]}
+
+
 def test_a_missing_file_is_told(tmp_path):
     assert "missing.yaml: no such file or directory." in message(configs.load, str(tmp_path / "missing.yaml"))
 

@@ -7,7 +7,9 @@ run folder.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -116,6 +118,12 @@ class _Dumper(yaml.SafeDumper):
     yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
 
 
+@functools.lru_cache(maxsize=64)
+def _decoded(text: str) -> Any:
+    # PyYAML takes 20 ms for a configuration, and a command reads that of its run several times.
+    return yaml.load(text, _Loader)  # noqa: S506, a safe loader by its base
+
+
 def parse_yaml(text: str) -> Any:
     """Decode YAML.
 
@@ -123,7 +131,7 @@ def parse_yaml(text: str) -> Any:
         yaml.YAMLError: if `text` is not valid YAML.
     """
     try:
-        return yaml.load(text, _Loader)  # noqa: S506, a safe loader by its base
+        return copy.deepcopy(_decoded(text))
     except (ValueError, LookupError, AttributeError, RecursionError) as error:
         # PyYAML does not catch these for tags that do not fit their values and for brackets nested too deep.
         raise yaml.YAMLError(f"cannot decode the value: {error}") from None
