@@ -131,9 +131,10 @@ def _compare(
 ) -> list[str]:
     scores = dict(known)
     names = [name for name, _ in kept]
+    there = set(names)
     if len(kept) + overflow != len(known) or any(name not in scores for name in names):
         return [what]
-    if [name for name, _ in known if name in set(names)] != names:
+    if [name for name, _ in known if name in there] != names:
         return [f"order of {what}"]
     # Not `> tolerance`, which is false for NaN.
     if any(not abs(scores[name] - score) <= tolerance for name, score in kept):

@@ -155,7 +155,7 @@ class Probe:
             for key, value in arrays.items()
         }
 
-    def time(self, texts: list[str], size: int, calls: int = 20) -> float:
+    def time(self, texts: list[str], size: int, calls: int = 10) -> float:
         """Median milliseconds of a call with `size` texts."""
         batch = self.strings((texts * (size // max(len(texts), 1) + 1))[:size])
         seconds = []
