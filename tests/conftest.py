@@ -20,12 +20,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 TINY = {
     "words": {"size": 6, "min_count": 1},
     "characters": {"size": 4, "hidden_size": 3},
-    "model": {"hidden_size": 4, "num_heads": 2, "label_size": 3, "relation_size": 4},
+    "model": {"hidden_size": 4, "num_heads": 2, "bsa_units": 1, "label_size": 3, "relation_size": 4},
     "training": {"epochs": 2, "batch_size": 4},
 }
 
-# Where no BiLSTM is needed: eager mode takes a dozen calls for each of its steps.
-TINY_WITHOUT_BILSTM = {**TINY, "model": {**TINY["model"], "encoder": "mlp"}}
+# Where the network does not matter. Eager mode takes a dozen calls for each step of a BiLSTM.
+TINY_PLAIN = {**TINY, "model": {**TINY["model"], "encoder": "mlp", "bla": False}}
 
 
 LONGEST = [f"tests/{name}" for name in ("export", "encoders", "training", "model", "tuning", "commands", "data")]
@@ -127,7 +127,6 @@ def random_run(tmp_path_factory, documents):
     for split in ("train", "dev", "test"):
         formats.write(documents, corpus / f"{split}.json", "spert")
     values = {**TINY, "corpus": {"name": str(corpus)}, "decoding": {"threshold": 0.4}}
-    values["model"] = {**TINY["model"], "bsa_units": 1}
     run, network, read = workflow.begin(configs.from_dict(values), tmp_path_factory.mktemp("runs") / "run")
     for number, weight in enumerate((network.model.crf.kernel, network.model.head_selection.scorer)):
         weight.assign(tf.random.stateless_normal(weight.shape, [2, number], stddev=5.0))

@@ -9,7 +9,7 @@ from cman_tf.commands import cli, evaluate, fit, predict
 from cman_tf.data import formats
 from cman_tf.training import workflow
 from cman_tf.training.run import Run
-from tests.conftest import TINY_WITHOUT_BILSTM
+from tests.conftest import TINY_PLAIN
 
 COMMANDS = {"cman fit": fit, "cman evaluate": evaluate, "cman predict": predict}
 
@@ -31,7 +31,7 @@ def corpus(tmp_path_factory, documents):
 def trained_with_predictor(tmp_path_factory, corpus):
     """A run folder, trained once, and the predictor that scored it: building graphs is what takes time."""
     values = {
-        **TINY_WITHOUT_BILSTM,
+        **TINY_PLAIN,
         "corpus": {"name": str(corpus)},
         "training": {"epochs": 1, "batch_size": 4, "adversarial_alpha": 0.0},
     }

@@ -103,5 +103,5 @@ def test_a_run_whose_training_is_unfinished_says_so_once(quick, copy, capsys, pr
 
 
 def test_weights_must_fit(refused, copy):
-    configs.save(configs.change(Run.open(copy).config(), {"model.label_size": 5}), copy / "config.yaml")
+    configs.save(configs.change(Run.open(copy).config(), {"model.relation_size": 5}), copy / "config.yaml")
     assert f"Received: {copy / 'weights.h5'} (" in refused("cman predict", copy, "Rain .")

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("eager")
 def tuned_step(tmp_path_factory, corpus, config, module):
     """Makes one step of a network with the Toy encoder; gives `(encoder's gradient, expected gradient)`."""
     values = {"corpus.name": str(corpus), "encoder.modules": [module], "encoder.trainable": True}
-    values |= {"model.encoder": "mlp", "model.embedding_dropout": 0, "model.lstm_dropout": 0}
+    values |= {"model.encoder": "mlp", "model.bla": False, "model.embedding_dropout": 0, "model.lstm_dropout": 0}
     changed = configs.change(config, values)
     run, _, corpus = begin(changed, tmp_path_factory.mktemp("runs") / "run")
     alpha = 0.01

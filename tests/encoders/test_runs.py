@@ -36,7 +36,7 @@ def options(tmp_path, corpus, config, module):
     values = configs.to_dict(config)
     values["corpus"] = {"name": str(corpus)}
     values["encoder"] = {"modules": [module], "store": str(tmp_path / "store")}
-    values["model"]["encoder"] = "mlp"
+    values["model"] |= {"encoder": "mlp", "bla": False}
     values["training"] |= {"epochs": 2, "average_decay": 0.9}
     return values
 

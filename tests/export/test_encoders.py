@@ -15,7 +15,7 @@ from export.check import check
 from export.manifest import read_manifest
 from export.operations import beyond_core, operations
 from export.savedmodel import export
-from tests.conftest import TINY, TINY_WITHOUT_BILSTM
+from tests.conftest import TINY, TINY_PLAIN
 from tests.encoders import tiny
 from tests.encoders.test_runs import write
 
@@ -52,7 +52,7 @@ def test_a_run_with_all_kinds_of_encoders_is_exported_whole_and_answers(modules,
     for split in ("train", "dev"):
         formats.write(documents, corpus / f"{split}.json", "spert")
     options = {"modules": [str(path) for path in modules.values()], "projection": 3}
-    config = configs.from_dict({**TINY_WITHOUT_BILSTM, "corpus": {"name": str(corpus)}, "encoder": options})
+    config = configs.from_dict({**TINY_PLAIN, "corpus": {"name": str(corpus)}, "encoder": options})
     run, network, _ = workflow.begin(config, tmp_path / "run")
     run.save_weights(network)
     predictor = run.predictor()

@@ -11,7 +11,7 @@ from tests.conftest import untrained_network
 @pytest.fixture(scope="package")
 def make(documents, config):
     def predictor(**changes):
-        network = untrained_network(configs.change(config, changes), documents)
+        network = untrained_network(configs.change(config, {"model.bsa_units": 2, **changes}), documents)
         model = network.model
         # Weights of which some entities and relations come.
         for number, weight in enumerate((model.crf.kernel, model.head_selection.scorer)):

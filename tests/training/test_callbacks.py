@@ -12,12 +12,12 @@ from cman_tf.training import workflow
 from cman_tf.training.callbacks import check
 from cman_tf.training.run import Run
 from cman_tf.training.trainer import Trainer
-from tests.conftest import TINY_WITHOUT_BILSTM
+from tests.conftest import TINY_PLAIN
 
 
 def configured(*names, **training):
-    training = {**TINY_WITHOUT_BILSTM["training"], **training, "callbacks": list(names)}
-    return configs.from_dict({**TINY_WITHOUT_BILSTM, "training": training})
+    training = {**TINY_PLAIN["training"], **training, "callbacks": list(names)}
+    return configs.from_dict({**TINY_PLAIN, "training": training})
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from cman_tf.training import jobs
 from cman_tf.training.jobs import Runner
 from cman_tf.training.run import Run
 from reproduction.plan import Job
-from tests.conftest import TINY_WITHOUT_BILSTM
+from tests.conftest import TINY_PLAIN
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def corpus(tmp_path_factory, documents):
 
 @pytest.fixture(scope="module")
 def job(corpus):
-    fields = {**TINY_WITHOUT_BILSTM, "corpus": {"name": str(corpus)}}
+    fields = {**TINY_PLAIN, "corpus": {"name": str(corpus)}}
     return Job("words/seed1", configs.from_dict({**fields, "training": {"epochs": 2, "adversarial_alpha": 0.0}}))
 
 
@@ -94,10 +94,10 @@ def test_what_is_done_is_not_done_again(finished, job):
 
 @pytest.mark.slow
 def test_a_run_of_another_configuration_is_not_taken_for_the_job(finished, job):
-    other = Job(job.name, configs.change(job.config, {"model.bla": False, "corpus.data_dir": "elsewhere"}))
+    other = Job(job.name, configs.change(job.config, {"model.bla": True, "corpus.data_dir": "elsewhere"}))
     with pytest.raises(
         InputError,
-        match=r"words/seed1 has another configuration .*Different: model\.bla, True in the run, False in the job$",
+        match=r"words/seed1 has another configuration .*Different: model\.bla, False in the run, True in the job$",
     ):
         Runner(finished[0] / "runs").run([other])
 

@@ -17,7 +17,7 @@ from cman_tf.errors import InputError
 from cman_tf.files import ENCODERS_VARIABLE
 from cman_tf.training import workflow
 from cman_tf.training.run import Run
-from tests.conftest import TINY_WITHOUT_BILSTM
+from tests.conftest import TINY_PLAIN
 from tests.encoders.toys import write
 
 SECRET = b"root:x:0:0:secret" * 1000
@@ -131,7 +131,7 @@ def with_encoder(tmp_path_factory, documents):
     for split in ("train", "dev", "test"):
         formats.write(documents, place / "corpus" / f"{split}.json", "spert")
     module = write(place, "toy", 1)
-    values = {**TINY_WITHOUT_BILSTM, "corpus": {"name": str(place / "corpus")}, "encoder": {"modules": [module]}}
+    values = {**TINY_PLAIN, "corpus": {"name": str(place / "corpus")}, "encoder": {"modules": [module]}}
     run, network, _ = workflow.begin(configs.from_dict(values), place / "run")
     run.save_weights(network)
     return run.path, module

@@ -16,7 +16,7 @@ from cman_tf.training.corpus import load_corpus
 from cman_tf.training.run import Run
 from cman_tf.training.schedule import Schedule
 from cman_tf.training.trainer import Trainer
-from tests.conftest import TINY, TINY_WITHOUT_BILSTM, untrained_network
+from tests.conftest import TINY, TINY_PLAIN, untrained_network
 
 EPOCHS = 3
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("eager")
 
 @pytest.fixture(scope="module")
 def config():
-    return configs.from_dict(TINY_WITHOUT_BILSTM)
+    return configs.from_dict(TINY_PLAIN)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from cman_tf.training import workflow
 from cman_tf.training.progress import TrainingProgress
 from cman_tf.training.results import evaluate_run
 from cman_tf.training.run import Run
-from tests.conftest import TINY_WITHOUT_BILSTM, sentence
+from tests.conftest import TINY_PLAIN, sentence
 from tests.encoders.toys import Toy, write
 
 pytestmark = pytest.mark.usefixtures("eager")
@@ -33,7 +33,7 @@ def corpus(tmp_path_factory, documents):
 
 @pytest.fixture
 def config(corpus):
-    values = {**TINY_WITHOUT_BILSTM, "corpus": {"name": str(corpus), "overlap": "keep_outer"}}
+    values = {**TINY_PLAIN, "corpus": {"name": str(corpus), "overlap": "keep_outer"}}
     return configs.from_dict({**values, "training": {"epochs": 2, "batch_size": 3, "learning_rate": 0.02}})
 
 
@@ -55,7 +55,7 @@ CASES = Path(__file__).parents[1] / "data" / "cases"
 
 def trained_case(name, path):
     """A run of the corpus in `tests/data/cases`, opened."""
-    config = configs.from_dict({**TINY_WITHOUT_BILSTM, "corpus": {"name": str(CASES / name)}})
+    config = configs.from_dict({**TINY_PLAIN, "corpus": {"name": str(CASES / name)}})
     run, _, _ = workflow.train(config, path)
     return Run.open(run.path)
 
@@ -130,8 +130,8 @@ def test_a_changed_corpus_or_encoder_is_refused_and_the_run_keeps_its_configurat
     other.mkdir()
     for split in ("train", "dev", "test"):
         formats.write(documents, other / f"{split}.json", "spert")
-    with pytest.raises(InputError, match=r"`model\.bla` is True in .*run\. Received: False$"):
-        workflow.resume(run.path, {"model.bla": False})
+    with pytest.raises(InputError, match=r"`model\.bla` is False in .*run\. Received: True$"):
+        workflow.resume(run.path, {"model.bla": True})
     began = Run.open(run.path, trained=False).environment()["corpus_sha256"]
     with pytest.raises(InputError, match=rf"of {other} changed\. `corpus_sha256` was {began}, is now [0-9a-f]{{64}}$"):
         workflow.resume(run.path, {"corpus.name": str(other)})

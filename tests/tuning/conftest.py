@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from cman_tf.data import formats
-from tests.conftest import TINY_WITHOUT_BILSTM
+from tests.conftest import TINY_PLAIN
 
 SPACE = {
     "model.hidden_size": {"choice": [4, 6]},
@@ -21,7 +21,7 @@ def tiny(tmp_path_factory, documents):
         formats.write(documents, folder / "corpus" / f"{split}.json", "spert")
     # A search that opened it would end here.
     (folder / "corpus" / "test.json").write_text("not JSON")
-    values = {**TINY_WITHOUT_BILSTM, "corpus": {"name": str(folder / "corpus")}}
+    values = {**TINY_PLAIN, "corpus": {"name": str(folder / "corpus")}}
     values["training"] = {"epochs": 2, "batch_size": 5, "adversarial_alpha": 0.0, "learning_rate": 0.02}
     (folder / "config.yaml").write_text(yaml.safe_dump(values))
     from cman_tf.config import Config

@@ -224,7 +224,7 @@ def test_a_killed_search_goes_on(tiny, tmp_path, tuner):
         if "val_f1" in line:
             ended.append(line)
         if len(ended) == 2 and line.startswith("trial") and line.strip().endswith("epochs"):
-            time.sleep(2)  # somewhere in the training of the third
+            time.sleep(1)  # somewhere in the training of the third
             process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     before = {path: path.stat().st_mtime_ns for path in folder.glob("trials/trial_*/run/history.csv")}
