@@ -45,6 +45,7 @@ def test_a_missing_package_is_one_sentence_before_anything_is_written(tmp_path, 
     check(configured("tensorboard"))  # imports nothing
 
 
+@pytest.mark.usefixtures("eager_here")
 def test_tensorboard_has_histograms_of_the_weights(tmp_path, own):
     config = configs.change(configured("tensorboard", epochs=1), {"corpus.name": own})
     workflow.train(config, tmp_path / "run")

@@ -55,7 +55,8 @@ CASES = Path(__file__).parents[1] / "data" / "cases"
 
 def trained_case(name, path):
     """A run of the corpus in `tests/data/cases`, opened."""
-    config = configs.from_dict({**TINY_PLAIN, "corpus": {"name": str(CASES / name)}})
+    values = {**TINY_PLAIN, "corpus": {"name": str(CASES / name)}}
+    config = configs.from_dict({**values, "training": {"epochs": 1, "batch_size": 16}})
     run, _, _ = workflow.train(config, path)
     return Run.open(run.path)
 
