@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+import tensorflow as tf
 
 from cman_tf import config as configs
 from cman_tf.commands import cli, evaluate, fit, predict
@@ -37,8 +38,16 @@ def trained_with_predictor(tmp_path_factory, corpus):
     }
     path = tmp_path_factory.mktemp("runs") / "run"
     made, score = [], workflow.score_run
+
+    def with_graph(*parts):
+        tf.config.run_functions_eagerly(False)
+        made.append(parts[-1])
+        return score(*parts)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workflow, "score_run", lambda *parts: made.append(parts[-1]) or score(*parts))
+        patch.setattr(workflow, "score_run", with_graph)
+        # One step alone is made sooner than its graph.
+        tf.config.run_functions_eagerly(True)
         workflow.train(configs.from_dict(values), path)
     return path, made[0]
 

@@ -43,7 +43,7 @@ def test_what_fit_leaves_is_what_the_reference_says(trained):
     assert keys == set(json.loads((trained / "metrics.json").read_text()))
 
 
-def test_resuming_a_finished_run_trains_nothing(copy, quick, monkeypatch, answered):
+def test_resuming_a_finished_run_trains_nothing(copy, eager_here, monkeypatch, answered):
     monkeypatch.setattr(tf.keras.Model, "fit", lambda *args, **options: pytest.fail("trained again"))
     weights, history = (copy / "weights.h5").read_bytes(), (copy / "history.csv").read_text()
     out = answered("cman fit", "--resume", "--run-dir", copy)
@@ -79,7 +79,7 @@ def test_a_resumed_run_needs_its_corpus(refused, copy, tmp_path, documents):
     assert "`corpus_sha256` was" in refused("cman fit", "--resume", "--run-dir", copy)
 
 
-def test_a_run_goes_on_where_its_corpus_was_moved(quick, copy, tmp_path, corpus, answered, refused, monkeypatch):
+def test_a_run_goes_on_where_its_corpus_was_moved(eager_here, copy, tmp_path, corpus, answered, refused, monkeypatch):
     import shutil
 
     moved = shutil.copytree(corpus, tmp_path / "moved")
