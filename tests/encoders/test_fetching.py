@@ -57,7 +57,7 @@ def server(tmp_path, monkeypatch):
     handler = type("Handler", (Server,), {"folder": tmp_path / "public", "cut": None, "requested": []})
     (tmp_path / "public").mkdir()
     served = http.server.ThreadingHTTPServer(("localhost", 0), handler)
-    threading.Thread(target=served.serve_forever, daemon=True).start()
+    threading.Thread(target=served.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.setenv("CMAN_TF_MIRROR", f"http://localhost:{served.server_port}/")
     monkeypatch.setenv("CMAN_TF_ENCODERS", str(tmp_path / "encoders"))
     monkeypatch.setattr(fetching.platformdirs, "user_cache_path", lambda name: tmp_path / "cache")

@@ -60,7 +60,7 @@ def test_sigterm_while_the_first_version_loads_ends_within_the_grace(process, sa
     slow(saved, tmp_path / "cman" / "1")
     server = process(tmp_path / "cman", "--grace-seconds", "1")
     server.wait_for("loading")
-    time.sleep(1)
+    time.sleep(0.3)
     begin = time.monotonic()
     server.kill(signal.SIGTERM)
     assert server.end() == 0
@@ -91,14 +91,14 @@ def test_sigterm_while_a_new_version_loads_ends_within_the_grace_and_answers_wha
 
 
 class Loader:
-    """Loads versions as told: after some seconds, and then or never."""
+    """Loads versions as told: after some seconds, and then or never. Setting `hurry` ends all waits."""
 
     def __init__(self, seconds, good):
-        self.seconds, self.good, self.loaded = seconds, good, []
+        self.seconds, self.good, self.loaded, self.hurry = seconds, good, [], threading.Event()
 
     def __call__(self, path):
         number = int(path.name)
-        time.sleep(self.seconds.get(number, 0.0))
+        self.hurry.wait(self.seconds.get(number, 0.0))
         self.loaded.append(number)
         if number not in self.good:
             raise ValueError("broken")
@@ -129,6 +129,7 @@ def test_a_good_version_does_not_wait_behind_broken_newer_ones(watch):
     assert watcher.available() == [1]
     assert time.monotonic() - begin < 2  # all newer ones take 4 s
     assert loader.loaded == [11, 1]
+    loader.hurry.set()
     eventually(lambda: sorted(loader.loaded) == list(range(1, 12)))
     assert watcher.available() == [1]
 
@@ -139,6 +140,7 @@ def test_a_newer_one_that_takes_long_to_fail_holds_nobody_up(watch):
     assert watcher.looked.wait(2)
     assert watcher.available() == [1]
     assert loader.loaded == [1]
+    loader.hurry.set()
 
 
 def test_the_newest_good_version_is_served_in_the_end(watch):

@@ -177,7 +177,7 @@ def test_addresses_in_a_run_are_not_fetched(with_encoder, tmp_path, encoder_fold
             self.send_error(404)
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as site:
-        threading.Thread(target=site.serve_forever, daemon=True).start()
+        threading.Thread(target=site.serve_forever, args=(0.02,), daemon=True).start()
         address = f"http://127.0.0.1:{site.server_address[1]}/toy"
         path = stranger(with_encoder, tmp_path, address)
         with pytest.raises(InputError, match=f"Received: {address} for "):
