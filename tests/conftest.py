@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from cman_tf import config as configs
 from cman_tf.data.document import Document, Entity, Relation
@@ -16,6 +17,10 @@ from cman_tf.data.schema import Schema
 if "PYTEST_XDIST_WORKER" in os.environ:
     for _kind in ("INTRAOP", "INTEROP"):
         os.environ.setdefault(f"TF_NUM_{_kind}_THREADS", "1")
+
+# Where a test does not say how many examples it draws; each run of the tests draws others.
+settings.register_profile("tests", max_examples=50)
+settings.load_profile("tests")
 
 TINY = {
     "words": {"size": 6, "min_count": 1},

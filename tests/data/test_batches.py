@@ -18,7 +18,7 @@ def as_lists(batches):
     return [batch.tolist() for batch in batches]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     lengths=st.lists(st.integers(0, 200), max_size=60),
     batch_size=st.integers(1, 20),

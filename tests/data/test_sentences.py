@@ -72,7 +72,7 @@ TEXTS = st.text(st.characters(), max_size=80) | st.text(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(TEXTS)
 @example("J.\u2028K. Lee left. 1. a\n2. b")
 @example("A. \u3000B.\u2029C")
@@ -89,7 +89,7 @@ def test_sentences_cover_a_text_in_order(text):
     assert (found + text[position:]) == text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(TEXTS)
 def test_a_split_document_has_the_tokens_of_its_sentences(text):
     [document] = raw_text.documents([text], split=True)

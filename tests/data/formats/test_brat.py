@@ -170,7 +170,7 @@ def test_sentences_that_cannot_be_written_leave_nothing(tmp_path):
 WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=5)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(documents(WORDS, spaced=True, names=WORDS))
 def test_entities_and_relations_come_back(tmp_path_factory, drawn):
     # A tab or line separator within a sentence is nothing special to brat; a line end is.
@@ -181,7 +181,7 @@ def test_entities_and_relations_come_back(tmp_path_factory, drawn):
     assert {(d.text, *(tuple(map(str, part)) for part in shown(d)[1:])) for d in found} == expected
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(
     st.lists(st.sampled_from([*"TR123 \t\n;:", "T1\t", "R1\t", "A ", "0 2", "Arg1:T1", "Arg2:T2", "é"]), max_size=20)
 )

@@ -238,7 +238,7 @@ WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=5)
 
 
 @pytest.mark.parametrize("format", ["cas_json", "cas_xmi"])
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(documents(WORDS, spaced=True))
 def test_entities_and_relations_come_back(tmp_path_factory, format, drawn):
     path = tmp_path_factory.getbasetemp() / f"round-{format}"

@@ -90,7 +90,7 @@ def test_cells_that_a_spreadsheet_would_run_are_text_and_come_back(tmp_path, tex
 WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=5)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(documents(WORDS, scores=True, spaced=True))
 def test_entities_and_relations_come_back(tmp_path_factory, drawn):
     folder = tmp_path_factory.mktemp("csv") / "a"

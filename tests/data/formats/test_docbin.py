@@ -131,7 +131,7 @@ def test_sentences_that_cannot_be_written_leave_nothing(tmp_path, document, told
 VISIBLE = st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=4)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(documents(VISIBLE, overlapping=False, scores=True, spaced=True))
 def test_documents_come_back(tmp_path_factory, drawn):
     path = tmp_path_factory.getbasetemp() / "round.spacy"

@@ -101,7 +101,7 @@ def documents(draw):
 
 @pytest.mark.parametrize("name", written("brat", "csv", "iob2", *SPLIT_AGAIN))
 def test_any_document_survives(tmp_path_factory, name):
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=15, deadline=None)
     @given(documents())
     def check(document):
         path = tmp_path_factory.mktemp("documents") / "a"

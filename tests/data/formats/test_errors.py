@@ -222,7 +222,7 @@ def test_a_name_that_no_file_can_have():
 
 
 @pytest.mark.parametrize("name", ALPHABET)
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.binary(max_size=60) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")))
 @example(b"\xef\xbb\xbf")
 @example(b"\x00")
@@ -234,7 +234,7 @@ COMMON = ["0", "1", "-1", "1e999", "null", "true", "NaN", '"a"', '"\\ud800"', " 
 
 
 @pytest.mark.parametrize("name", ALPHABET)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(st.data())
 def test_any_pieces_of_the_format_give_documents_or_an_input_error(tmp_path_factory, name, data):
     pieces = data.draw(st.lists(st.sampled_from(ALPHABET[name] + COMMON), max_size=30))
@@ -249,7 +249,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize("name", ["spert", "jsonl"])
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(st.data())
 def test_any_json_in_the_place_of_a_value_gives_documents_or_an_input_error(tmp_path_factory, name, data):
     record = json.loads(spert())[0]

@@ -269,7 +269,7 @@ WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=5)
 
 
 @pytest.mark.parametrize("name", ["label_studio", "doccano"])
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(documents(WORDS, spaced=True))
 def test_entities_and_relations_come_back(tmp_path_factory, name, drawn):
     path = tmp_path_factory.getbasetemp() / f"round-{name}"
