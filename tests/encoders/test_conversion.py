@@ -12,7 +12,16 @@ from cman_tf.commands import cli, encoder
 from cman_tf.encoders import conversion
 from cman_tf.encoders.card import Card
 from cman_tf.encoders.hugging_face import HuggingFaceFolder
+from export.operations import beyond_core, operations
 from tests.encoders import tiny
+
+# What each kind needs of tensorflow-text.
+BEYOND_CORE = {
+    "bert": ["FastBertNormalize", "FastWordpieceTokenizeWithOffsets", "NormalizeUTF8"],
+    "mpnet": ["FastBertNormalize", "FastWordpieceTokenizeWithOffsets", "NormalizeUTF8"],
+    "flair": [],
+    "elmo": [],
+}
 
 
 def card_of(module):
@@ -29,6 +38,11 @@ def test_cards(modules):
     assert [card["casing"] for card in cards.values()] == ["uncased", "uncased", "cased"]
     assert [card["licence"] for card in cards.values()] == ["cc0-1.0", "cc0-1.0", "unknown"]
     assert len({card["fingerprint"] for card in cards.values()}) == 3
+
+
+@pytest.mark.parametrize("kind", BEYOND_CORE)
+def test_each_kind_is_known_to_run_on_a_stock_server(modules, kind):
+    assert beyond_core(operations(modules[kind])) == BEYOND_CORE[kind]
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Word pieces by hand, and windows by counting."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,8 +12,13 @@ from tests.encoders.tiny import BERT
 VOCABULARY = [*BERT, "Ana", "é", "e", "ss", "1", "2", "½", "[", "]", "cls", "i", "##1"]
 
 
+@functools.cache  # making one takes longer than its answers
+def word_pieces(lower_case, strip_accents):
+    return WordPieces(VOCABULARY, "[UNK]", lower_case, strip_accents)
+
+
 def pieces(*tokens, lower_case=True, strip_accents=True):
-    found = WordPieces(VOCABULARY, "[UNK]", lower_case, strip_accents)(tf.constant(tokens, tf.string))
+    found = word_pieces(lower_case, strip_accents)(tf.constant(tokens, tf.string))
     return [[VOCABULARY[id] for id in row] for row in found.to_list()]
 
 

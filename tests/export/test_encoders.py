@@ -13,19 +13,11 @@ from cman_tf.training import workflow
 from cman_tf.training.run import Run
 from export.check import check
 from export.manifest import read_manifest
-from export.operations import beyond_core, operations
 from export.savedmodel import export
 from tests.conftest import TINY, TINY_PLAIN
 from tests.encoders import tiny
-from tests.encoders.test_runs import write
-
-# What each kind needs of tensorflow-text.
-BEYOND_CORE = {
-    "bert": ["FastBertNormalize", "FastWordpieceTokenizeWithOffsets", "NormalizeUTF8"],
-    "mpnet": ["FastBertNormalize", "FastWordpieceTokenizeWithOffsets", "NormalizeUTF8"],
-    "flair": [],
-    "elmo": [],
-}
+from tests.encoders.test_conversion import BEYOND_CORE
+from tests.encoders.toys import write
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +29,6 @@ def modules(tmp_path_factory):
         assert cli.run("cman", encoder.command, ["convert", kind, str(source), str(folder / kind), "--name", kind]) == 0
     tiny.elmo(folder / "elmo")
     return {kind: folder / kind for kind in BEYOND_CORE}
-
-
-@pytest.mark.parametrize("kind", BEYOND_CORE)
-def test_each_kind_is_known_to_run_on_a_stock_server(modules, kind):
-    assert beyond_core(operations(modules[kind])) == BEYOND_CORE[kind]
 
 
 @pytest.mark.slow
