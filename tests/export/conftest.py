@@ -8,6 +8,9 @@ import pytest
 import tensorflow as tf
 
 from export.probe import Probe
+from export.serving.app import Server, ServerOptions
+from export.serving.batching_options import BatchingOptions
+from tests.export.serving import Asker
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +20,16 @@ def served(exported):
     probe = Probe(tf, model.signatures)
     probe.model = model  # its tables and weights live as long as it does
     return probe
+
+
+@pytest.fixture(scope="session")
+def real(exported):
+    """`Asker` of one server of the export, which takes seconds to load. No answer may have more than 60 kB."""
+    batching = BatchingOptions(max_answer_bytes=60_000)
+    server = Server(ServerOptions(exported.parent, port=0, rest_port=0, batching=batching))
+    server.start()
+    yield Asker(server.port, server.rest_port)
+    server.stop(10)
 
 
 @pytest.fixture

@@ -89,6 +89,13 @@ def test_a_changed_file_is_noticed_without_a_run(monkeypatch, findings, moved):
     assert "variables.data-00000-of-00001, changed" in problems[0]
 
 
+def test_a_process_that_fails_is_noticed(exported):
+    assert check(exported, python="false")["problems"] == [
+        "TensorFlow alone cannot load and call the export: exit code 1"
+    ]
+
+
+@pytest.mark.slow
 def test_a_half_copied_graph_is_noticed(rechecked, moved, capsys):
     graph = moved / "saved_model.pb"
     graph.write_bytes(graph.read_bytes()[:5000])

@@ -26,11 +26,6 @@ def asker(serve):
     return serve()[1]
 
 
-@pytest.fixture(scope="module")
-def real(serve, exported):
-    return serve(folder=exported.parent)[1]
-
-
 def test_a_document_is_answered_as_by_a_loaded_model(real, run_predictor):
     texts = [TEXT, "", " \n", "Oslo , Norway", "\N{GRINNING FACE} Ana and Bo live in Lima , Peru ."]
     answers = found(real, texts=texts)["documents"]

@@ -239,32 +239,20 @@ def serve(folder):
         server.stop(10)
 
 
-@pytest.fixture(scope="module")
-def asker_of_scores(exported):
-    """Of one server for the tests of the signature `scores`: loading an export takes seconds."""
-    batching = BatchingOptions(max_answer_bytes=60_000)
-    server = Server(ServerOptions(exported.parent, port=0, rest_port=0, batching=batching))
-    server.start()
-    yield Asker(server.port, server.rest_port)
-    server.stop(10)
-
-
-def test_an_answer_beyond_the_limit_is_refused_over_both_ways_in(asker_of_scores):
-    asker = asker_of_scores
+def test_an_answer_beyond_the_limit_is_refused_over_both_ways_in(real):
     rows = [["a"] * 100]
-    assert code(asker.predict, rows, "scores", name="tokens") == Code.INVALID_ARGUMENT
-    status, text = asker.http(PREDICT, {"signature_name": "scores", "inputs": rows})
+    assert code(real.predict, rows, "scores", name="tokens") == Code.INVALID_ARGUMENT
+    status, text = real.http(PREDICT, {"signature_name": "scores", "inputs": rows})
     assert status == 400
     assert "An answer must have at most 60000 bytes. Received: 1 rows of 100 tokens" in json.loads(text)["error"]
-    assert asker.predict([["a"] * 20], "scores", name="tokens")["relation_logits"]
-    assert asker.predict(rows, "tokens", name="tokens")["tokens"]
+    assert real.predict([["a"] * 20], "scores", name="tokens")["relation_logits"]
+    assert real.predict(rows, "tokens", name="tokens")["tokens"]
 
 
-def test_answers_of_many_numbers_are_the_same_over_both_ways_in(asker_of_scores):
-    asker = asker_of_scores
+def test_answers_of_many_numbers_are_the_same_over_both_ways_in(real):
     rows = [["a", "b", "c"], ["d", "e", "f"]]
-    over_grpc = asker.predict(rows, "scores", name="tokens")
-    _, text = asker.http(PREDICT, {"signature_name": "scores", "inputs": rows})
+    over_grpc = real.predict(rows, "scores", name="tokens")
+    _, text = real.http(PREDICT, {"signature_name": "scores", "inputs": rows})
     over_rest = json.loads(text)["outputs"]
     for name in ("emissions", "relation_logits"):
         np.testing.assert_allclose(np.array(over_rest[name]), np.array(over_grpc[name]), rtol=1e-6)

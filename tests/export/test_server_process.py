@@ -1,5 +1,6 @@
 """The server as a process: its command line, its log, TLS, and how it ends."""
 
+import http.client
 import json
 import shutil
 import signal
@@ -39,10 +40,18 @@ def process(folder):
         one.process.wait(20)
 
 
-def test_sigterm_under_load_loses_no_accepted_request_and_the_log_holds_no_text(process):
-    server = process("--grace-seconds", "20")
+def test_sigterm_under_load_loses_no_accepted_request_and_the_log_holds_no_text(process, tmp_path):
+    """Nor does an idle HTTP connection delay the end: a process takes its time to start, so it is asked of this one."""
+    (tmp_path / "batching.config").write_text("allowed_batch_sizes: 32\nmax_execution_batch_size { value: 4 }\n")
+    server = process("--grace-seconds", "20", "--batching-parameters-file", str(tmp_path / "batching.config"))
     server.wait_for("listening")
+    # What it has no use for in such a file is one line of the log.
+    warnings = [line["fields"] for line in server.lines if line["level"] == "warning"]
+    assert warnings == [["allowed_batch_sizes", "max_execution_batch_size"]]
     server.read_on()  # else the pipe would fill
+    idle = http.client.HTTPConnection("127.0.0.1", server.rest_port)
+    idle.request("GET", "/v1/models/cman")
+    assert idle.getresponse().read()
     asker, secret = Asker(server.port, server.rest_port), "Ana Lima"
     answered, failed = [], []
 
@@ -58,16 +67,19 @@ def test_sigterm_under_load_loses_no_accepted_request_and_the_log_holds_no_text(
     with futures.ThreadPoolExecutor(16) as pool:
         # Each takes a while: these are being computed or in the queue when the signal comes.
         taken = [pool.submit(asker.predict, [secret], "slow") for _ in range(6)]
-        http = pool.submit(asker.http, "/v1/models/cman:predict", {"signature_name": "slow", "instances": [secret]})
+        over_http = pool.submit(
+            asker.http, "/v1/models/cman:predict", {"signature_name": "slow", "instances": [secret]}
+        )
         asking = [pool.submit(keep_asking) for _ in range(4)]
         page = "/monitoring/prometheus/metrics"
         eventually(lambda: answered and _queued(asker.http(page)[1]) >= 3)
         time.sleep(0.1)  # the others have come too; what has not been taken is told so, and not lost either
         server.kill(signal.SIGTERM)
         assert [task.result(20)["length"] for task in taken] == [[len(secret)]] * 6
-        assert http.result(20)[0] == 200
+        assert over_http.result(20)[0] == 200
         for task in asking:
             task.result(20)
+    server.process.wait(20)  # the connection may idle for half a minute
     assert server.end() == 0
     assert server.lines[-1]["event"] == "stopped"
     # Told so, each of them, and by no other word.
@@ -82,23 +94,7 @@ def _queued(page):
     return int(page.split(":cman:serving:queued_rows{} ")[1].split()[0])
 
 
-def test_an_idle_http_connection_does_not_delay_the_end(process, tmp_path):
-    import http.client
-
-    # And, since a process takes its time to start: what it has no use for in such a file is one line of the log.
-    (tmp_path / "batching.config").write_text("allowed_batch_sizes: 32\nmax_execution_batch_size { value: 4 }\n")
-    server = process("--batching-parameters-file", str(tmp_path / "batching.config"))
-    server.wait_for("listening")
-    warnings = [line["fields"] for line in server.lines if line["level"] == "warning"]
-    assert warnings == [["allowed_batch_sizes", "max_execution_batch_size"]]
-    connection = http.client.HTTPConnection("127.0.0.1", server.rest_port)
-    connection.request("GET", "/v1/models/cman")
-    assert connection.getresponse().read()
-    server.kill(signal.SIGTERM)
-    server.process.wait(20)  # the connection may idle for half a minute
-    assert server.end() == 0
-
-
+@pytest.mark.slow  # servers in the process of the tests speak TLS too: test_access, test_client
 def test_tls(process, tmp_path):
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     self_signed(key, certificate)
