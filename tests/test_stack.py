@@ -1,11 +1,14 @@
 """The stack: Keras 2 on every TensorFlow, a quiet import, clients without TensorFlow."""
 
+import importlib
 import os
 import subprocess
 import sys
 from importlib import metadata
 
 import pytest
+
+from cman_tf import stack
 
 NEWER = tuple(map(int, metadata.version("tensorflow").split(".")[:2])) > (2, 15)
 
@@ -23,19 +26,33 @@ def test_tensorflow_is_looked_up_without_an_import_then_has_keras_2_and_nothing_
         "import cman_tf, importlib.util, sys\n"
         "for _ in range(2): assert importlib.util.find_spec('tensorflow').submodule_search_locations\n"
         "assert 'tensorflow' not in sys.modules\nimport tensorflow as tf\nassert tf.__spec__.loader is tf.__loader__\n"
+        "import cman_tf.layers.crf\n"  # with it the banner of tensorflow-addons
         "print(hasattr(tf.keras.optimizers.legacy, 'Adam'), tf.constant(1).numpy())"
     )
     assert run(code) == (0, "True 1\n", "")
 
 
+REFUSED = (
+    "TensorFlow was imported before cman_tf, with Keras 3. Import cman_tf first, or set the environment variable "
+    "TF_USE_LEGACY_KERAS=1."
+)
+
+
+@pytest.mark.skipif(not NEWER, reason="TensorFlow 2.15 has Keras 2 alone")
+def test_tensorflow_with_keras_3_is_refused(monkeypatch):
+    importlib.import_module("tensorflow")
+    monkeypatch.delenv("TF_USE_LEGACY_KERAS")
+    with pytest.raises(ImportError) as caught:
+        stack.prepare()
+    assert str(caught.value) == REFUSED
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not NEWER, reason="TensorFlow 2.15 has Keras 2 alone")
 def test_tensorflow_with_keras_3_is_refused_in_one_sentence():
     code, out, err = run("import tensorflow\nimport cman_tf")
     assert (code, out) == (1, "")
-    assert err.splitlines()[-1] == (
-        "ImportError: TensorFlow was imported before cman_tf, with Keras 3. Import cman_tf first, or set the "
-        "environment variable TF_USE_LEGACY_KERAS=1."
-    )
+    assert err.splitlines()[-1] == f"ImportError: {REFUSED}"
 
 
 @pytest.mark.slow
@@ -69,8 +86,8 @@ def test_tensors_of_clients_are_those_of_tensorflow():
 @pytest.mark.parametrize(
     "module",
     [
-        "tuning.hypermodel",
-        pytest.param("export.operations", marks=pytest.mark.slow),
+        "export.operations",
+        pytest.param("tuning.hypermodel", marks=pytest.mark.slow),
         pytest.param("benchmarks.workload", marks=pytest.mark.slow),
     ],
 )

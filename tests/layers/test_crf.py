@@ -93,6 +93,7 @@ def test_forbidden_transitions_are_not_taken(emissions):
     assert not ((tags[:, :-1] == 2) & (tags[:, 1:] == 2)).any()
 
 
+@pytest.mark.slow  # test_stack imports the same in a process that it needs anyway
 def test_the_banner_of_tensorflow_addons_does_not_reach_the_terminal():
     import subprocess
     import sys
