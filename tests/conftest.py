@@ -33,7 +33,7 @@ TINY = {
 TINY_PLAIN = {**TINY, "model": {**TINY["model"], "encoder": "mlp", "bla": False}}
 
 
-LONGEST = [f"tests/{name}" for name in ("export", "encoders", "training", "model", "tuning", "commands", "data")]
+LONGEST = [f"tests/{name}" for name in ("export", "training", "encoders", "data", "commands", "model", "tuning")]
 
 
 BEGIN = time.monotonic()
