@@ -172,10 +172,9 @@ class Backend:
         """
         with self.watcher.use(_spec(request)) as (number, servable):
             signature, outputs, feeds = servable.read(request, self.max_elements)
-            rows, definition = _rows(servable, signature, feeds), servable.signatures[signature]
+            rows, answer = _rows(servable, signature, feeds), servable.costs[signature]
             longest = min(costs.tokens(feeds), servable.max_tokens or sys.maxsize)
-            pairs = costs.pair_cost(definition)
-            task = Task((servable, signature), feeds, rows, deadline, client, pairs, longest)
+            task = Task((servable, signature), feeds, rows, deadline, client, answer.pairs, longest)
             if task.width > self.max_row_bytes:
                 raise invalid(f"A row must have at most {self.max_row_bytes} bytes. Received: {task.width}")
             if task.rows and task.rows * task.width > self.batcher.options.max_padded_bytes:
@@ -183,7 +182,7 @@ class Backend:
                     f"Rows times the longest row must be at most {self.batcher.options.max_padded_bytes} bytes. "
                     f"Received: {task.rows} rows, the longest of {task.width}"
                 )
-            size = costs.answer_bytes(definition, task.size, longest)
+            size = answer.bytes(task.size, longest)
             if size > self.batcher.options.max_answer_bytes:
                 raise invalid(
                     f"An answer must have at most {self.batcher.options.max_answer_bytes} bytes. Received: {task.size} "

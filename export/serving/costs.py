@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -36,24 +37,28 @@ def _tokens(array: np.ndarray) -> int:
     return max((sum(1 for _ in _TOKEN.finditer(text)) for text in array), default=1)
 
 
-def pair_cost(signature: meta_graph_pb2.SignatureDef) -> float:
-    """Cost of a pair of tokens, in tokens: high for a signature that answers values of each pair, as `scores` does."""
-    values = sum(
-        math.prod(size for size in shape if size > 0)
-        for shape in map(_shape, signature.outputs.values())
-        if sum(size < 0 for size in shape[1:]) > 1
-    )
-    return PAIRS + values * VALUES
+class AnswerCosts:
+    """What the answers of a signature cost, from its outputs' shapes: read once, because requests ask for it.
 
+    Args:
+        signature: `SignatureDef`.
 
-def answer_bytes(signature: meta_graph_pb2.SignatureDef, rows: int, longest: int) -> int:
-    """Bytes of an answer: every unknown size but the first is the number of tokens of the longest row."""
-    total = 0
-    for info in signature.outputs.values():
-        shape = [longest if size < 0 else size for size in _shape(info)[1:]]
-        total += rows * math.prod(shape) * (STRING_BYTES if info.dtype == tf.string else tf.as_dtype(info.dtype).size)
-    return total
+    Attributes:
+        pairs: float. Cost of a pair of tokens, in tokens: high for a signature that answers values of each pair, as
+            `scores` does.
+    """
 
+    def __init__(self, signature: meta_graph_pb2.SignatureDef) -> None:
+        values, self._bytes = 0, Counter[int]()
+        for info in signature.outputs.values():
+            if not info.dtype:  # an operation, as that of initialisation
+                continue
+            shape = [dim.size for dim in info.tensor_shape.dim[1:]]
+            unknown, known = sum(size < 0 for size in shape), math.prod(size for size in shape if size >= 0)
+            values += known if unknown > 1 else 0
+            self._bytes[unknown] += known * (STRING_BYTES if info.dtype == tf.string else tf.as_dtype(info.dtype).size)
+        self.pairs = PAIRS + values * VALUES
 
-def _shape(info: meta_graph_pb2.TensorInfo) -> list[int]:
-    return [dim.size for dim in info.tensor_shape.dim]
+    def bytes(self, rows: int, longest: int) -> int:
+        """Bytes of an answer: every unknown size but the first is the number of tokens of the longest row."""
+        return rows * sum(factor * longest**unknown for unknown, factor in self._bytes.items())

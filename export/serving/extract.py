@@ -89,10 +89,11 @@ class Extract:
         spec = model_pb2.ModelSpec(name=asked.model or self.backend.watcher.model)
         with self.backend.watcher.use(spec) as (_, servable):
             _check_types(asked.types, servable.types)
-            definition = servable.signature(SIGNATURE)
+            servable.signature(SIGNATURE)  # or an error
+            answer = servable.costs[SIGNATURE]
         found: dict[int, _Found] = {}
         done = 0
-        for batch in self._batches(_rows(asked.documents), definition):
+        for batch in self._batches(_rows(asked.documents), answer):
             call.rows = (call.rows or 0) + len(batch)
             arrays = self._compute(batch, spec, call, deadline)
             for position, row in enumerate(batch):
@@ -111,7 +112,7 @@ class Extract:
         for number in range(done, len(asked.documents)):
             yield _json(found.pop(number, _Found()), asked)
 
-    def _batches(self, rows: Iterator[_Row], definition: Any) -> Iterator[list[_Row]]:
+    def _batches(self, rows: Iterator[_Row], answer: costs.AnswerCosts) -> Iterator[list[_Row]]:
         """Consecutive sentences, as many together as a request may have."""
         options, longest, tokens = self.backend.batcher.options, 0, 0
         batch: list[_Row] = []
@@ -126,7 +127,7 @@ class Extract:
             if batch and (
                 len(batch) == options.max_batch_size
                 or (len(batch) + 1) * wider > options.max_padded_bytes
-                or costs.answer_bytes(definition, len(batch) + 1, more) > options.max_answer_bytes
+                or answer.bytes(len(batch) + 1, more) > options.max_answer_bytes
             ):
                 yield batch
                 batch, wider, more = [], len(row.bytes), own

@@ -15,7 +15,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from cman_tf.errors import InputError
 from cman_tf.stack import with_tensorflow_text
 from export.manifest import read_manifest
-from export.serving import tensors
+from export.serving import costs, tensors
 from export.serving.status import ServingError, invalid
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Servable:
         self.threads = threads
         self._session, meta = with_tensorflow_text(self._load)  # stock TensorFlow Serving includes these operations
         self.signatures = dict(meta.signature_def)
+        self.costs = {name: costs.AnswerCosts(definition) for name, definition in self.signatures.items()}
         self.max_tokens, self.types = _manifest(self.path)
         self._callable = functools.lru_cache(maxsize=None)(self._make_callable)
 

@@ -27,7 +27,7 @@ class Task:
         rows: int. Size of dimension 0, or None where the inputs have no batch dimension.
         deadline: float or None. In the clock of `time.monotonic`.
         client: str. Name of the client; clients take turns.
-        pairs: float. Cost of a pair of tokens, see `costs.pair_cost`.
+        pairs: float. Cost of a pair of tokens, see `costs.AnswerCosts`.
         longest: int. Tokens of the longest row, at most those that the model reads. Default: an estimate.
         whole: future or None. That of the request, if the task is a part of one.
     """

@@ -198,13 +198,13 @@ def test_tokens_are_estimated(text, expected):
 
 def test_the_cost_of_scores_is_that_of_their_pairs(exported):
     servable = Servable(exported)
-    cheap, dear = (costs.pair_cost(servable.signatures[name]) for name in ("tokens", "scores"))
+    cheap, dear = (servable.costs[name].pairs for name in ("tokens", "scores"))
     assert cheap < dear
     assert servable.max_tokens == 512
     feeds = {"tokens": np.array([[b"a"] * 9] * 2, object)}
     answer = servable.run("scores", feeds)
     real = sum(array.nbytes for name, array in answer.items() if name != "tokens")
-    estimated = costs.answer_bytes(servable.signatures["scores"], 2, 9)
+    estimated = servable.costs["scores"].bytes(2, 9)
     assert real < estimated <= real + 2 * 9 * costs.STRING_BYTES
 
 
