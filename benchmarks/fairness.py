@@ -17,7 +17,8 @@ from pathlib import Path
 
 from benchmarks import frame
 from benchmarks.environment import environment
-from benchmarks.serving import PERCENTILES, Server
+from benchmarks.frame import PERCENTILES
+from benchmarks.served import Server
 
 HEADER = "x-client"
 CLIENTS, GREEDY_CONNECTIONS = 8, 16

@@ -12,6 +12,8 @@ from rich.table import Table
 from cman_tf.commands import cli
 from cman_tf.files import atomic_write
 
+PERCENTILES = {"p50": 50, "p99": 99}
+
 
 def parser(name, description, example, usage="[options]", rounds="how often each is timed"):
     """An `ArgumentParser` with the options of the benchmarks: `--json`, `--data-dir`, `--rounds`.

@@ -54,7 +54,7 @@ def measure(run, data_dir=None):
     Raises:
         InputError: if the run was not evaluated, or its corpus is missing.
     """
-    from benchmarks.serving import Server
+    from benchmarks.served import Server
     from cman_tf.training.corpus import load_corpus
     from export.savedmodel import export
 

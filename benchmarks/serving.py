@@ -3,122 +3,70 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks import frame
+from benchmarks import frame, mixed
 from benchmarks.environment import environment
+from benchmarks.frame import PERCENTILES
+from benchmarks.served import Server, client, milliseconds
 
 CLIENTS = (1, 8, 32, 64)
-PERCENTILES = {"p50": 50, "p99": 99}
-
-# Requests for which the memory of a server must not grow, after those that fill its pools.
-MEMORY_REQUESTS, MEMORY_WARMUP = 20_000, 2_000
-
-
-class Server:
-    """Context manager for a `cman serve` process, which is ready after construction.
-
-    Args:
-        folder: path. Folder of versions.
-        *options: str. Further options.
-        first_text: str. Sentence of the first request.
-
-    Attributes:
-        address: str.
-        first_answer: float. Milliseconds of the first request, without connecting.
-        seconds_to_ready: float.
-    """
-
-    def __init__(self, folder, *options, first_text):
-        started = time.perf_counter()
-        command = [sys.executable, "-m", "export.server", str(folder), "--port", "0", "--no-rest", *options]
-        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        self.address = f"127.0.0.1:{self._port()}"
-        self.seconds_to_ready = time.perf_counter() - started
-        # Otherwise the pipe fills with a line for each request, and the server blocks.
-        threading.Thread(target=self._process.stderr.read, daemon=True).start()
-        with client(self.address) as ask:
-            self.first_answer = _milliseconds(ask, first_text)
-
-    def _port(self):
-        for line in self._process.stderr:
-            if '"listening"' in line:
-                return json.loads(line)["port"]
-        raise RuntimeError(f"The server did not start; its exit code is {self._process.wait()}.")
-
-    def memory(self):
-        """Resident bytes of the process."""
-        lines = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8").splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * 1024
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._process.terminate()
-        self._process.wait()
 
 
 @contextlib.contextmanager
-def client(address):
-    """Context manager for a connection: a function `text -> response`."""
-    import grpc
-    import tensorflow as tf
-    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+def ways_in(server):
+    """Context manager for one client of each way in: dict of name to a function that sends a text."""
+    from export.serving.remote import Remote, untokenized
 
-    with grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
-        grpc.channel_ready_future(channel).result(60)
-        tf.make_tensor_proto(["the first call is slow in this process, which must not count"])
-        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    connection = http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=120)
 
-        def ask(text):
-            request = predict_pb2.PredictRequest()
-            request.model_spec.name = "cman"
-            request.inputs["text"].CopyFrom(tf.make_tensor_proto([text]))
-            return stub.Predict(request, timeout=120)
+    def post(path, body):
+        connection.request("POST", path, json.dumps(body))
+        with connection.getresponse() as answer:
+            if answer.status != 200:
+                raise ValueError(f"{path} answered {answer.status}.")
+            json.loads(answer.read())
 
-        yield ask
+    with contextlib.closing(connection), Remote(server.address) as remote:
+        yield {
+            "gRPC": lambda text: remote.extract(untokenized([text]), concurrency=1),
+            "REST :predict": lambda text: post("/v1/models/cman:predict", {"instances": [text]}),
+            "/v1/extract": lambda text: post("/v1/extract", {"text": text}),
+        }
 
 
-def overhead(predictor, address, texts, rounds):
-    """Latencies of the network in this process and of the server, in turns; both return documents.
+def overhead(predictor, server, texts, rounds):
+    """Latencies of the network in this process and of each way into the server, in turns.
 
     Returns:
-        dict of `in_process`, `served`, and `added`, their difference; each a dict of milliseconds `p50` and `p99`.
+        dict of `in_process` and the ways in to milliseconds `p50` and `p99`, and of `added`: how much more the medians
+        of the ways in are.
     """
     import numpy as np
 
-    from export.serving.remote import Remote, untokenized
-
-    with Remote(address) as remote:
-
-        def served(text):
-            return remote.extract(untokenized([text]), concurrency=1)
-
-        for text in texts:  # compile every length, on both sides
-            predictor(text, split=False), served(text)
-        pairs = [
-            (_milliseconds(predictor, text, False), _milliseconds(served, text))
-            for _ in range(rounds)
-            for text in texts
-        ]
-    own, other = (
-        {name: float(np.percentile(times, percent)) for name, percent in PERCENTILES.items()} for times in zip(*pairs)
-    )
-    return {"in_process": own, "served": other, "added": {name: other[name] - own[name] for name in own}}
-
-
-def _milliseconds(call, *arguments):
-    start = time.perf_counter()
-    call(*arguments)
-    return 1000 * (time.perf_counter() - start)
+    with ways_in(server) as ways:
+        calls = {"in_process": lambda text: predictor(text, split=False), **ways}
+        for text in texts:  # compile every length
+            for call in calls.values():
+                call(text)
+        times = {name: [] for name in calls}
+        for _ in range(rounds):
+            for text in texts:
+                for name, call in calls.items():
+                    times[name].append(milliseconds(call, text))
+    found = {
+        name: {key: float(np.percentile(own, percent)) for key, percent in PERCENTILES.items()}
+        for name, own in times.items()
+    }
+    return {**found, "added": {name: found[name]["p50"] - found["in_process"]["p50"] for name in ways}}
 
 
 def throughput(address, texts, clients, seconds=float("inf"), requests=sys.maxsize):
@@ -145,13 +93,28 @@ def throughput(address, texts, clients, seconds=float("inf"), requests=sys.maxsi
     return answers / (time.perf_counter() - start)
 
 
-def memory(server, texts, requests=MEMORY_REQUESTS):
-    """Resident bytes of a server before and after many requests."""
-    throughput(server.address, texts, 32, requests=MEMORY_WARMUP)
-    before = server.memory()
-    throughput(server.address, texts, 32, requests=requests)
-    after = server.memory()
-    return {"requests": requests, "bytes_before": before, "bytes_after": after, "growth": after / before - 1}
+def speeds(servers, texts, rounds, seconds):
+    """Answers per second of each server to some numbers of clients, in turns.
+
+    Args:
+        servers: dict of name to `Server`.
+        texts, seconds: as for `throughput`.
+        rounds: int.
+
+    Returns:
+        `(answers, processor)`, each a dict of server to a dict of clients to a list with a number for each round:
+        answers per second, and milliseconds of the server's processor time for an answer.
+    """
+    answers, processor = ({name: {str(n): [] for n in CLIENTS} for name in servers} for _ in range(2))
+    for _ in range(rounds):
+        for clients in CLIENTS:
+            for name, server in servers.items():
+                used, start = server.seconds(), time.perf_counter()
+                speed = throughput(server.address, texts, clients, seconds=seconds)
+                count = speed * (time.perf_counter() - start)
+                answers[name][str(clients)].append(round(speed, 2))
+                processor[name][str(clients)].append(round(1000 * (server.seconds() - used) / count, 2))
+    return answers, processor
 
 
 def measure(predictor, folder, texts, rounds, seconds):
@@ -161,83 +124,90 @@ def measure(predictor, folder, texts, rounds, seconds):
         predictor: `Predictor` of its run.
         folder: path. Folder of versions.
         texts: list of str, raw sentences.
-        rounds: int. How often latencies are measured.
+        rounds: int. How often latencies and throughputs are measured.
         seconds: float. Duration of each throughput measurement.
     """
-    import numpy as np
-
-    with Server(folder, first_text=texts[0]) as batched, Server(folder, "--no-batching", first_text=texts[0]) as single:
-        result = {"latency_ms": overhead(predictor, batched.address, texts, rounds)}
-        with client(batched.address) as ask:
-            median = float(np.median([_milliseconds(ask, texts[0]) for _ in range(50)]))
-        result["start"] = {
-            "seconds_to_ready": [server.seconds_to_ready for server in (batched, single)],
-            "first_answer_ms": [server.first_answer for server in (batched, single)],
-            "median_ms": median,
-        }
-        speeds = {"batched": {}, "unbatched": {}}
-        for clients in CLIENTS:
-            for name, server in (("batched", batched), ("unbatched", single)):
-                speeds[name][str(clients)] = throughput(server.address, texts, clients, seconds=seconds)
-        result["answers_per_second"] = speeds
-        result["memory"] = memory(batched, texts)
+    with Server(folder, first_text=texts[0]) as batched:
+        with Server(folder, "--no-batching", first_text=texts[0]) as single:
+            result = {"latency_ms": overhead(predictor, batched, texts, rounds)}
+            with client(batched.address) as ask:
+                median = statistics.median(milliseconds(ask, texts[0]) for _ in range(50))
+            result["start"] = {
+                "seconds_to_ready": [server.seconds_to_ready for server in (batched, single)],
+                "first_answer_ms": [server.first_answer for server in (batched, single)],
+                "median_ms": median,
+            }
+            answers, processor = speeds({"batched": batched, "unbatched": single}, texts, rounds, seconds)
+        result["answers_per_second"], result["processor_ms_per_answer"] = answers, processor
+        # Of one round, because others use the machine too.
+        pairs = zip(answers["batched"]["32"], answers["unbatched"]["1"])
+        result["gain_of_batching"] = [round(many / one, 3) for many, one in pairs]
+        result["memory"] = mixed.memory(batched, texts)
     return result
 
 
 def bars(result):
     """The bars of a server, see `frame.bar`."""
-    speeds, start = result["answers_per_second"], result["start"]
-    batching = speeds["batched"]["32"] / speeds["unbatched"]["1"]
+    start, memory = result["start"], result["memory"]
     first = max(start["first_answer_ms"]) / start["median_ms"]
+    gain, requests = statistics.median(result["gain_of_batching"]), sum(memory["requests"].values())
     return [
-        frame.bar("serving", "gRPC adds, ms p50", result["latency_ms"]["added"]["p50"], "below", 3.0),
-        frame.bar("serving", "32 clients batched / one unbatched", batching, "at least", 3.0),
+        *(
+            frame.bar("serving", f"{name} adds, ms p50", value, "below", 3.0)
+            for name, value in result["latency_ms"]["added"].items()
+        ),
+        frame.bar("serving", "32 clients batched / one unbatched", gain, "at least", 2.5),
         frame.bar("serving", "first answer / median", first, "at most", 1.5),
-        frame.bar("serving", "memory grows in 20,000 requests, %", 100 * result["memory"]["growth"], "at most", 2.0),
+        frame.bar("serving", f"memory grows in {requests:,} mixed requests, %", 100 * memory["growth"], "at most", 2.0),
     ]
 
 
 def command(argv):
     parser = frame.parser(
         "serving",
-        "Measure a server of a trained network beside the network in this process, on CoNLL04's test sentences.",
-        "runs/conll04",
+        "Measure a server of a trained network beside the network in this process, on the sample corpus.",
+        "news",
         usage="RUN [options]",
-        rounds="how often latencies are measured",
+        rounds="how often latencies and throughputs are measured",
     )
-    parser.add_argument("run", metavar="RUN", help="folder of a trained run")
+    parser.add_argument("run", metavar="RUN", nargs="?", default="news", help="run or shipped model (default: news)")
     parser.add_argument("--model", metavar="MODEL_DIR", help="export of the run (default: a new one)")
     parser.add_argument(
         "--seconds", metavar="S", type=float, default=8.0, help="seconds for each throughput (default: 8)"
     )
     args = frame.parse(parser, argv)
 
-    from benchmarks.corpus import conll04
+    from cman_tf.data import corpora
     from cman_tf.training.run import Run
-    from export.savedmodel import export
 
-    texts = [document.text for document in conll04("test", args.data_dir)]
+    texts = [document.text for document in corpora.load("sample").splits["test"]]
     about = environment()
-    run = Run.open(args.run)
+    predictor = Run.open(args.run).predictor()
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(args.model) if args.model else export(run, Path(temporary) / "model")[0].parent
-        figures = measure(run.predictor(), folder, texts, args.rounds, args.seconds)
+        folder = Path(args.model or Path(temporary) / "model")
+        if not args.model:  # in a process of its own, as `cman serve RUN` does
+            subprocess.run([sys.executable, "-m", "export.savedmodel", args.run, str(folder)], check=True, stdout=2)
+        figures = measure(predictor, folder, texts, args.rounds, args.seconds)
     result = {"run": args.run, "sentences": len(texts), "rounds": args.rounds, **figures, "bars": bars(figures)}
     latencies = [
         (name.replace("_", " "), *(f"{row[key]:.2f}" for key in PERCENTILES))
         for name, row in figures["latency_ms"].items()
+        if name != "added"
     ]
-    speeds = [
-        (name, *(f"{row[str(clients)]:.0f}" for clients in CLIENTS))
-        for name, row in figures["answers_per_second"].items()
+    tables = [
+        frame.table(
+            f"{title}, by number of clients (median of the rounds)",
+            ("", *map(str, CLIENTS)),
+            [(name, *(f"{statistics.median(own):.1f}" for own in row.values())) for name, row in figures[key].items()],
+        )
+        for title, key in (
+            ("Answers per second", "answers_per_second"),
+            ("Server's processor time for an answer, ms", "processor_ms_per_answer"),
+        )
     ]
-    frame.report(
-        args,
-        about,
-        result,
-        frame.table("Milliseconds for one sentence", ("", *PERCENTILES), latencies),
-        frame.table("Answers per second, by number of clients", ("", *map(str, CLIENTS)), speeds),
-    )
+    memory = ", ".join(f"{value:.0f}" for value in figures["memory"]["megabytes"])
+    latency = frame.table("Milliseconds for one sentence", ("", *PERCENTILES), latencies)
+    frame.report(args, about, result, latency, *tables, f"Resident memory over mixed requests, MB: {memory}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cman_tf.commands import cli, options
 from cman_tf.commands.main import main
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, failed
 
 if TYPE_CHECKING:
     from cman_tf.training.run import Run
@@ -89,15 +89,16 @@ def export(
         predictor = run.predictor(overrides)
         about: dict[str, Any] = {"limits": limits, "weights_sha256": weights_fingerprint(predictor)}
         signatures = Signatures(predictor.extractor, predictor.network.schema, **limits)
-        try:
-            save(signatures, made.folder)
-        except tf.errors.OpError as error:  # TensorFlow has its own error for a full disk
-            raise InputError(f"Cannot write the model folder {model_dir}: {error.message}.") from None
-        names = operations(made.folder)
-        about["operations"] = {"count": len(names), "beyond_core": beyond_core(names)}
-        write_warmup(made.folder, Path(model_dir).resolve().name, sizes(signatures.max_tokens))
         network = predictor.network
         about["calibration"] = network.calibration and dataclasses.asdict(network.calibration)
+        try:
+            save(signatures, made.folder)
+            names = operations(made.folder)
+            about["operations"] = {"count": len(names), "beyond_core": beyond_core(names)}
+            write_warmup(made.folder, Path(model_dir).resolve().name, sizes(signatures.max_tokens))
+        except tf.errors.OpError as error:  # TensorFlow has its own error for a full disk: "operation, path; reason"
+            why = OSError(None, error.message.partition(" [Op:")[0].rpartition("; ")[2])
+            raise failed("write", f"the model folder {model_dir}", why) from None
         write_manifest(made.folder, run, network.schema, network.config, **about)
     return made.path, about  # type: ignore[return-value]
 

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, failed
 from cman_tf.files.leftovers import owner, remove_leftovers
 from cman_tf.interop.saved_model import versions
 
@@ -42,14 +42,14 @@ def new_version(model_dir: str | Path, number: int | None = None) -> Iterator[Ne
         folder = model_dir / f".export-{owner()}"
         folder.mkdir()
     except OSError as error:
-        raise _refusal(model_dir, error) from None
+        raise failed("write", f"the model folder {model_dir}", error) from None
     version = NewVersion(folder)
     try:
         yield version
         _sync(folder)
         version.path = _move(folder, model_dir, number)
     except OSError as error:
-        raise _refusal(model_dir, error) from None
+        raise failed("write", f"the model folder {model_dir}", error) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if version.path is None:
@@ -102,7 +102,3 @@ def _move(folder: Path, model_dir: Path, number: int | None) -> Path:
         except (InputError, OSError):
             if number or not os.path.lexists(model_dir / str(wanted)):
                 raise
-
-
-def _refusal(model_dir: Path, error: OSError) -> InputError:
-    return InputError(f"Cannot write the model folder {model_dir}: {error.strerror or error}.")

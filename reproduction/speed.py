@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -80,15 +81,41 @@ def contextual_speed(figures: Mapping[str, Any]) -> str:
 
 def serving_speed(figures: Mapping[str, Any]) -> str:
     """A section for `benchmarks/results/serving.json`."""
-    speeds = figures["answers_per_second"]
+    machine, memory = figures["environment"], figures["memory"]
     about = (
-        "`python -m benchmarks.serving RUN --json benchmarks/results/serving.json`: the embedded server and the "
-        f"network in the client's process, {figures['sentences']} raw sentences of CoNLL04's test split, words and "
-        "characters. Clients and server share the machine."
+        "`python -m benchmarks.serving --json benchmarks/results/serving.json`: `cman serve` and the network in the "
+        f"client's process, the model `{figures['run']}`, {figures['sentences']} raw sentences of the sample corpus. "
+        f"Clients and server share the machine with others (load {machine['load_at_start']} at the start, "
+        f"{machine['load_at_end']} at the end); ratios are of one round, medians of {figures['rounds']} rounds."
     )
-    rows = [[name, *(f"{value:.0f}" for value in row.values())] for name, row in speeds.items()]
-    table = markdown.table(["Answers/s, clients", *speeds["batched"]], rows)
-    return _section("Serving speed", about, table, _bars(figures))
+    latency = figures["latency_ms"]
+    names = [name for name in latency if name != "added"]
+    first = markdown.table(
+        ["One client, ms", "p50", "p99", "More than in process, p50"],
+        [
+            [name.replace("_", " "), *(f"{latency[name][key]:.1f}" for key in ("p50", "p99")), _signed(latency, name)]
+            for name in names
+        ],
+    )
+    tables = [first]
+    for key, title in (
+        ("answers_per_second", "Answers/s, clients"),
+        ("processor_ms_per_answer", "Server's processor time for an answer, ms, clients"),
+    ):
+        rows = [
+            [name, *(f"{statistics.median(own):.1f}" for own in row.values())] for name, row in figures[key].items()
+        ]
+        tables.append(markdown.table([title, *figures[key]["batched"]], rows))
+    requests = sum(memory["requests"].values())
+    flat = (
+        f"Resident memory before {requests:,} mixed requests, {len(memory['requests'])} kinds in turn from 32 clients, "
+        f"and after each tenth of them: {', '.join(f'{value:.0f}' for value in memory['megabytes'])} MB."
+    )
+    return _section("Serving speed", about, *tables, [flat], _bars(figures))
+
+
+def _signed(latency: Mapping[str, Any], name: str) -> str:
+    return f"{latency['added'][name]:+.2f}" if name in latency["added"] else ""
 
 
 def batch_speed(figures: Mapping[str, Any]) -> str:

@@ -81,12 +81,14 @@ def test_a_client_that_fails_ends_the_measurement(monkeypatch):
 
 def test_a_server_reaches_its_bars_or_not():
     figures = {
-        "latency_ms": {"added": {"p50": 2.5}},
-        "answers_per_second": {"batched": {"32": 290.0}, "unbatched": {"1": 100.0}},
-        "start": {"first_answer_ms": [9.0, 15.0], "median_ms": 10.0},
-        "memory": {"growth": 0.03},
+        "latency_ms": {"added": {"gRPC": 2.5, "/v1/extract": 3.5}},
+        "gain_of_batching": [2.4, 2.6, 9.0],
+        "start": {"first_answer_ms": [9.0, 15.1], "median_ms": 10.0},
+        "memory": {"growth": 0.01, "requests": {"rest": 15_000, "scores": 5000}},
     }
-    assert [bar["reached"] for bar in serving.bars(figures)] == [True, False, True, False]
+    bars = serving.bars(figures)
+    assert [bar["reached"] for bar in bars] == [True, False, True, False, True]
+    assert bars[-1]["name"] == "memory grows in 20,000 mixed requests, %"
 
 
 @pytest.mark.parametrize("benchmark", [inference, serving])

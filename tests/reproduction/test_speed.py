@@ -65,10 +65,28 @@ def test_speed_of_contextual_epochs_and_of_serving(speed_page):
         "times_without": {"no vectors": 1.0, "2048 wide": 1.2},
         "bars": [bar],
     }
-    serving = {"sentences": 288, "answers_per_second": {"batched": {"1": 99.6, "8": 140.0}}, "bars": [bar]}
+    serving = {
+        "environment": {"load_at_start": 1.5, "load_at_end": 2.5},
+        "run": "news",
+        "rounds": 3,
+        "sentences": 288,
+        "latency_ms": {
+            "in_process": {"p50": 9.0, "p99": 12.0},
+            "gRPC": {"p50": 11.06, "p99": 15.0},
+            "added": {"gRPC": 2.06},
+        },
+        "answers_per_second": {"batched": {"1": [99.6, 1.0, 101.0], "8": [140.0]}},
+        "processor_ms_per_answer": {"batched": {"1": [18.0], "8": [9.1]}},
+        "memory": {"requests": {"rest": 15_000, "lines": 5000}, "megabytes": [900.4, 905.0]},
+        "bars": [bar],
+    }
     text = speed_page(contextual_epoch=epochs, serving=serving)
     assert "| 2048 wide | 12.0 | 1.20 |" in text
-    assert "| batched | 100 | 140 |" in text
+    assert "| gRPC | 11.1 | 15.0 | +2.06 |" in text
+    assert "| batched | 99.6 | 140.0 |" in text
+    assert "| batched | 18.0 | 9.1 |" in text
+    assert "before 20,000 mixed requests, 2 kinds in turn from 32 clients" in text
+    assert "900, 905 MB" in text
     assert text.count("| 2048 wide: epoch | at most 1.3 | 1.20 |") == 2
 
 
