@@ -16,6 +16,10 @@ class InputError(ValueError):
     """Invalid input. The message is one sentence: the rule, the received value and its location."""
 
 
+class WriteError(InputError):
+    """A file or folder cannot be written: what was to be written is not at fault."""
+
+
 def closest(received: object, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known name most similar to `received`, or None if no similarity (0 to 1) reaches `cutoff`."""
     return next(iter(difflib.get_close_matches(str(received), list(known), 1, cutoff)), None)
@@ -80,7 +84,7 @@ def failed(action: str, path: object, error: BaseException) -> InputError:
     first = why.split(" ")[0]
     # Neither abbreviations nor names, such as I/O and KeyError.
     why = why[0].lower() + why[1:] if first.isalpha() and first.istitle() else why
-    return InputError(f"Cannot {action} {path}: {why}.")
+    return (WriteError if action == "write" else InputError)(f"Cannot {action} {path}: {why}.")
 
 
 def printable(text: object) -> str:

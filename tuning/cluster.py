@@ -90,12 +90,19 @@ def watch(folder: str | Path, oracle: Any, lost: float) -> None:
         lost: float. Seconds without a sign of life after which a worker is lost.
     """
 
+    beats: dict[str, tuple[float, float]] = {}  # worker -> time of its file, and when this process saw it
+
     def look() -> None:
+        now = time.monotonic()
         for worker in list(oracle.tuner_ids):
             try:
-                silent = time.time() - _sign(folder, worker).stat().st_mtime
+                beat = _sign(folder, worker).stat().st_mtime
             except FileNotFoundError:
                 continue
+            # Only whether the file changes: the clocks of two machines differ, and any clock may be set.
+            if beat != beats.get(worker, (None,))[0]:
+                beats[worker] = beat, now
+            silent = now - beats[worker][1]
             if silent > lost:
                 trial = oracle.give_back(worker)
                 again = f"; trial {trial} goes to another worker" if trial else ""

@@ -16,7 +16,7 @@ from cman_tf.config import change
 from cman_tf.data.featurizer import Featurizer
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.encoders.combined import Encoders
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, WriteError
 from cman_tf.model.network import Network
 from cman_tf.stack import gradient_registry
 from cman_tf.training.corpus import load_corpus, schema_of, training_data
@@ -102,10 +102,13 @@ class CmanHyperModel(keras_tuner.HyperModel):
 
         Raises:
             keras_tuner.errors.FailedTrialError: if the loss is not finite, or memory does not suffice.
+            keras_tuner.errors.FatalError: if a file cannot be written, which ends the search.
         """
         config, run = self.config(hp), Path(folder) / "run"
         try:
             history = self.train_run(config, run, model)
+        except WriteError as error:  # not the trial's fault: it is trained when the search is resumed
+            raise keras_tuner.errors.FatalError(str(error)) from None
         except InputError as error:
             raise keras_tuner.errors.FailedTrialError(str(error)) from None
         except (tf.errors.ResourceExhaustedError, MemoryError) as error:

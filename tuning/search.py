@@ -182,6 +182,8 @@ def _search(args: argparse.Namespace, space: Space, folder: Path, role: str) -> 
         cluster.show_life(folder)
     try:
         tuner.search()
+    except keras_tuner.errors.FatalError as error:
+        raise InputError(str(error)) from None
     except RuntimeError as error:
         # Keras Tuner raises a plain RuntimeError after too many failed trials.
         if "consecutive failures" not in str(error):

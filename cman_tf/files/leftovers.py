@@ -16,13 +16,18 @@ from pathlib import Path
 _SECONDS = 24 * 3600.0
 
 # `.NAME.HOST-PID-RANDOM.tmp` and `.export-HOST-PID-RANDOM`; earlier versions wrote the random part alone.
-_NAME = re.compile(r"\.(?:.+\.|export-)(?:([0-9a-f]{8})-(\d{1,10})-)?[0-9a-f]{8}(?:\.tmp)?")
+_NAME = re.compile(r"\.(?:.+\.|export-)((?:([0-9a-f]{8})-(\d{1,10})-)?[0-9a-f]{8})(?:\.tmp)?")
 _ENDS = ".tmp", ".export-"
+
+# What this process gave out: never abandoned while it lives, whatever the clock says.
+_OWN: set[str] = set()
 
 
 def owner() -> str:
     """Part of a temporary name that says which process writes it, and is different each time."""
-    return f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+    name = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+    _OWN.add(name)
+    return name
 
 
 def remove_leftovers(folder: str | Path) -> list[str]:
@@ -53,7 +58,9 @@ def _is_abandoned(path: Path) -> bool:
     match = _NAME.fullmatch(path.name)
     if not match or not (path.name.endswith(_ENDS[0]) or path.name.startswith(_ENDS[1])):
         return False
-    host, process = match[1], int(match[2] or 0)
+    if match[1] in _OWN:
+        return False
+    host, process = match[2], int(match[3] or 0)
     # The number of this process may be that of an earlier one in another container.
     if host == _host() and process != os.getpid() and sys.platform != "win32":
         return not _is_alive(process)

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from cman_tf.data.batches import training_batches
 from cman_tf.encoders.feature_store import stored_vectors
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, WriteError
 from cman_tf.evaluation.scorer import score
 from cman_tf.predictor import Predictor
 from cman_tf.training.averaging import WeightAverage
@@ -172,13 +172,13 @@ class Trainer:
 
     @contextlib.contextmanager
     def _files(self) -> Iterator[None]:
-        """Turn TensorFlow's file errors into `InputError`."""
+        """Turn TensorFlow's file errors into `WriteError`."""
         try:
             yield
         except (tf.errors.OpError, IndexError) as error:  # IndexError: a truncated checkpoint
             # Without the name of the operation.
             reason = re.sub(r"^\{\{.*?\}\} | \[Op:.*", "", getattr(error, "message", str(error)))
-            raise InputError(f"Cannot read or write the checkpoints of {self.run.path}: {reason}") from None
+            raise WriteError(f"Cannot read or write the checkpoints of {self.run.path}: {reason}") from None
 
     def end_epoch(self, epoch: int, logs: dict[str, float], seconds: float) -> tuple[dict[str, Any], bool]:
         """Score, record and save one finished epoch; adds dev scores to `logs`."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 
+from cman_tf.errors import printable
 from cman_tf.interop.saved_model import versions
 from export.serving import logs
 from export.serving import status as statuses
@@ -232,7 +233,9 @@ class Watcher:
                 servable.close()
             with self._lock:
                 version.state, version.error = ModelVersionStatus.END, statuses.of(error)
-            logs.error("load_failed", version=version.number, code=version.error.code.name)
+            # Of the model's files, not of a request.
+            why = printable(version.error.message)
+            logs.error("load_failed", version=version.number, code=version.error.code.name, why=why)
             return False
         with self._lock:
             version.state, version.servable = ModelVersionStatus.AVAILABLE, servable

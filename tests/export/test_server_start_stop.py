@@ -29,14 +29,14 @@ def saved(tmp_path_factory):
     return folder / "1"
 
 
-def slow(saved, target):
-    """A version whose warm-up takes minutes."""
+def slow(saved, target, records=900):
+    """A version whose warm-up takes minutes, or a quarter of a second for each record."""
     shutil.copytree(saved, target.with_name("hidden"))
     request = Asker(1).request(["a"], "slow")
     log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
     (target.with_name("hidden") / WARMUP).parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(target.with_name("hidden") / WARMUP)) as file:
-        for _ in range(900):
+        for _ in range(records):
             file.write(log.SerializeToString())
     target.with_name("hidden").rename(target)
 

@@ -13,10 +13,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from cman_tf import config as configs
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, failed
 from cman_tf.training.run import Run
 from cman_tf.training.trainer import Trainer
 from tuning import search
+from tuning.hypermodel import CmanHyperModel
+from tuning.keras2 import keras_tuner
 from tuning.outcome import finalists, reason
 from tuning.report import importance, write_report
 
@@ -210,6 +212,18 @@ def test_the_reason_is_the_last_line():
     assert reason(trace) == "Too big: 7"
     assert reason("Traceback\nKeyError: 'x'") == "KeyError: 'x'"
     assert reason(None) is None
+
+
+def test_a_disk_without_room_ends_a_search_and_is_no_failure_of_its_trial(tmp_path, monkeypatch):
+    model = CmanHyperModel.__new__(CmanHyperModel)
+    monkeypatch.setattr(model, "config", lambda hp: None)
+
+    def full(*arguments):
+        raise failed("write", tmp_path, OSError(28, "No space left on device"))
+
+    monkeypatch.setattr(model, "train_run", full)
+    with pytest.raises(keras_tuner.errors.FatalError, match="no space left on device"):
+        model.fit(None, None, tmp_path)
 
 
 @pytest.mark.slow
