@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import resource
 import socket
 import subprocess
 import sys
@@ -186,17 +187,18 @@ def test_tls(folder, tmp_path):
         Client("https://localhost", ca=tmp_path / "nowhere.pem")
 
 
-def test_a_process_gets_an_answer_within_a_second_and_without_tensorflow(address):
+def test_a_process_gets_an_answer_within_half_a_second_and_without_tensorflow(address):
     code = f"from cman_tf import Client\nprint(len(Client({address!r}).extract('Ana lives in Oslo.').entities))\n"
     code += "import sys\nassert not {'tensorflow', 'numpy', 'grpc'} & set(sys.modules)"
     times = []
     for _ in range(3):
-        begin = time.monotonic()
+        begin = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        times.append(time.monotonic() - begin)
+        end = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime)
         assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
-    # Other tests may run beside this one.
-    assert min(times) < 1.0
+    # Of the processor: the clock would also count what else runs here.
+    assert min(times) < 0.5
 
 
 def test_the_time_of_the_server_covers_the_time_of_the_client():
