@@ -1,6 +1,7 @@
 """Figures that a text repeats are those of the page that was made from files."""
 
 import json
+import statistics
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +51,36 @@ def test_the_page_on_serving_repeats_the_figures_of_fairness():
     assert f"from {found['alone']['p99']:.0f} to {found['beside']['p99']:.0f} ms" in page
     assert sum(found["beside"]["refused"].values()) == 0
     assert found["ratio"] <= 5
+
+
+def test_the_page_on_serving_repeats_the_figures_of_its_benchmark():
+    page = " ".join((ROOT / "docs" / "serving.md").read_text(encoding="utf-8").split())
+    found = json.loads((ROOT / "benchmarks" / "results" / "serving.json").read_text(encoding="utf-8"))
+    machine, added, gains = found["environment"], found["latency_ms"]["added"], found["gain_of_batching"]
+    assert f"load {machine['load_at_start']:.0f} to {machine['load_at_end']:.0f}" in page
+    rest, extract, grpc = (f"{added[name]:.1f} ms" for name in ("REST :predict", "/v1/extract", "gRPC"))
+    assert f"median is {rest} longer over REST, {extract} over `/v1/extract` and {grpc} over gRPC" in page
+    assert (added["gRPC"] < 3) == ("which gRPC did not reach" not in page)
+    gain = f"{statistics.median(gains):.1f} times the answers of one client without, the median of {len(gains)} rounds"
+    assert f"get {gain}, which range from {min(gains):.1f} to {max(gains):.1f}." in page
+    one, many = (
+        statistics.median(found["processor_ms_per_answer"][name][clients])
+        for name, clients in (("unbatched", "1"), ("batched", "32"))
+    )
+    assert f"costs {one:.1f} ms alone and {many:.1f} ms in batches of 32 clients, {one / many:.1f} times less" in page
+    memory = found["memory"]
+    requests, kinds, sizes = sum(memory["requests"].values()), len(memory["requests"]), memory["megabytes"]
+    assert f"Over {requests:,} requests of {kinds} kinds" in page
+    assert f"memory goes from {sizes[0]:.0f} to {sizes[-1]:.0f} MB" in page
+    assert requests >= 20_000
+    assert memory["growth"] < 0.02
+
+
+def test_the_page_of_speed_is_made_from_its_files(tmp_path):
+    from reproduction import speed
+
+    made = speed.write_page(ROOT / "benchmarks" / "results", tmp_path / "speed.md")
+    assert made.read_text(encoding="utf-8") == (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
 
 
 def test_the_gain_of_fitted_thresholds_is_that_of_its_files():
