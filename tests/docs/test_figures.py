@@ -49,6 +49,8 @@ def test_the_page_on_serving_repeats_the_figures_of_fairness():
     assert f"a median of {alone:.0f} ms alone and {beside:.0f} ms beside" in page
     assert f"{found['ratio']:.2f} times" in page
     assert f"from {found['alone']['p99']:.0f} to {found['beside']['p99']:.0f} ms" in page
+    assert f"{found['beside']['answers']:,} answers instead of {found['alone']['answers']:,}" in page
+    assert f"enough for {found['greedy']['answers']} of its answers" in page
     assert sum(found["beside"]["refused"].values()) == 0
     assert found["ratio"] <= 5
 
