@@ -61,8 +61,8 @@ class AttentionUnit(tf.keras.layers.Layer):
         self.normalization = tf.keras.layers.LayerNormalization(epsilon=1e-6, name="normalization")
 
     def encode(self, inputs: tf.Tensor, mask: tf.Tensor | None, training: bool | None) -> tf.Tensor:
-        """`H` of eq. 1 with dropout: `(batch, tokens, features)` -> `(batch, tokens, 2 * hidden_size)`."""
-        return self.encoder_dropout(self.sequence_encoder(inputs, mask=mask, training=training), training=training)
+        """`H` of eq. 1: `(batch, tokens, features)` -> `(batch, tokens, 2 * hidden_size)`."""
+        return self.sequence_encoder(inputs, mask=mask, training=training)
 
     def attend(
         self, query: tf.Tensor, memory: tf.Tensor, mask: tf.Tensor | None, return_attention_scores: bool = False
@@ -122,7 +122,7 @@ class BSA(AttentionUnit):
         training: bool | None = None,
         return_attention_scores: bool = False,
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-        hidden = self.encode(inputs, mask, training)
+        hidden = self.encoder_dropout(self.encode(inputs, mask, training), training=training)
         if not self.self_attention:
             return hidden
         return self.attend(hidden, hidden, mask, return_attention_scores)
@@ -143,7 +143,9 @@ class BLA(AttentionUnit):
 
     Call arguments:
         inputs: float `(batch, tokens, 2 * hidden_size)`, the tokens.
-        labels: float `(batch, tokens, label features)`, the embedded tags.
+        labels: float `(batch, tokens, label features)`, the embedded tags; not needed with `memory`.
+        memory: float `(batch, tokens, 2 * hidden_size)`, H before dropout, which adversarial training needs twice.
+            Default: computed from `labels`.
         mask: bool `(batch, tokens)`, False for padding. Default: no padding.
         training: bool. Whether dropout is on.
         return_attention_scores: bool. Whether to also return the attention of tokens to labels,
@@ -174,12 +176,15 @@ class BLA(AttentionUnit):
     def call(
         self,
         inputs: tf.Tensor,
-        labels: tf.Tensor,
+        labels: tf.Tensor | None = None,
         mask: tf.Tensor | None = None,
         training: bool | None = None,
         return_attention_scores: bool = False,
+        memory: tf.Tensor | None = None,
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-        return self.attend(inputs, self.encode(labels, mask, training), mask, return_attention_scores)
+        memory = self.encode(labels, mask, training) if memory is None else memory
+        hidden = self.encoder_dropout(memory, training=training)
+        return self.attend(inputs, hidden, mask, return_attention_scores)
 
 
 def sequence_encoder(kind: str, hidden_size: int, name: str = "encoder") -> BiLSTM | MLP:

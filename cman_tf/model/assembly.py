@@ -19,6 +19,7 @@ from cman_tf.layers.scalar_mix import ScalarMix
 from cman_tf.layers.token_mask import TokenMask
 from cman_tf.layers.word_embedding import WordEmbedding
 from cman_tf.model.cman import Cman
+from cman_tf.model.relation_tokens import UNITS, relation_tokens
 
 if TYPE_CHECKING:
     from cman_tf.config import Config
@@ -134,17 +135,22 @@ def _relation_network(config: Config, schema: Schema, seeds: Iterator[int]) -> t
     tokens = tf.keras.Input([None, 2 * model.hidden_size], name="tokens")
     tags = tf.keras.Input([None], dtype=tf.int32, name="tags")
     lengths = tf.keras.Input([], dtype=tf.int32, name="lengths")
-    fused = tokens
+    mask = TokenMask(name="mask")(tokens, lengths=lengths) if model.bla else None
+    layers: list[tf.keras.layers.Layer] = []
+    arguments = []
     if model.bla:
-        mask = TokenMask(name="mask")(tokens, lengths=lengths)
         labels = tf.keras.layers.Embedding(len(schema.tags), model.label_size, name="label_embedding")(tags)
+        arguments = [{"labels": labels}] * len(UNITS)
         unit: dict[str, Any] = {"num_heads": model.num_heads, "dropout": model.lstm_dropout, "encoder": model.encoder}
-        first = BLA(model.hidden_size, seed=next(seeds), name="bla_1", **unit)(tokens, labels=labels, mask=mask)
-        fused = tf.keras.layers.Concatenate(name="tokens_and_labels")([tokens, first])
-        fused = sequence_encoder(model.encoder, model.hidden_size, name="fusion")(fused, mask=mask)
-        fused = Dropout(model.lstm_dropout, seed=next(seeds), name="fusion_dropout")(fused)
-        fused = BLA(model.hidden_size, seed=next(seeds), name="bla_2", **unit)(fused, labels=labels, mask=mask)
-    fused = Dropout(model.relation_dropout, seed=next(seeds), name="relation_dropout")(fused)
+        layers = [
+            BLA(model.hidden_size, seed=next(seeds), name=UNITS[0], **unit),
+            tf.keras.layers.Concatenate(name="tokens_and_labels"),
+            sequence_encoder(model.encoder, model.hidden_size, name="fusion"),
+            Dropout(model.lstm_dropout, seed=next(seeds), name="fusion_dropout"),
+            BLA(model.hidden_size, seed=next(seeds), name=UNITS[1], **unit),
+        ]
+    layers.append(Dropout(model.relation_dropout, seed=next(seeds), name="relation_dropout"))
+    fused = relation_tokens({layer.name: layer for layer in layers}.__getitem__, tokens, mask, arguments)
     pairs = {"pairs": PairContext(model.pair_context, name="pair_context")(fused)} if model.pair_context else {}
     scores = HeadSelection(
         len(schema.relation_types),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from cman_tf.model.losses import relation_loss
 from cman_tf.model.pair_sampling import sample_tokens
+from cman_tf.model.relation_tokens import label_memories, relation_tokens
 from cman_tf.model.step import accumulated_gradients, interaction_weights, joint_gradients, sum_over_replicas
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ class Cman(tf.keras.Model):
 
     `train_step` minimises `L(w) + L(w + eta)`, eq. 14: the loss on the token embeddings and on the embeddings
     moved by the worst-case perturbation, each with fresh dropout. `L` is the sum of CRF and relation loss over a
-    sentence (eq. 11 to 13), averaged over the batch. Everything after the embeddings is traced once and called twice;
-    the embeddings are computed once.
+    sentence (eq. 11 to 13), averaged over the batch. What depends on the embeddings is traced once and called twice;
+    the embeddings and the BiLSTMs over labels are computed once.
 
     Attributes:
         token_embedding, entity_network, relation_network: the three functional models, see `build_cman`.
@@ -85,12 +86,12 @@ class Cman(tf.keras.Model):
         """The `HeadSelection` layer of the relation network."""
         return self.relation_network.get_layer("head_selection")
 
-    def score_pairs(self, tokens: tf.Tensor, positions: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    def score_pairs(self, tokens: tf.Tensor, positions: tf.Tensor | None, count: tf.Tensor) -> tf.Tensor:
         """Relation scores of all pairs among some tokens of each sentence.
 
         Args:
             tokens: float32 `(batch, tokens, 2d)`, of the relation network.
-            positions: int32 `(batch, m)`.
+            positions: int32 `(batch, m)`; None for all tokens.
             count: int32 `(batch,)`, number of valid positions; the rest is padding.
 
         Returns:
@@ -100,7 +101,14 @@ class Cman(tf.keras.Model):
         pairs = {}
         if self.head_selection.pair_features:
             pairs["pairs"] = network.get_layer("pair_context")(tokens, positions=positions)
-        return self.head_selection(tf.gather(tokens, positions, batch_dims=1), lengths=count, **pairs)
+        chosen = tokens if positions is None else tf.gather(tokens, positions, batch_dims=1)
+        return self.head_selection(chosen, lengths=count, **pairs)
+
+    def label_memories(self, tags: tf.Tensor, lengths: tf.Tensor, training: bool) -> list[tf.Tensor]:
+        """See `relation_tokens.label_memories`; empty without relation network or BLA."""
+        if not self.has_relations:
+            return []
+        return label_memories(self.relation_network, tags, tf.sequence_mask(lengths, tf.shape(tags)[1]), training)
 
     def compile(
         self,
@@ -142,21 +150,37 @@ class Cman(tf.keras.Model):
         return list(self.trackers.values())
 
     def joint_loss(
-        self, embeddings: tf.Tensor, tags: tf.Tensor, relations: tf.Tensor, lengths: tf.Tensor, training: bool
+        self,
+        embeddings: tf.Tensor,
+        tags: tf.Tensor,
+        relations: tf.Tensor,
+        lengths: tf.Tensor,
+        training: bool,
+        memories: Sequence[tf.Tensor] | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """`(L_ner, L_re)`, eq. 11 to 13: float32 scalars, sums over sentences averaged over the batch."""
+        """`(L_ner, L_re)`, eq. 11 to 13: float32 scalars, sums over sentences averaged over the batch.
+
+        Args:
+            embeddings: float32 `(batch, tokens, width)`.
+            tags: int32 `(batch, tokens)`.
+            relations: int32 `(batch, relations, 3)`.
+            lengths: int32 `(batch,)`.
+            training: bool. Whether dropout is on and pairs are sampled.
+            memories: what `label_memories` returned. Default: computed.
+        """
         entities = self.entity_network({"embeddings": embeddings, "lengths": lengths}, training=training)
         ner = -tf.reduce_mean(self.crf.log_likelihood(entities["emissions"], tags, lengths))
         if not self.has_relations:
             return ner, tf.zeros_like(ner)
-        inputs = {"tokens": entities["tokens"], "tags": tags, "lengths": lengths}
+        memories = self.label_memories(tags, lengths, training) if memories is None else memories
+        mask = tf.sequence_mask(lengths, tf.shape(tags)[1])
+        labels = [{"memory": memory} for memory in memories]
+        tokens = relation_tokens(self.relation_network.get_layer, entities["tokens"], mask, labels, training)
+        positions = None
         if training and self.sampler:
-            tokens = self.relation_tokens(inputs, training=training)
             uniform = self.sampler.uniform(tf.shape(tags))
             positions, relations, lengths = sample_tokens(tags, relations, lengths, self.relation_negatives, uniform)
-            scores = self.score_pairs(tokens, positions, lengths)
-        else:
-            scores = self.relation_network(inputs, training=training)["scores"]
+        scores = self.score_pairs(tokens, positions, lengths)
         return ner, tf.reduce_mean(relation_loss(scores, relations, lengths))
 
     def make_train_function(self, force: bool = False) -> Callable[..., Any]:

@@ -8,8 +8,9 @@ from typing import Protocol
 import tensorflow as tf
 
 from cman_tf.model.adversarial import perturbation
+from cman_tf.model.relation_tokens import label_encoders, label_weights
 
-JointGradients = Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor, list[tf.Tensor]]]
+JointGradients = Callable[..., tuple[tf.Tensor, tf.Tensor, list[tf.Tensor], list[tf.Tensor]]]
 
 
 class TrainedEncoders(Protocol):
@@ -33,13 +34,19 @@ def interaction_weights(model: tf.keras.Model) -> list[tf.Variable]:
 
 
 def joint_gradients(model: tf.keras.Model) -> JointGradients:
-    """Traced function `(embeddings, tags, relations, lengths) -> losses, embeddings' gradient, gradients`."""
-    weights = interaction_weights(model)
+    """Traced function `(embeddings, memories, tags, relations, lengths) -> L_ner, L_re, inputs' gradients, gradients`.
+
+    The inputs are the embeddings and the `memories`, see `Cman.label_memories`; the gradients are those of the
+    `interaction_weights` that the memories do not depend on.
+    """
+    weights = _after_memories(model)
+    width = model.entity_network.output_shape["tokens"][-1]
 
     # Not inlined, so that the graph contains its body once, though a step calls it twice.
     @tf.function(
         input_signature=[
             tf.TensorSpec([None, None, model.token_embedding.output_shape[-1]], tf.float32),
+            [tf.TensorSpec([None, None, width], tf.float32) for _ in _label_encoders(model)],
             tf.TensorSpec([None, None], tf.int32),
             tf.TensorSpec([None, None, 3], tf.int32),
             tf.TensorSpec([None], tf.int32),
@@ -48,15 +55,16 @@ def joint_gradients(model: tf.keras.Model) -> JointGradients:
         autograph=False,
     )
     def compute(
-        embeddings: tf.Tensor, tags: tf.Tensor, relations: tf.Tensor, lengths: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        embeddings: tf.Tensor, memories: list[tf.Tensor], tags: tf.Tensor, relations: tf.Tensor, lengths: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
+        inputs = [embeddings, *memories]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([embeddings, *weights])
-            ner, re = model.joint_loss(embeddings, tags, relations, lengths, training=True)
+            tape.watch([*inputs, *weights])
+            ner, re = model.joint_loss(embeddings, tags, relations, lengths, training=True, memories=memories)
             loss = ner + re
-        gradients = tape.gradient(loss, [embeddings, *weights])
+        gradients = tape.gradient(loss, [*inputs, *weights])
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        return ner, re, gradients[0], gradients[1:]
+        return ner, re, gradients[: len(inputs)], gradients[len(inputs) :]
 
     return compute
 
@@ -72,19 +80,39 @@ def batch_gradients(
         if model.fine_tuning:
             features = {**features, **model.fine_tuning.encode(features["tokens"])}
         embeddings = model.token_embedding({name: features[name] for name in names}, training=True)
-    ner, re, upstream, gradients = joint(embeddings, tags, relations, lengths)
+        # They do not depend on the perturbation: computed once for both passes, as the embeddings are.
+        memories = model.label_memories(tags, lengths, training=True)
+    ner, re, upstream, gradients = joint(embeddings, memories, tags, relations, lengths)
     if model.adversarial_alpha:
-        moved = embeddings + perturbation(upstream, model.adversarial_alpha, lengths)
-        moved_ner, moved_re, moved_upstream, moved_gradients = joint(moved, tags, relations, lengths)
-        ner, re, upstream = ner + moved_ner, re + moved_re, upstream + moved_upstream
+        moved = embeddings + perturbation(upstream[0], model.adversarial_alpha, lengths)
+        moved_ner, moved_re, moved_upstream, moved_gradients = joint(moved, memories, tags, relations, lengths)
+        ner, re = ner + moved_ner, re + moved_re
+        upstream = [first + second for first, second in zip(upstream, moved_upstream)]
         gradients = [first + second for first, second in zip(gradients, moved_gradients)]
-    inner = model.token_embedding.trainable_weights
+    labels = _label_weights(model)
+    inner = labels + model.token_embedding.trainable_weights
     if model.fine_tuning:
         inner = inner + model.fine_tuning.variables
-    gradients += tape.gradient(
-        embeddings, inner, output_gradients=upstream, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    outer = tape.gradient(
+        [embeddings, *memories], inner, output_gradients=upstream, unconnected_gradients=tf.UnconnectedGradients.ZERO
     )
-    return (ner, re), gradients
+    found = {weight.ref(): gradient for weight, gradient in zip(_after_memories(model), gradients)}
+    found |= {weight.ref(): tf.convert_to_tensor(gradient) for weight, gradient in zip(labels, outer)}
+    gradients = [found[weight.ref()] for weight in interaction_weights(model)]
+    return (ner, re), gradients + outer[len(labels) :]
+
+
+def _label_encoders(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
+    return label_encoders(model.relation_network) if model.has_relations else []
+
+
+def _label_weights(model: tf.keras.Model) -> list[tf.Variable]:
+    return label_weights(model.relation_network) if model.has_relations else []
+
+
+def _after_memories(model: tf.keras.Model) -> list[tf.Variable]:
+    before = {weight.ref() for weight in _label_weights(model)}
+    return [weight for weight in interaction_weights(model) if weight.ref() not in before]
 
 
 def accumulated_gradients(
