@@ -10,7 +10,7 @@ import tensorflow as tf
 from export.probe import Probe
 from export.serving.app import Server, ServerOptions
 from export.serving.batching_options import BatchingOptions
-from tests.export.serving import Asker
+from tests.export.serving import Asker, Process
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +44,18 @@ def rewrite_manifest(path, **changes):
 
     manifest = {**read_manifest(path), "files": checksums(path), **changes}
     (path / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+
+
+@pytest.fixture
+def process():
+    """Function `(folder, *options, port) -> Process`: servers in processes, killed at the end of the test."""
+    started = []
+
+    def start(folder, *options, port=None):
+        started.append(Process(folder, *options, port=port))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.process.kill()
+        one.process.wait(20)

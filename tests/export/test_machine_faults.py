@@ -18,7 +18,7 @@ from cman_tf.interop.saved_model import versions
 from export.serving import logs
 from export.serving.app import Server, ServerOptions
 from export.version_folders import new_version
-from tests.export.serving import ROOT, Asker, Process, eventually
+from tests.export.serving import ROOT, Asker, eventually
 from tests.export.test_server_start_stop import slow
 from tests.export.tiny import Echo
 
@@ -51,20 +51,6 @@ def serve():
     yield start
     for server in servers:
         server.stop(10)
-
-
-@pytest.fixture
-def process():
-    started = []
-
-    def start(folder, *options):
-        started.append(Process(folder, *options))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.process.kill()
-        one.process.wait(20)
 
 
 def publish(source, target):

@@ -15,7 +15,7 @@ import pytest
 from cman_tf.errors import InputError
 from cman_tf.training.ensembles import combine
 from export import server as command_line
-from tests.export.serving import ROOT, Asker, Process, code, eventually, free_port, self_signed
+from tests.export.serving import ROOT, Asker, code, eventually, free_port, self_signed
 from tests.export.tiny import Echo
 
 
@@ -27,17 +27,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def process(folder):
-    started = []
-
-    def start(*options, port=None, folder=folder):
-        started.append(Process(folder, *options, port=port))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.process.kill()
-        one.process.wait(20)
+def process(process, folder):
+    return lambda *options, port=None, folder=folder: process(folder, *options, port=port)
 
 
 def test_sigterm_under_load_loses_no_accepted_request_and_the_log_holds_no_text(process, tmp_path):

@@ -18,7 +18,7 @@ from export.serving.app import Server, ServerOptions
 from export.serving.connections import Connections
 from export.serving.servable import WARMUP
 from export.serving.watcher import Watcher
-from tests.export.serving import Asker, Process, eventually, free_port
+from tests.export.serving import Asker, eventually, free_port
 from tests.export.tiny import Echo
 
 
@@ -39,20 +39,6 @@ def slow(saved, target, records=900):
         for _ in range(records):
             file.write(log.SerializeToString())
     target.with_name("hidden").rename(target)
-
-
-@pytest.fixture
-def process():
-    started = []
-
-    def start(folder, *options):
-        started.append(Process(folder, *options))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.process.kill()
-        one.process.wait(20)
 
 
 def test_sigterm_while_the_first_version_loads_ends_within_the_grace(process, saved, tmp_path):
