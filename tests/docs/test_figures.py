@@ -102,3 +102,14 @@ def test_the_gain_of_fitted_thresholds_is_that_of_its_files():
         errors.append("from {:.1f} to {:.1f} % for {}".format(*numbers, kind))
     assert " and ".join(gains) in own
     assert " and ".join(errors) in page
+
+
+def test_the_page_on_installation_repeats_the_table_of_its_file():
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    found = json.loads((ROOT / "benchmarks" / "results" / "installs.json").read_text(encoding="utf-8"))["installs"]
+    assert {".".join(item["python"].split(".")[:2]) for item in found} >= {"3.9", "3.11", "3.12", "3.13"}
+    for item in found:
+        version = ".".join(item["python"].split(".")[:2])
+        times = f"{item['installation']} s | {item['training']} s"
+        scores = f"{item['entities']:.2f} | {item['relations']:.2f}"
+        assert f"| {version} | {item['stack']} | {times} | {scores} | {item['gigabytes']:.1f} GB |" in page
