@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.commands.conftest import files, write_corpus
-from tests.conftest import TINY_WITHOUT_BILSTM
+from tests.conftest import TINY_PLAIN
 
 # A file system in memory, of its own mount namespace: what is on it must be copied before the process ends.
 SCRIPT = """
@@ -85,7 +85,7 @@ def config(tmp_path_factory, documents):
     """A configuration file for a training of a few epochs."""
     folder = tmp_path_factory.mktemp("config")
     write_corpus(folder / "corpus", train=documents[:4], dev=documents[2:], test=documents[:2])
-    values = {**TINY_WITHOUT_BILSTM, "corpus": {"name": str(folder / "corpus")}}
+    values = {**TINY_PLAIN, "corpus": {"name": str(folder / "corpus")}}
     values["training"] = {"epochs": 3, "batch_size": 4, "adversarial_alpha": 0.0}
     (folder / "config.yaml").write_text(yaml.safe_dump(values))
     return folder / "config.yaml"

@@ -15,7 +15,6 @@ import pytest
 
 from cman_tf.errors import InputError
 from cman_tf.interop.saved_model import versions
-from export.serving import logs
 from export.serving.app import Server, ServerOptions
 from export.version_folders import new_version
 from tests.export.serving import ROOT, Asker, eventually
@@ -130,8 +129,7 @@ def test_a_folder_that_disappears_during_an_export_is_one_sentence(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_log_and_readiness_say_why_a_corrupt_version_is_not_loaded(serve, saved, folder, capsys):
-    logs.start("info")
+def test_the_log_and_readiness_say_why_a_corrupt_version_is_not_loaded(serve, saved, folder, caplog):
     asker = serve(folder)
     shutil.copytree(saved / "2", folder.parent / "broken")
     model = folder.parent / "broken" / "saved_model.pb"
@@ -140,8 +138,7 @@ def test_the_log_and_readiness_say_why_a_corrupt_version_is_not_loaded(serve, sa
     failed = eventually(lambda: json.loads(asker.http("/readyz")[1]).get("failed"))
     assert set(failed) == {"2"}
     assert len(failed["2"]) > 20
-    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
-    (told,) = [line for line in lines if line["event"] == "load_failed"]
+    (told,) = [record.fields for record in caplog.records if record.getMessage() == "load_failed"]
     assert (told["version"], told["why"]) == (2, failed["2"])
     assert asker.predict()["version"] == [1]
 
