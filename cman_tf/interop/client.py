@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 import urllib.error
 import urllib.parse
@@ -196,7 +197,7 @@ class Client:
         except urllib.error.HTTPError as error:
             with error:
                 raise self._refused(error.code, error.read()) from None
-        except TimeoutError:
+        except socket.timeout:  # TimeoutError, but not on Python 3.9
             raise ClientError(f"{self.url} gave no answer within {self.timeout:g} s.") from None
         except (OSError, http.client.HTTPException) as error:
             why = getattr(error, "reason", error)

@@ -23,21 +23,21 @@ def read(path, **options):
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "in" / "b").mkdir(parents=True)
-    (tmp_path / "in" / "z.txt").write_text("One.\nTwo.\n", newline="")
-    (tmp_path / "in" / "b" / "a.txt").write_text(TEXT, newline="")
+    (tmp_path / "in" / "z.txt").write_bytes(b"One.\nTwo.\n")
+    (tmp_path / "in" / "b" / "a.txt").write_bytes(TEXT.encode())
     (tmp_path / "in" / "empty.txt").touch()
     (tmp_path / "in" / "other.md").write_text("no text")
     return tmp_path / "in"
 
 
 def test_a_text_is_one_document(tmp_path):
-    (tmp_path / "a.txt").write_text("\ufeff" + TEXT, newline="")
+    (tmp_path / "a.txt").write_bytes(("\ufeff" + TEXT).encode())
     for sentences in (None, "split", "text"):
         assert read(tmp_path / "a.txt", sentences=sentences) == [("a.txt", TEXT)]
 
 
 def test_lines_are_documents(tmp_path):
-    (tmp_path / "a.txt").write_text("\ufeff" + TEXT, newline="")
+    (tmp_path / "a.txt").write_bytes(("\ufeff" + TEXT).encode())
     lines = ["Ana left", "Oslo. Rain.", "", "- Bo"]
     assert read(tmp_path / "a.txt", sentences="lines") == [(f"a.txt:{n}", line) for n, line in enumerate(lines, 1)]
     assert [document.text for document in stream([TEXT, "x"], None, sentences="lines")] == [*lines, "x"]

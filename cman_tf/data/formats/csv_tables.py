@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unicode, first_line, located, written
@@ -116,8 +116,13 @@ def write(documents: Iterable[Document], path: str | Path, formulas_as_text: boo
         check_unicode(document.id, document.text)
         return document
 
+    def as_text(column: pandas.Series[Any]) -> pandas.Series[Any]:
+        # Mapping would make floats of whole numbers with gaps.
+        return column.map(_as_text) if column.dtype.kind == "O" else column
+
     tables = frames(written(documents, checked), unannotated=True)
     with atomic_folder(path) as folder:
         for name, table in zip(_FILES, tables):
-            table = table.apply(lambda column: column.map(_as_text)) if formulas_as_text else table
-            table.to_csv(folder / name, index=False)
+            table = table.apply(as_text) if formulas_as_text else table
+            # RFC 4180. With this end of a line, each version of Python quotes carriage returns in cells.
+            table.to_csv(folder / name, index=False, lineterminator="\r\n")
