@@ -38,9 +38,10 @@ lint: $(VENV)/installed-dev
 docs: $(VENV)/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 
-# An environment without this file is one whose installation failed or was interrupted: it is made anew.
+# An environment without this file is one whose installation failed or was interrupted: it is made anew. One with it is
+# kept when setup.py changes, and brought up to date.
 $(VENV)/installed: setup.py
-	sh .ci/make-venv $(VENV) "$(PYTHON)" "$(VERSIONS)"
+	[ -f $@ ] || sh .ci/make-venv $(VENV) "$(PYTHON)" "$(VERSIONS)"
 	$(INSTALL) --upgrade pip
 	$(INSTALL) --editable .
 	touch $@

@@ -93,7 +93,7 @@ class Mixed:
         proto = tf.make_tensor_proto(rows)
         for dim, size in zip(proto.tensor_shape.dim, shape or ()):
             dim.size = size
-        request.inputs[signature and "tokens" or "text"].CopyFrom(proto)
+        request.inputs["tokens" if signature else "text"].CopyFrom(proto)
         return self._stub.Predict(request, timeout=timeout)
 
     def _refused(self, code, rows, **options):

@@ -60,10 +60,6 @@ class AttentionUnit(tf.keras.layers.Layer):
         self.attention = MultiHeadAttention(num_heads, name="attention")
         self.normalization = tf.keras.layers.LayerNormalization(epsilon=1e-6, name="normalization")
 
-    def encode(self, inputs: tf.Tensor, mask: tf.Tensor | None, training: bool | None) -> tf.Tensor:
-        """`H` of eq. 1: `(batch, tokens, features)` -> `(batch, tokens, 2 * hidden_size)`."""
-        return self.sequence_encoder(inputs, mask=mask, training=training)
-
     def attend(
         self, query: tf.Tensor, memory: tf.Tensor, mask: tf.Tensor | None, return_attention_scores: bool = False
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
@@ -122,7 +118,7 @@ class BSA(AttentionUnit):
         training: bool | None = None,
         return_attention_scores: bool = False,
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-        hidden = self.encoder_dropout(self.encode(inputs, mask, training), training=training)
+        hidden = self.encoder_dropout(self.sequence_encoder(inputs, mask=mask, training=training), training=training)
         if not self.self_attention:
             return hidden
         return self.attend(hidden, hidden, mask, return_attention_scores)
@@ -182,7 +178,8 @@ class BLA(AttentionUnit):
         return_attention_scores: bool = False,
         memory: tf.Tensor | None = None,
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-        memory = self.encode(labels, mask, training) if memory is None else memory
+        if memory is None:
+            memory = self.sequence_encoder(labels, mask=mask, training=training)
         hidden = self.encoder_dropout(memory, training=training)
         return self.attend(inputs, hidden, mask, return_attention_scores)
 

@@ -104,12 +104,6 @@ class Cman(tf.keras.Model):
         chosen = tokens if positions is None else tf.gather(tokens, positions, batch_dims=1)
         return self.head_selection(chosen, lengths=count, **pairs)
 
-    def label_memories(self, tags: tf.Tensor, lengths: tf.Tensor, training: bool) -> list[tf.Tensor]:
-        """See `relation_tokens.label_memories`; empty without relation network or BLA."""
-        if not self.has_relations:
-            return []
-        return label_memories(self.relation_network, tags, tf.sequence_mask(lengths, tf.shape(tags)[1]), training)
-
     def compile(
         self,
         optimizer: tf.keras.optimizers.Optimizer,
@@ -172,7 +166,7 @@ class Cman(tf.keras.Model):
         ner = -tf.reduce_mean(self.crf.log_likelihood(entities["emissions"], tags, lengths))
         if not self.has_relations:
             return ner, tf.zeros_like(ner)
-        memories = self.label_memories(tags, lengths, training) if memories is None else memories
+        memories = label_memories(self, tags, lengths, training) if memories is None else memories
         mask = tf.sequence_mask(lengths, tf.shape(tags)[1])
         labels = [{"memory": memory} for memory in memories]
         tokens = relation_tokens(self.relation_network.get_layer, entities["tokens"], mask, labels, training)

@@ -37,30 +37,34 @@ def relation_tokens(
     return layer("relation_dropout")(tokens, **mode)
 
 
-def label_memories(network: tf.keras.Model, tags: tf.Tensor, mask: tf.Tensor, training: bool) -> list[tf.Tensor]:
+def label_memories(model: tf.keras.Model, tags: tf.Tensor, lengths: tf.Tensor, training: bool) -> list[tf.Tensor]:
     """What the BLA units attend to, `H = BiLSTM(L)` of eq. 1 before dropout. It depends on the tags alone.
 
     Args:
-        network: the relation network.
+        model: `Cman`.
         tags: int32 `(batch, tokens)`.
-        mask: bool `(batch, tokens)`, False for padding.
-        training: bool.
+        lengths: int32 `(batch,)`.
+        training: bool. False uses kernels without a gradient.
 
     Returns:
         list of float32 `(batch, tokens, 2d)`, one for each unit; empty without BLA.
     """
-    encoders = label_encoders(network)
-    labels = network.get_layer("label_embedding")(tags) if encoders else None
+    encoders = label_encoders(model)
+    if not encoders:
+        return []
+    labels = model.relation_network.get_layer("label_embedding")(tags)
+    mask = tf.sequence_mask(lengths, tf.shape(tags)[1])
     return [encoder(labels, mask=mask, training=training) for encoder in encoders]
 
 
-def label_encoders(network: tf.keras.Model) -> list[tf.keras.layers.Layer]:
-    """The sequence encoders of the BLA units; empty without BLA."""
-    return [layer.sequence_encoder for layer in network.layers if layer.name in UNITS]
+def label_encoders(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
+    """The sequence encoders of the BLA units; empty without BLA or without relations."""
+    layers = model.relation_network.layers if model.has_relations else []
+    return [layer.sequence_encoder for layer in layers if layer.name in UNITS]
 
 
-def label_weights(network: tf.keras.Model) -> list[tf.Variable]:
+def label_weights(model: tf.keras.Model) -> list[tf.Variable]:
     """Trained weights that `label_memories` depends on."""
-    encoders = label_encoders(network)
-    layers = [network.get_layer("label_embedding"), *encoders] if encoders else []
+    encoders = label_encoders(model)
+    layers = [model.relation_network.get_layer("label_embedding"), *encoders] if encoders else []
     return [weight for layer in layers for weight in layer.trainable_weights]

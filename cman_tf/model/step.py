@@ -8,7 +8,7 @@ from typing import Protocol
 import tensorflow as tf
 
 from cman_tf.model.adversarial import perturbation
-from cman_tf.model.relation_tokens import label_encoders, label_weights
+from cman_tf.model.relation_tokens import label_encoders, label_memories, label_weights
 
 JointGradients = Callable[..., tuple[tf.Tensor, tf.Tensor, list[tf.Tensor], list[tf.Tensor]]]
 
@@ -36,7 +36,7 @@ def interaction_weights(model: tf.keras.Model) -> list[tf.Variable]:
 def joint_gradients(model: tf.keras.Model) -> JointGradients:
     """Traced function `(embeddings, memories, tags, relations, lengths) -> L_ner, L_re, inputs' gradients, gradients`.
 
-    The inputs are the embeddings and the `memories`, see `Cman.label_memories`; the gradients are those of the
+    The inputs are the embeddings and the `memories`, see `label_memories`; the gradients are those of the
     `interaction_weights` that the memories do not depend on.
     """
     weights = _after_memories(model)
@@ -46,7 +46,7 @@ def joint_gradients(model: tf.keras.Model) -> JointGradients:
     @tf.function(
         input_signature=[
             tf.TensorSpec([None, None, model.token_embedding.output_shape[-1]], tf.float32),
-            [tf.TensorSpec([None, None, width], tf.float32) for _ in _label_encoders(model)],
+            [tf.TensorSpec([None, None, width], tf.float32) for _ in label_encoders(model)],
             tf.TensorSpec([None, None], tf.int32),
             tf.TensorSpec([None, None, 3], tf.int32),
             tf.TensorSpec([None], tf.int32),
@@ -81,7 +81,7 @@ def batch_gradients(
             features = {**features, **model.fine_tuning.encode(features["tokens"])}
         embeddings = model.token_embedding({name: features[name] for name in names}, training=True)
         # They do not depend on the perturbation: computed once for both passes, as the embeddings are.
-        memories = model.label_memories(tags, lengths, training=True)
+        memories = label_memories(model, tags, lengths, training=True)
     ner, re, upstream, gradients = joint(embeddings, memories, tags, relations, lengths)
     if model.adversarial_alpha:
         moved = embeddings + perturbation(upstream[0], model.adversarial_alpha, lengths)
@@ -89,7 +89,7 @@ def batch_gradients(
         ner, re = ner + moved_ner, re + moved_re
         upstream = [first + second for first, second in zip(upstream, moved_upstream)]
         gradients = [first + second for first, second in zip(gradients, moved_gradients)]
-    labels = _label_weights(model)
+    labels = label_weights(model)
     inner = labels + model.token_embedding.trainable_weights
     if model.fine_tuning:
         inner = inner + model.fine_tuning.variables
@@ -102,16 +102,8 @@ def batch_gradients(
     return (ner, re), gradients + outer[len(labels) :]
 
 
-def _label_encoders(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
-    return label_encoders(model.relation_network) if model.has_relations else []
-
-
-def _label_weights(model: tf.keras.Model) -> list[tf.Variable]:
-    return label_weights(model.relation_network) if model.has_relations else []
-
-
 def _after_memories(model: tf.keras.Model) -> list[tf.Variable]:
-    before = {weight.ref() for weight in _label_weights(model)}
+    before = {weight.ref() for weight in label_weights(model)}
     return [weight for weight in interaction_weights(model) if weight.ref() not in before]
 
 
