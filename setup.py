@@ -128,7 +128,7 @@ setup(
             "hypothesis>=6.100,<7",
             "import-linter>=2.0,<3",
             "jsonschema>=4,<5",
-            "mypy>=2,<3; python_version >= '3.10'",  # earlier ones judge some lines in another way
+            "mypy>=2,<3; python_version >= '3.10'",  # earlier versions report errors that this one does not
             "pytest>=8,<9",  # from pytest 9 on the groups of pytest-xdist 3.8 do nothing
             "pytest-xdist>=3.5,<4",
             "ruff>=0.6,<0.18",

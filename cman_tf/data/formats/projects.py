@@ -117,7 +117,7 @@ def _unpacked(place: str, path: PurePath, source: Path | io.BytesIO) -> Iterator
                 f"A packed file must be stored or deflated. Received: compression method {method} in {name}"
             )
         member = Member(name, inner, partial(_entry, archive, entry))
-        # An archive in an archive in an archive is no export.
+        # An archive in an archive in an archive is not an export.
         if inner.suffix == ".zip" and isinstance(source, Path):
             yield from _unpacked(name, inner, io.BytesIO(member.read()))
         else:
