@@ -32,7 +32,7 @@ test-all-pythons:
 lint: $(VENV)/installed-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	if $(PY) -c "import mypy" 2>/dev/null; then $(PY) -m mypy; else echo "Types are not checked: mypy 2 requires Python 3.10."; fi
+	if $(PY) -c "import sys; sys.exit(sys.version_info < (3, 10))"; then $(PY) -m mypy; else echo "Types are not checked: mypy 2 requires Python 3.10."; fi
 	$(VENV)/bin/lint-imports
 
 docs: $(VENV)/installed-docs
