@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from benchmarks import frame
+from benchmarks import frame, parts
 from benchmarks.environment import environment
 
 # Ten times the speed of a span-based peer with a 6-layer encoder on two cores.
@@ -23,9 +23,10 @@ def measure(predictor, texts, rounds):
 
     Returns:
         dict: `sentences`; `rounds`; `sentences_per_second` of the best round by batch size; `milliseconds_per_call` at
-        batch 1, percentiles over the calls of all rounds.
+        batch 1, percentiles over the calls of all rounds; `parts`, milliseconds by batch size, see `parts.milliseconds`.
     """
     import numpy as np
+    import tensorflow as tf
 
     # The first calls trace the graph and choose its kernels.
     predictor(texts[: BATCH_SIZES[-1]], split=False)
@@ -45,12 +46,20 @@ def measure(predictor, texts, rounds):
                 for first in range(0, len(texts), size):
                     predictor(texts[first : first + size], split=False)
             best[size] = min(best[size], time.perf_counter() - start)
+    # Sentences of average length, so that padding is not measured.
+    usual = sorted((text.split() for text in texts), key=len)[len(texts) // 2 - BATCH_SIZES[-1] // 2 :]
+    costs = {}
+    for size in BATCH_SIZES:
+        longest = max(map(len, usual[:size]))
+        tokens = tf.constant([sentence + [""] * (longest - len(sentence)) for sentence in usual[:size]])
+        costs[str(size)] = parts.milliseconds(predictor.extractor, tokens, rounds)
     percentiles = np.percentile(calls, [50, 99]) * 1000
     return {
         "sentences": len(texts),
         "rounds": rounds,
         "sentences_per_second": {str(size): len(texts) / seconds for size, seconds in best.items()},
         "milliseconds_per_call": dict(zip(("p50", "p99"), percentiles.tolist())),
+        "parts": costs,
     }
 
 
@@ -80,6 +89,14 @@ def command(argv):
         about,
         result,
         frame.table(f"Prediction from raw text, {args.run}", ("figure", "value"), rows),
+        frame.table(
+            "Milliseconds of each part",
+            ("part", *(f"batch {size}" for size in BATCH_SIZES)),
+            [
+                (name, *(f"{result['parts'][str(size)][name]:.2f}" for size in BATCH_SIZES))
+                for name in (*parts.PARTS, "all")
+            ],
+        ),
         f"{len(texts)} test sentences of CoNLL04. Speed: the best of {args.rounds} rounds. Percentiles: over the calls "
         "of all rounds.",
         "For comparison: a span-based peer with a 6-layer encoder, 16 to 21 sentences/s at batch 1 on this kind of "

@@ -55,13 +55,17 @@ def prediction_speed(figures: Mapping[str, Any]) -> str:
     calls, speeds = figures["milliseconds_per_call"], figures["sentences_per_second"]
     about = (
         f"`python -m benchmarks.inference RUN --json benchmarks/results/inference.json`: {figures['sentences']} raw "
-        "sentences of CoNLL04's test split, words and characters. A span-based model with a 6-layer encoder processes "
+        f"sentences of CoNLL04's test split, the run `{figures['run']}`. A span-based model with a 6-layer encoder processes "
         "16 to 21 sentences/s at batch 1 on this kind of machine; the bar is ten times that."
     )
     rows = [["1", f"{speeds['1']:.0f}", f"{calls['p50']:.1f}", f"{calls['p99']:.1f}"]]
     rows += [[size, f"{speed:.0f}", "", ""] for size, speed in speeds.items() if size != "1"]
     table = markdown.table(["Batch", "Sentences/s", "p50, ms", "p99, ms"], rows, "r")
-    return _section("Prediction speed", about, table, _bars(figures))
+    costs = figures["parts"]
+    rows = [[name, *(f"{costs[size][name]:.2f}" for size in costs)] for name in costs["1"]]
+    part = markdown.table(["Milliseconds", *(f"batch of {size}" for size in costs)], rows)
+    note = "Each part as a graph of its own, for sentences of average length; the parts add up to more than the whole."
+    return _section("Prediction speed", about, table, note, part, _bars(figures))
 
 
 def contextual_speed(figures: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from benchmarks import inference, serving
+from benchmarks import inference, parts, serving
 from cman_tf import config as configs
 from cman_tf.commands import cli
 from cman_tf.data.document import Document, Entity, Relation
@@ -45,6 +45,9 @@ def test_measures_and_writes(run, tmp_path, monkeypatch, capsys):
     assert figures["sentences"] == 2
     assert set(figures["sentences_per_second"]) == {"1", "32"}
     assert 0 < figures["milliseconds_per_call"]["p50"] <= figures["milliseconds_per_call"]["p99"]
+    for costs in figures["parts"].values():
+        assert list(costs) == [*parts.PARTS, "all"]
+        assert max(costs.values()) == costs["all"] < sum(costs.values())
     single = figures["sentences_per_second"]["1"]
     assert figures["bars"][0]["reached"] == (single >= 210)
     printed = capsys.readouterr().out

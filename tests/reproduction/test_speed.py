@@ -49,11 +49,15 @@ def test_prediction_speed(speed_page):
         "sentences": 288,
         "sentences_per_second": {"1": 171.2, "32": 300.0},
         "milliseconds_per_call": {"p50": 5.51, "p99": 11.0},
+        "run": "news",
+        "parts": {"1": {"best tags": 1.5, "all": 5.0}, "32": {"best tags": 2.5, "all": 50.0}},
         "bars": [{"mode": "batch 1", "name": "speed", "value": 171.2, "at": "at least", "bar": 210, "reached": False}],
     }
     text = speed_page(inference=figures)
     assert "| 1 | 171 | 5.5 | 11.0 |" in text
     assert "| 32 | 300 | | |" in text
+    assert "the run `news`" in text
+    assert "| best tags | 1.50 | 2.50 |" in text
     assert "| batch 1: speed | at least 210 | 171.20 (not reached) |" in text
 
 
