@@ -23,7 +23,7 @@ def measure(predictor, texts, rounds):
 
     Returns:
         dict: `sentences`; `rounds`; `sentences_per_second` of the best round by batch size; `milliseconds_per_call` at
-        batch 1, percentiles over the calls of all rounds; `parts`, milliseconds by batch size, see `parts.milliseconds`.
+        batch 1, percentiles over the calls of all rounds; `parts`, by batch size, see `parts.milliseconds`.
     """
     import numpy as np
     import tensorflow as tf

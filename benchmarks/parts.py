@@ -42,7 +42,7 @@ def milliseconds(extractor, tokens, rounds, calls=20):
 
 
 def _calls(extractor, tokens):
-    """A function without arguments for each part, fed with the results of the parts before: dict of name to callable."""
+    """A function without arguments for each part, fed with the results of the parts before: dict of name to it."""
     import tensorflow as tf
 
     from cman_tf.model.decoding import decode_entities, decode_relations, entity_scores, last_tokens
@@ -57,20 +57,12 @@ def _calls(extractor, tokens):
     names = model.token_embedding.input_names
     features = part(PARTS[0], extractor.features, tokens)
     lengths = features["lengths"]
-    embeddings = part(PARTS[1], lambda inputs: model.token_embedding({name: inputs[name] for name in names}), features)
-    found = part(
-        PARTS[2], lambda *x: model.entity_network(dict(zip(("embeddings", "lengths"), x))), embeddings, lengths
-    )
+    embeddings = part(PARTS[1], model.token_embedding, {name: features[name] for name in names})
+    found = part(PARTS[2], model.entity_network, {"embeddings": embeddings, "lengths": lengths})
     tags = part(PARTS[3], model.crf.decode, found["emissions"], lengths)
     entities = decode_entities(tags, lengths)
     part(PARTS[4], lambda *x: entity_scores(model.crf, *x), found["emissions"], tags, entities, lengths)
-    vectors = part(
-        PARTS[5],
-        lambda *x: model.relation_tokens(dict(zip(("tokens", "tags", "lengths"), x)), training=False),
-        found["tokens"],
-        tags,
-        lengths,
-    )
+    vectors = part(PARTS[5], model.relation_tokens, {"tokens": found["tokens"], "tags": tags, "lengths": lengths})
     count = tf.reduce_sum(tf.cast(entities["entity_mask"], tf.int32), axis=1)
     scores = part(PARTS[6], model.score_pairs, vectors, last_tokens(entities), count)
     part(PARTS[7], lambda *x: decode_relations(*x, 0.5, extractor.constraints), scores, entities)

@@ -55,8 +55,8 @@ def prediction_speed(figures: Mapping[str, Any]) -> str:
     calls, speeds = figures["milliseconds_per_call"], figures["sentences_per_second"]
     about = (
         f"`python -m benchmarks.inference RUN --json benchmarks/results/inference.json`: {figures['sentences']} raw "
-        f"sentences of CoNLL04's test split, the run `{figures['run']}`. A span-based model with a 6-layer encoder processes "
-        "16 to 21 sentences/s at batch 1 on this kind of machine; the bar is ten times that."
+        f"sentences of CoNLL04's test split, the run `{figures['run']}`. A span-based model with a 6-layer encoder "
+        "processes 16 to 21 sentences/s at batch 1 on this kind of machine; the bar is ten times that."
     )
     rows = [["1", f"{speeds['1']:.0f}", f"{calls['p50']:.1f}", f"{calls['p99']:.1f}"]]
     rows += [[size, f"{speed:.0f}", "", ""] for size, speed in speeds.items() if size != "1"]

