@@ -83,7 +83,7 @@ class Asker:
         request.inputs[name].CopyFrom(tf.make_tensor_proto(texts, dtype=tf.string, shape=_shape(texts)))
         return request
 
-    def predict(self, texts=("a",), signature="", timeout=20, **options):
+    def predict(self, texts=("a",), signature="", timeout=60, **options):
         """Outputs of a request, a dict of name to list."""
         response = self.predictions.Predict(self.request(texts, signature, **options), timeout=timeout)
         return {name: tf.make_ndarray(proto).tolist() for name, proto in response.outputs.items()}
@@ -95,18 +95,18 @@ class Asker:
             request.model_spec.version.value = spec["version"]
         if "label" in spec:
             request.model_spec.version_label = spec["label"]
-        return self.models.GetModelStatus(request, timeout=20).model_version_status
+        return self.models.GetModelStatus(request, timeout=60).model_version_status
 
     def metadata(self, fields=("signature_def",), model="cman"):
         request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=fields)
         request.model_spec.name = model
-        return self.predictions.GetModelMetadata(request, timeout=20)
+        return self.predictions.GetModelMetadata(request, timeout=60)
 
     def http(self, path, body=None):
         """`(status, text)` of a GET, or of a POST of `body` (bytes, or what is sent as JSON)."""
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.rest_port}{path}", data, timeout=20) as reply:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.rest_port}{path}", data, timeout=60) as reply:
                 return reply.status, reply.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -125,7 +125,7 @@ def code(call, *arguments, **options):
     return grpc.StatusCode.OK
 
 
-def eventually(condition, seconds=20):
+def eventually(condition, seconds=60):
     """Wait until `condition()` is true; what it returned."""
     end = time.monotonic() + seconds
     while not (value := condition()):

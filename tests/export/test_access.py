@@ -57,7 +57,7 @@ def get(asker, path, body=None, **headers):
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"http://127.0.0.1:{asker.rest_port}{path}", data, names)
     try:
-        with urllib.request.urlopen(request, timeout=20) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return reply.status, reply.headers, reply.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.headers, error.read().decode()
@@ -82,7 +82,7 @@ def test_without_a_token_nothing_is_answered(serve, tokens, header, caplog):
         assert "bearer token" in text
     metadata = [] if header is None else [("authorization", header)]
     with pytest.raises(grpc.RpcError) as caught:
-        asker.predictions.Predict(asker.request(["a"]), metadata=metadata, timeout=20)
+        asker.predictions.Predict(asker.request(["a"]), metadata=metadata, timeout=60)
     assert caught.value.code() == Code.UNAUTHENTICATED
     assert code(asker.status) == code(asker.metadata) == Code.UNAUTHENTICATED
     assert "wrong" not in str([record.__dict__ for record in caplog.records])
@@ -107,7 +107,7 @@ def test_with_a_token_everything_is_answered(serve, tokens):
     for token in ("first-token", "second-token"):
         assert get(asker, "/v1/extract", {"text": "a b"}, Authorization=f"bearer {token}")[0] == 200
         metadata = [("authorization", f"Bearer {token}")]
-        assert asker.predictions.Predict(asker.request(["a b"]), metadata=metadata, timeout=20).outputs
+        assert asker.predictions.Predict(asker.request(["a b"]), metadata=metadata, timeout=60).outputs
     for path in PUBLIC:
         assert get(asker, path)[0] == 200
     stub = health_pb2_grpc.HealthStub(asker.channel)
@@ -212,7 +212,7 @@ def test_wrong_options_are_refused(folder, options, told):
 
 
 def preflight(asker, origin):
-    connection = http.client.HTTPConnection("127.0.0.1", asker.rest_port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", asker.rest_port, timeout=60)
     headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
     headers["Access-Control-Request-Headers"] = "content-type"
     connection.request("OPTIONS", "/v1/extract", headers=headers)

@@ -50,13 +50,13 @@ CLAIMS = [
 def test_a_claimed_shape_is_refused_at_once(asker, name, shape):
     request = claim(asker, shape, name)
     begin = time.monotonic()
-    assert code(asker.predictions.Predict, request, timeout=20) == Code.INVALID_ARGUMENT
+    assert code(asker.predictions.Predict, request, timeout=60) == Code.INVALID_ARGUMENT
     assert time.monotonic() - begin < 0.5
 
 
 @pytest.mark.parametrize(("shape", "values"), [([1, 3], [b"a"] * 2), ([0, 3], [b"a"] * 2), ([2, 2], [b"a"] * 5)])
 def test_the_values_given_must_fill_the_shape(asker, shape, values):
-    assert code(asker.predictions.Predict, claim(asker, shape, values=values), timeout=20) == Code.INVALID_ARGUMENT
+    assert code(asker.predictions.Predict, claim(asker, shape, values=values), timeout=60) == Code.INVALID_ARGUMENT
 
 
 def test_small_shapes_are_answered_as_before(asker):
@@ -75,7 +75,7 @@ def test_a_long_message_is_cut(asker):
     for number in range(20_000):
         request.inputs[f"\N{GRINNING FACE}{number}"].CopyFrom(request.inputs["text"])
     with pytest.raises(grpc.RpcError) as error:
-        asker.predictions.Predict(request, timeout=20)
+        asker.predictions.Predict(request, timeout=60)
     assert error.value.code() == Code.INVALID_ARGUMENT
     assert 500 < len(error.value.details()) < 700
 
@@ -123,7 +123,7 @@ def test_good_clients_do_not_notice_claimed_shapes(asker):
         while not stop.wait(0.05):
             for name, shape in CLAIMS:
                 if len(shape) < 10:
-                    refused[0] += code(asker.predictions.Predict, claim(asker, shape, name), timeout=20) != Code.OK
+                    refused[0] += code(asker.predictions.Predict, claim(asker, shape, name), timeout=60) != Code.OK
 
     attackers = [threading.Thread(target=attack) for _ in range(2)]
     for thread in attackers:

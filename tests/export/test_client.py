@@ -181,7 +181,7 @@ def test_the_grpcurl_request_of_the_documentation_is_answered(server):
     request = json_format.Parse(text, predict_pb2.PredictRequest())
     assert list(request.inputs["text"].string_val) == [b"Ana Lima lives in Oslo ."]
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        response = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=20)
+        response = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=60)
     assert list(response.outputs["entity_type"].string_val) == [b"Peop", b"Loc"]
     assert set(response.outputs) == set(request.output_filter)
 

@@ -150,7 +150,7 @@ def test_types_of_an_export_are_known(real):
 def test_other_methods_are_refused(asker, method):
     address = f"http://127.0.0.1:{asker.rest_port}/v1/extract"
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(urllib.request.Request(address, method=method), timeout=20)
+        urllib.request.urlopen(urllib.request.Request(address, method=method), timeout=60)
     assert (caught.value.code, caught.value.headers["allow"]) == (405, "POST")
     assert json.load(caught.value)["status"] == 405
 

@@ -50,7 +50,7 @@ def test_nothing_of_a_failing_request_is_in_the_log(server, caplog, monkeypatch)
     for change, expected in REQUESTS.values():
         request = asker.request([SECRET])
         change(request)
-        assert code(asker.predictions.Predict, request, timeout=20) == expected
+        assert code(asker.predictions.Predict, request, timeout=60) == expected
     # The model itself refuses, and a defect of ours quotes: both with the text in their message.
     assert code(asker.predict, ["bad"], "picky") == Code.INVALID_ARGUMENT
 

@@ -78,7 +78,7 @@ def test_more_tricklers_than_places_lock_nobody_out(serve, trickle, monkeypatch)
 def test_who_is_being_answered_makes_no_room(serve, monkeypatch):
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
     gate, run = threading.Event(), Servable.run
-    monkeypatch.setattr(Servable, "run", lambda *args: gate.wait(20) and run(*args))
+    monkeypatch.setattr(Servable, "run", lambda *args: gate.wait(60) and run(*args))
     server, asker = serve()
     with futures.ThreadPoolExecutor(2) as pool:
         answers = [pool.submit(asker.http, PREDICT, {"instances": ["a"]}) for _ in range(2)]
@@ -86,7 +86,7 @@ def test_who_is_being_answered_makes_no_room(serve, monkeypatch):
         with pytest.raises(OSError):  # noqa: PT011, refused or reset
             asker.http(PREDICT, {"instances": ["a"]})
         gate.set()
-        assert [answer.result(20)[0] for answer in answers] == [200, 200]
+        assert [answer.result(60)[0] for answer in answers] == [200, 200]
     assert ":cman:serving:rest_refused_count{} 1" in server.metrics.page()
 
 
@@ -134,7 +134,7 @@ def test_the_end_waits_for_answers_no_longer_than_its_grace(folder, monkeypatch)
         started = time.monotonic()
         server.stop(1.2)
         assert time.monotonic() - started < 4  # all of them would have taken six seconds
-        done = [answer.exception(20) for answer in answers]
+        done = [answer.exception(60) for answer in answers]
     server.batcher.stop()  # what was being computed is counted before the next test
     assert any(done)
     # What was computed within the grace was answered.

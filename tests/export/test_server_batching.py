@@ -51,10 +51,11 @@ class Recorder:
 
     def __init__(self):
         self.batches = []
-        self.gate = threading.Event()
+        self.begun, self.gate = threading.Event(), threading.Event()
 
     def run(self, signature, feeds):
-        self.gate.wait(20)
+        self.begun.set()
+        self.gate.wait(60)
         (text,) = feeds.values()
         self.batches.append(text.tolist())
         if b"bad" in text:
@@ -67,9 +68,10 @@ def _task(servable, *texts, **options):
 
 
 def _results(batcher, tasks):
+    servable = tasks[0].key[0]
     for task in tasks:
         batcher.submit(task)
-        time.sleep(0.005)  # the first is taken alone
+        assert servable.begun.wait(60)  # the first is taken alone
 
 
 def test_those_who_wait_are_computed_together_and_each_gets_its_rows():
@@ -77,7 +79,7 @@ def test_those_who_wait_are_computed_together_and_each_gets_its_rows():
     tasks = [_task(servable, *texts) for texts in (["a"], ["b", "c"], ["d"], ["e", "f"])]
     _results(batcher, tasks)
     servable.gate.set()
-    assert [task.future.result(5)["out"].tolist() for task in tasks] == [[b"a"], [b"b", b"c"], [b"d"], [b"e", b"f"]]
+    assert [task.future.result(60)["out"].tolist() for task in tasks] == [[b"a"], [b"b", b"c"], [b"d"], [b"e", b"f"]]
     assert servable.batches == [[b"a"], [b"b", b"c", b"d"], [b"e", b"f"]]
     batcher.stop()
 
@@ -89,7 +91,7 @@ def test_only_equal_keys_are_joined_and_long_texts_stay_apart():
     tasks = [_task(servable, "a"), _task(servable, "b"), other, _task(servable, "c"), _task(servable, "d" * 20)]
     _results(batcher, tasks)
     servable.gate.set()
-    futures.wait([task.future for task in tasks], 5)
+    futures.wait([task.future for task in tasks], 60)
     assert servable.batches == [[b"a"], [b"b", b"c"], [b"other"], [b"d" * 20]]
     batcher.stop()
 
@@ -99,9 +101,9 @@ def test_one_clients_bad_row_does_not_fail_the_others():
     tasks = [_task(servable, text) for text in ("first", "good", "bad", "fine")]
     _results(batcher, tasks)
     servable.gate.set()
-    assert [tasks[i].future.result(5)["out"].tolist() for i in (1, 3)] == [[b"good"], [b"fine"]]
+    assert [tasks[i].future.result(60)["out"].tolist() for i in (1, 3)] == [[b"good"], [b"fine"]]
     with pytest.raises(ServingError, match="bad row"):
-        tasks[2].future.result(5)
+        tasks[2].future.result(60)
     batcher.stop()
 
 
@@ -114,9 +116,9 @@ def test_expired_and_cancelled_tasks_are_not_computed():
     gone.future.cancel()
     time.sleep(0.02)
     servable.gate.set()
-    last.future.result(5)
+    last.future.result(60)
     assert servable.batches == [[b"first"], [b"last"]]
-    assert late.future.exception(5).code == Code.DEADLINE_EXCEEDED
+    assert late.future.exception(60).code == Code.DEADLINE_EXCEEDED
     assert expired == [1]
     batcher.stop()
 
@@ -131,7 +133,7 @@ def test_a_full_queue_refuses_and_a_stop_answers_what_it_holds():
     stopper = threading.Thread(target=batcher.stop)
     stopper.start()
     servable.gate.set()
-    stopper.join(5)
+    stopper.join(60)
     assert [task.future.result(0)["out"].tolist() for task in tasks] == [[b"a"], [b"b"], [b"c"]]
     with pytest.raises(ServingError) as caught:
         batcher.submit(_task(servable, "e"))
@@ -145,7 +147,7 @@ def test_a_lone_client_never_waits_for_others():
     for _ in range(20):
         task = _task(servable, "a")
         batcher.submit(task)
-        task.future.result(5)
+        task.future.result(60)
     assert time.monotonic() - started < 1
     batcher.stop()
 
@@ -203,7 +205,7 @@ def test_a_deadline_of_a_millisecond_is_exceeded_and_its_work_is_dropped(serve, 
     def spy(self, signature, feeds):
         computed.extend(feeds["text"].tolist())
         if signature == "picky":
-            gate.wait(20)
+            gate.wait(60)
         return run(self, signature, feeds)
 
     monkeypatch.setattr(Servable, "run", spy)
@@ -224,7 +226,7 @@ def test_a_deadline_of_a_millisecond_is_exceeded_and_its_work_is_dropped(serve, 
         assert busy.result()["upper"] == [b"BUSY"]
     assert asker.predict(["a"])["length"] == [1]
     assert computed == [b"busy", b"a"]
-    assert silent.future.exception(5).code == Code.DEADLINE_EXCEEDED
+    assert silent.future.exception(60).code == Code.DEADLINE_EXCEEDED
     assert ":cman:serving:expired_count{} " in server.metrics.page()
     assert server.batcher.size == 0
 

@@ -66,10 +66,10 @@ def test_sigterm_under_load_loses_no_accepted_request_and_the_log_holds_no_text(
         eventually(lambda: answered and _queued(asker.http(page)[1]) >= 3)
         time.sleep(0.1)  # the others have come too; what has not been taken is told so, and not lost either
         server.kill(signal.SIGTERM)
-        assert [task.result(20)["length"] for task in taken] == [[len(secret)]] * 6
-        assert over_http.result(20)[0] == 200
+        assert [task.result(60)["length"] for task in taken] == [[len(secret)]] * 6
+        assert over_http.result(60)[0] == 200
         for task in asking:
-            task.result(20)
+            task.result(60)
     server.process.wait(20)  # the connection may idle for half a minute
     assert server.end() == 0
     assert server.lines[-1]["event"] == "stopped"

@@ -93,7 +93,7 @@ def test_a_version_in_use_is_closed_only_when_its_last_request_is_answered(saved
 
     watcher = Watcher("cman", folder, poll_seconds=0.05)
     watcher.start()
-    assert watcher.looked.wait(20)
+    assert watcher.looked.wait(60)
     with watcher.use(model_pb2.ModelSpec(name="cman")) as (number, servable):
         _publish(saved / "2", folder / "2")
         eventually(lambda: watcher.available() == [2])  # 1 takes no new requests
