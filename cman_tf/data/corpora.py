@@ -14,7 +14,7 @@ from cman_tf.data.document import Document, named
 from cman_tf.data.download import fetch
 from cman_tf.data.formats.reading import check_unicode, located
 from cman_tf.data.overlap import POLICIES, Counts, resolve
-from cman_tf.errors import InputError, check_choice, failed
+from cman_tf.errors import InputError, check_choice, failed, nearest
 
 SPLITS = ("train", "dev", "test")
 
@@ -133,7 +133,11 @@ def _files(
         )
     path = Path(os.path.expanduser(name))
     if not path.is_dir():
-        check_choice("A corpus that is not a folder", name, NAMES)
+        found = "is a file; `cman data split` makes such a folder of it" if path.exists() else "does not exist"
+        raise InputError(
+            f"A corpus must be a folder with files named {', '.join(SPLITS)}, or one of {', '.join(NAMES)}. Received: "
+            f"{name}, which {found}{nearest(name, NAMES)}"
+        )
     return {split: file for split, file in _folder(path).items() if split in wanted}, f"folder {name}"
 
 

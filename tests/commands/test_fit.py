@@ -102,7 +102,7 @@ def test_corpora_that_fit_refuses(refused, tmp_path, documents):
         assert not (tmp_path / "run").exists()
         return sentence
 
-    assert "Received: conl04; nearest: conll04" in told("--corpus", "conl04")
+    assert "Received: conl04, which does not exist; nearest: conll04" in told("--corpus", "conl04")
     (tmp_path / "none").mkdir()
     assert "it contains no files named train, dev, test." in told("--corpus", tmp_path / "none")
     (tmp_path / "none" / "train.json").write_text("[]")

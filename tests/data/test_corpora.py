@@ -69,14 +69,14 @@ def test_a_folder_without_any_split_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["conll4", "./conll04", "no/such/folder"])
 def test_a_name_that_is_no_corpus_and_no_folder(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    nearest = "; nearest: conll04" if "conll" in name else ""
-    with pytest.raises(InputError, match=f"one of sample, conll04, ade. Received: {name}{nearest}$"):
+    end = "; nearest: conll04" if "conll" in name else ""
+    with pytest.raises(InputError, match=f"Received: {name}, which does not exist{end}$"):
         corpora.load(name)
 
 
 def test_a_file_is_no_corpus(tmp_path):
     folder(tmp_path, train="train.json")
-    with pytest.raises(InputError, match=r"one of sample, conll04, ade\. Received: .*train\.json"):
+    with pytest.raises(InputError, match=r"Received: .*train\.json, which is a file; `cman data split` makes "):
         corpora.load(tmp_path / "train.json")
 
 
