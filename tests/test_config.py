@@ -138,7 +138,7 @@ def test_every_field_refuses_what_it_cannot_be(name):
     told = message(configs.change, configs.Config(), {name: [[1]] if name in LISTS else [1]})
     item = ".0" if name in LISTS else ""  # it is a list; its item is wrong
     assert told.startswith(f"`{name}{item}` must be ")
-    assert told.endswith("Received: [1] in the command line")
+    assert told.endswith("Received: [1] in the options")
 
 
 def test_an_unknown_name_is_told_with_the_nearest():

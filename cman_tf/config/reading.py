@@ -174,7 +174,7 @@ def shipped() -> dict[str, Any]:
     return {Path(item.name).stem: item for item in folder.iterdir() if item.name.endswith(".yaml")}
 
 
-def change(config: Config, overrides: dict, where: str = "the command line") -> Config:
+def change(config: Config, overrides: dict, where: str = "the options") -> Config:
     """A copy of `config` with the dotted fields of `overrides` replaced and everything validated again."""
     values = to_dict(config)
     for name, value in overrides.items():

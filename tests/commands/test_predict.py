@@ -69,7 +69,7 @@ def test_what_predict_refuses(quick, trained, refused, tmp_path):
 
 def test_decoding_options_are_checked(trained, refused):
     told = refused("cman predict", trained, "Rain .", "--decoding.threshold", "1.5")
-    assert "`decoding.threshold` must be less than 1. Received: 1.5 in the command line" in told
+    assert "`decoding.threshold` must be less than 1. Received: 1.5 in the options" in told
 
 
 def test_min_score_leaves_out_what_is_less_certain(quick, trained, answered, refused):
