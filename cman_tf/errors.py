@@ -69,12 +69,14 @@ def optional(library: str, extra: str) -> Any:
         return importlib.import_module(library)
     except ModuleNotFoundError as error:
         raise InputError(
-            f'{error.name} is not installed. Install it with: pip install -e ".[{extra}]" in the checkout.'
+            f'{error.name} is not installed. Install it with: pip install ".[{extra}]" in the checkout.'
         ) from None
 
 
 def reason(error: BaseException) -> str:
     """Why an operation failed, in the words of the operating system if it gave any."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte 0x{error.object[error.start]:02x} at position {error.start} is not UTF-8 text"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 

@@ -103,7 +103,8 @@ def _unknown_option(parser: argparse.ArgumentParser, option: str) -> str:
     near = difflib.get_close_matches(option.split("=")[0], known, 1) or [
         text for text in known if text.split(".")[-1] == option.split("=")[0].lstrip("-").split(".")[-1]
     ]
-    return f"Unknown option: {option}" + (f"; nearest: {near[0]}" if near else "") + f". See {parser.prog} --help."
+    kind = "option" if option.startswith("-") else "argument"
+    return f"Unknown {kind}: {option}" + (f"; nearest: {near[0]}" if near else "") + f". See {parser.prog} --help."
 
 
 def check_count(option: str, value: int) -> None:

@@ -85,7 +85,7 @@ def test_names_are_taken_as_they_are_written(text):
         ),
         (["--hidden_size=3"], "nearest: --model.hidden_size"),
         (["--corpsu", "sample"], "nearest: --corpus"),
-        (["sample"], "Unknown option: sample. See cman fit --help."),
+        (["sample"], "Unknown argument: sample. See cman fit --help."),
         (["--training.epochs", "2.5"], "`training.epochs` must be a valid integer. Received: 2.5 in the options"),
         (["--training.epochs", "many"], "`training.epochs` must be a valid integer. Received: 'many'"),
         (["--training.epochs", "0"], "must be greater than or equal to 1. Received: 0"),

@@ -39,7 +39,7 @@ def test_names_are_checked():
 def test_a_missing_package_is_one_sentence_before_anything_is_written(tmp_path, own, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     config = configs.change(configured("mlflow"), {"corpus.name": own})
-    with pytest.raises(InputError, match=r'^mlflow is not installed\. Install it with: pip install -e "\.\[mlflow\]"'):
+    with pytest.raises(InputError, match=r'^mlflow is not installed\. Install it with: pip install "\.\[mlflow\]"'):
         workflow.train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
     check(configured("tensorboard"))  # imports nothing

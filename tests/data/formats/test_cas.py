@@ -229,7 +229,7 @@ def test_only_archives_of_a_folder_are_opened_to_list_it(tmp_path, monkeypatch):
 def test_without_the_library_one_sentence_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "cassis", None)
     for call in (lambda: formats.read(JSON), lambda: formats.write([ann()], tmp_path / "a", "cas_json")):
-        with pytest.raises(InputError, match=r'^cassis is not installed\. Install it with: pip install -e "\.\[cas\]"'):
+        with pytest.raises(InputError, match=r'^cassis is not installed\. Install it with: pip install "\.\[cas\]"'):
             call()
     assert not list(tmp_path.iterdir())
 

@@ -144,6 +144,6 @@ def test_documents_come_back(tmp_path_factory, drawn):
 
 def test_without_spacy_the_sentence_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "spacy", None)
-    message = r'^spacy is not installed\. Install it with: pip install -e "\.\[spacy\]" in the checkout\.$'
+    message = r'^spacy is not installed\. Install it with: pip install "\.\[spacy\]" in the checkout\.$'
     with pytest.raises(InputError, match=message):
         docbin.write([ann()], tmp_path / "a")

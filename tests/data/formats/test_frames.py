@@ -82,5 +82,5 @@ def test_the_message_says_what_and_where(entities, relations, told):
 
 def test_without_pandas_the_sentence_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pandas", None)
-    with pytest.raises(InputError, match=r'pip install -e "\.\[frames\]"'):
+    with pytest.raises(InputError, match=r'pip install "\.\[frames\]"'):
         frames([])
