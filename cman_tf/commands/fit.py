@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +62,12 @@ def command(argv: list[str]) -> None:
     from cman_tf.training.workflow import train
 
     progress = TrainingProgress if is_chief(strategy) else None
-    trained = train(config, path, args.resume, progress, strategy, moved, args.allow_encoder)
+    try:
+        trained = train(config, path, args.resume, progress, strategy, moved, args.allow_encoder)
+    except KeyboardInterrupt:
+        if (Path(path) / "config.yaml").is_file():
+            print(f"To resume the training: cman fit --resume --run-dir {shlex.quote(str(path))}", file=sys.stderr)
+        raise
     if trained:
         _print(*trained)
     else:

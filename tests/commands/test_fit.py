@@ -7,11 +7,13 @@ import pytest
 import tensorflow as tf
 
 from cman_tf import config as configs
+from cman_tf.commands import cli, fit
 from cman_tf.data import formats
 from cman_tf.evaluation.tables import text_table
 from cman_tf.training.run import Run
+from cman_tf.training.trainer import Trainer
 from tests.commands.conftest import files, write_corpus
-from tests.conftest import sentence
+from tests.conftest import TINY_PLAIN, sentence
 from tests.docs.blocks import ROOT, table_rows
 
 
@@ -61,6 +63,20 @@ def test_resuming_a_finished_run_trains_nothing(copy, eager_here, monkeypatch, a
         assert line.split()[:2] == [entity.type, first.entity_text(entity).split()[0]]
     assert (copy / "weights.h5").read_bytes() == weights
     assert (copy / "history.csv").read_text() == history
+
+
+def test_an_interrupted_training_says_how_to_resume_it(corpus, tmp_path, capsys, monkeypatch):
+    def interrupt(trainer):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "fit", interrupt)
+    configs.save(configs.from_dict(TINY_PLAIN), tmp_path / "tiny.yaml")
+    path = tmp_path / "my run"
+    argv = ["--config", str(tmp_path / "tiny.yaml"), "--corpus", str(corpus), "--run-dir", str(path)]
+    assert cli.run("cman fit", fit.command, argv) == cli.INTERRUPTED
+    told = capsys.readouterr().err
+    assert told.endswith(f"To resume the training: cman fit --resume --run-dir '{path}'\ncman fit: interrupted\n")
+    assert Run.open(path, trained=False).checkpoint() is None
 
 
 def test_a_new_run_needs_a_free_folder(refused, trained, corpus, tmp_path):
