@@ -57,6 +57,10 @@ class TrainingProgress:
         )
         self.console.print("epoch    loss     NER      RE   dev NER F1  dev RE F1  sentences/s  time left")
 
+    def complete(self) -> None:
+        """Print that a resumed run has no epoch left."""
+        self.console.print("The training was already complete. Its scores are computed again.", soft_wrap=True)
+
     def step(self, steps: int) -> None:
         """Count one of the `steps` batches of the epoch."""
         if self.task is None:

@@ -152,6 +152,8 @@ class Trainer:
                     verbose=0,
                     callbacks=[_EpochEnd(self), *named, *callbacks],
                 )
+        elif self.progress:
+            self.progress.complete()
         self.run.remove_checkpoints()
         return self.history
 
