@@ -31,7 +31,7 @@ class TrainingProgress:
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=self.console, transient=True
         )
         self.task: TaskID | None = None
-        self.warned = False
+        self.mark = "best"
 
     def __enter__(self) -> TrainingProgress:
         if self.console.is_terminal:
@@ -41,7 +41,7 @@ class TrainingProgress:
     def __exit__(self, *error: object) -> None:
         self.bar.stop()
 
-    def begin(self, train: int, dev: int, schema: Schema, steps: int) -> None:
+    def begin(self, train: int, dev: int, schema: Schema, steps: int, started: bool = False) -> None:
         """Print what is trained, and the head of the table.
 
         Args:
@@ -49,12 +49,20 @@ class TrainingProgress:
             dev: int. Number of dev sentences, from which the best epoch is chosen; without any, the last one is kept.
             schema: `Schema`.
             steps: int. Number of steps in an epoch.
+            started: bool. Whether the training starts from the weights of another run, so that few steps suffice.
         """
         kinds = f"{len(schema.entity_types)} entity and {len(schema.relation_types)} relation types"
         chosen = f"the best on {dev:,} dev sentences is kept" if dev else "the last is kept"
+        self.mark = "best" if dev else "kept"
         self.console.print(
             f"{train:,} sentences with {kinds}; {self.epochs} epochs of {steps} steps, {chosen}", soft_wrap=True
         )
+        if steps * self.epochs < FEW_STEPS and not started:
+            self.console.print(
+                f"Only {steps * self.epochs} steps in {self.epochs} epochs, because there are few sentences. If the "
+                "scores are low, try --start-from news, or --training.epochs 200 --training.batch_size 2.",
+                soft_wrap=True,
+            )
         self.console.print("epoch    loss     NER      RE   dev NER F1  dev RE F1  sentences/s  time left")
 
     def complete(self) -> None:
@@ -65,30 +73,21 @@ class TrainingProgress:
         """Count one of the `steps` batches of the epoch."""
         if self.task is None:
             self.task = self.bar.add_task("training", total=steps)
-            self._warn_of_few(steps * self.epochs)
         self.bar.advance(self.task)
 
-    def _warn_of_few(self, steps: int) -> None:
-        if steps < FEW_STEPS and not self.warned:
-            self.console.print(
-                f"Only {steps} steps in {self.epochs} epochs, because there are few sentences. If the scores are low, "
-                "try --start-from news, or --training.epochs 200 --training.batch_size 2.",
-                soft_wrap=True,
-            )
-        self.warned = True
-
     def epoch(self, row: Mapping[str, Any], best: bool, seconds_left: float) -> None:
-        """Print a finished epoch: its row of the history, whether it is the best so far, and the time left."""
+        """Print a finished epoch: its row of the history, whether it is kept (the best so far), and the time left."""
         if self.task is not None:
             self.bar.remove_task(self.task)
             self.task = None
         left = str(datetime.timedelta(seconds=round(seconds_left)))
+        mark = f"  {self.mark}" if best else ""
         scores = [
             f"{100 * row[name]:10.2f}" if row[name] is not None else " " * 9 + "-"
             for name in ("dev_ner_f1", "dev_re_f1")
         ]
         self.console.print(
             f"{row['epoch']:>3}/{self.epochs:<3} {row['loss']:7.2f} {row['ner_loss']:7.2f} {row['re_loss']:7.2f}  "
-            f"{scores[0]} {scores[1]}  {row['sentences_per_second']:11.1f}  {left:>9}{'  best' if best else ''}",
+            f"{scores[0]} {scores[1]}  {row['sentences_per_second']:11.1f}  {left:>9}{mark}",
             soft_wrap=True,
         )

@@ -126,7 +126,8 @@ class Trainer:
             with self._files():
                 self.summaries = tf.summary.create_file_writer(str(self.run.logs))
             if self.progress:
-                self.progress.begin(len(self.train), len(self.dev), self.network.schema, self.steps)
+                started = self.config.start_from is not None
+                self.progress.begin(len(self.train), len(self.dev), self.network.schema, self.steps, started)
             train_vectors = self._stored(self.train)
 
             def make_dataset(**parts: Any) -> tf.data.Dataset:

@@ -6,10 +6,10 @@ from cman_tf.data.schema import Schema
 from cman_tf.training.progress import FEW_STEPS, TrainingProgress
 
 
-def shown(epochs, steps, dev=200):
+def shown(epochs, steps, dev=200, started=False):
     console = Console(file=io.StringIO(), width=200)
     with TrainingProgress(epochs, console) as progress:
-        progress.begin(1809, dev, Schema(["a", "b"], ["r"]), steps)
+        progress.begin(1809, dev, Schema(["a", "b"], ["r"]), steps, started)
         for epoch in range(1, epochs + 1):
             for _ in range(steps):
                 progress.step(steps)
@@ -28,10 +28,16 @@ def test_a_line_for_each_epoch():
 
 
 def test_too_few_steps_are_told_once():
-    _, _, warning, *epochs = shown(2, FEW_STEPS // 2 - 1)
+    _, warning, *table = shown(2, FEW_STEPS // 2 - 1)
     assert warning.startswith(f"Only {FEW_STEPS - 2} steps in 2 epochs")
-    assert len(epochs) == 2
+    assert len(table) == 3
+
+
+def test_few_steps_suffice_from_the_weights_of_another_run():
+    assert len(shown(2, 1, started=True)) == 4
 
 
 def test_without_dev_sentences_the_last_epoch_is_kept():
-    assert shown(1, FEW_STEPS, dev=0)[0].endswith(f"1 epochs of {FEW_STEPS} steps, the last is kept")
+    plan, *_, last = shown(2, FEW_STEPS, dev=0)
+    assert plan.endswith(f"2 epochs of {FEW_STEPS} steps, the last is kept")
+    assert last.endswith("0:01:30  kept")
