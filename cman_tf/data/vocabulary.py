@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from cman_tf.config.fields import WordsConfig
     from cman_tf.data.document import Document
 
+GLOVE = "glove.6B.50d.txt"
+"""The word vectors that `cman encoder fetch glove` downloads."""
+
 
 class Vocabulary:
     """Words and characters in the order of their ids.
@@ -152,6 +155,8 @@ def read_vectors(path: str | Path) -> tuple[list[str], np.ndarray]:
                 words.append(word)
                 rows.append(row)
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and Path(path).name == GLOVE:
+            raise InputError(f"There is no file {path}. Download it with: cman encoder fetch glove") from None
         raise failed("read", path, error) from None
     except UnicodeDecodeError:
         raise InputError(f"A vector file must be UTF-8 text. Received: {path}") from None

@@ -15,6 +15,7 @@ import tensorflow as tf
 from cman_tf.data.formats.reading import located, read_text
 from cman_tf.encoders.card import Card
 from cman_tf.encoders.elmo import ElmoModule, is_elmo
+from cman_tf.encoders.published import PUBLISHED
 from cman_tf.errors import InputError, reason
 from cman_tf.stack import load_saved_model
 
@@ -121,7 +122,9 @@ def resolve(handle: str) -> str:
         folder = os.path.expanduser(handle)
         if not (Path(folder) / "saved_model.pb").is_file():
             missing = "saved_model.pb is missing" if os.path.isdir(folder) else "there is no such folder"
-            raise InputError(f"Cannot load the encoder {handle}: {missing}.")
+            published = handle in PUBLISHED and PUBLISHED[handle].kind != "vectors"
+            remedy = f" Download it with: cman encoder fetch {handle}" if published else ""
+            raise InputError(f"Cannot load the encoder {handle}: {missing}.{remedy}")
         return folder
     import tensorflow_hub
 

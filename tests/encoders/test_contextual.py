@@ -15,9 +15,11 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from cman_tf.data.vocabulary import read_vectors
 from cman_tf.encoders.card import Card
 from cman_tf.encoders.combined import Encoders
 from cman_tf.encoders.contextual import load_encoder
+from cman_tf.encoders.published import PUBLISHED
 from cman_tf.errors import InputError
 from cman_tf.files import find_pretrained
 from tests.encoders import tiny
@@ -134,7 +136,20 @@ def test_a_name_is_found_in_the_folder_of_encoders(modules, monkeypatch, tmp_pat
     shutil.copytree(modules["bert"], tmp_path / "encoders" / "mine")
     monkeypatch.chdir(tmp_path)
     assert find_pretrained("mine") == os.path.join("encoders", "mine")
-    assert "Cannot load the encoder bert: there is no such folder." in refused(find_pretrained("bert"))
+    assert refused(find_pretrained("bert")) == "Cannot load the encoder bert: there is no such folder."
+
+
+@pytest.mark.parametrize("name", [name for name, item in PUBLISHED.items() if item.kind != "vectors"])
+def test_a_published_encoder_that_is_missing_can_be_fetched(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CMAN_TF_ENCODERS", str(tmp_path))
+    assert refused(find_pretrained(name)).endswith(f"no such folder. Download it with: cman encoder fetch {name}")
+
+
+def test_word_vectors_that_are_missing_can_be_fetched(tmp_path):
+    (file,) = PUBLISHED["glove"].files
+    with pytest.raises(InputError, match=r"There is no file .*\. Download it with: cman encoder fetch glove$"):
+        read_vectors(tmp_path / file.name)
 
 
 def test_folders_that_are_no_encoder(tmp_path, module):
