@@ -79,9 +79,10 @@ def evaluation_text(metrics: Mapping[str, Any]) -> str:
         note = f"Against {printable(against['run'])}, strict micro F1, paired bootstrap:\n"
         for item in ITEMS:
             low, high = against[item]["interval"]
+            p, least = against[item]["p_value"], 1 / against[item]["samples"]
             note += (
                 f"  {item}: {100 * against[item]['difference']:+.2f} (95 %: {100 * low:+.2f} to {100 * high:+.2f}), "
-                f"p = {against[item]['p_value']:.4f}\n"
+                f"p {f'= {p:.4f}' if p >= least else f'< {least:.4f}'}\n"
             )
     return text_table(metrics) + (f"\n{_text(tables, note)}" if tables or note else "")
 

@@ -72,6 +72,16 @@ def test_everything_that_was_measured():
     assert "entities: +40.00 (95 %: " in text
 
 
+def test_a_difference_in_every_draw_has_a_bound_for_p():
+    gold, predicted = (documents * 20 for documents in by_hand())
+    metrics = score(gold, predicted)
+    compared = {item: paired_bootstrap(gold, predicted, gold, metric=item, samples=50) for item in ITEMS}
+    metrics["against"] = {"run": "runs/b", **compared}
+    assert evaluation_text(metrics).count(", p < 0.0200\n") == len(ITEMS)
+    metrics["against"] = {"run": "runs/b", **{item: {**compared[item], "p_value": 0.02} for item in ITEMS}}
+    assert evaluation_text(metrics).count(", p = 0.0200\n") == len(ITEMS)
+
+
 def test_fitted_thresholds_with_the_examples_of_each():
     about = {"corpus": "[b]mine", "split": "dev", "sentences": 7, "entities": 40, "relations": {"[red]Kill": 31}}
     text = thresholds_text(Calibration(0.25, {"[red]Kill": 0.5, "Live_In": 0.125}, fitted_on=about))
