@@ -14,7 +14,7 @@ from cman_tf import config as configs
 from cman_tf.data.formats.reading import located, read_text
 from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, failed
 from cman_tf.files import atomic_write
 from cman_tf.files.leftovers import remove_leftovers
 from cman_tf.model.calibration import Calibration
@@ -85,7 +85,7 @@ class Run:
             if existed:
                 run.path.mkdir(exist_ok=True)
             if isinstance(error, OSError):
-                raise InputError(f"Cannot write the run folder {path}: {error.strerror}") from None
+                raise failed("write", f"the run folder {path}", error) from None
             raise
         return run
 

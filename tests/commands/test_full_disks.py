@@ -16,9 +16,9 @@ from tests.commands.conftest import files
 
 def test_a_run_folder_that_cannot_be_written(refused, tmp_path, corpus, monkeypatch):
     (tmp_path / "file").touch()
-    assert "Cannot write the run folder" in refused(
-        "cman fit", "--corpus", corpus, "--run-dir", tmp_path / "file" / "run"
-    )
+    path = tmp_path / "file" / "run"
+    told = refused("cman fit", "--corpus", corpus, "--run-dir", path)
+    assert told.endswith(f"Cannot write the run folder {path}: not a directory.\n")
 
     def full(source, target):
         raise OSError(errno.ENOSPC, "No space left on device", source)
