@@ -12,6 +12,7 @@ from benchmarks.environment import environment
 from benchmarks.worker import Worker
 
 BUILDS = ("project", "plain")
+PRECISIONS = "float32", "mixed_float16", "mixed_bfloat16"
 MODES = {"without_adversarial": False, "with_adversarial": True}
 
 # The bars.
@@ -29,7 +30,7 @@ FIGURES = {
 }
 
 
-def measure_mode(mode, steps, rounds, data_dir, matrix, say):
+def measure_mode(mode, steps, rounds, data_dir, precision, matrix, say):
     """Measure both builds in one mode, in turns.
 
     Returns:
@@ -39,7 +40,7 @@ def measure_mode(mode, steps, rounds, data_dir, matrix, say):
     common = {"kind": "training", "adversarial": MODES[mode], "steps": steps, "data_dir": data_dir}
     name = mode.replace("_", " ")
     say(f"{name}: first step of the project")
-    with Worker(build="project", **common) as project:
+    with Worker(build="project", precision=precision, **common) as project:
         say(f"{name}: first step of the plain build (takes minutes)")
         with Worker(build="plain", **common) as plain:
             answers, rates = {build: [] for build in BUILDS}, []
@@ -120,6 +121,12 @@ def command(argv):
         rounds="rounds of each build; the best counts",
     )
     parser.add_argument("--steps", metavar="N", type=int, default=16, help="batches in a round (default: 16)")
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=PRECISIONS[0],
+        help="training.precision of the project's build; the plain build is float32 (default: float32)",
+    )
     args = frame.parse(parser, argv)
 
     from rich.console import Console
@@ -127,11 +134,14 @@ def command(argv):
     from benchmarks.corpus import conll04
 
     conll04("train", args.data_dir)  # an error in the data shows here rather than in a worker
-    about, result = environment(), {"steps_in_a_round": args.steps, "rounds": args.rounds}
+    about = environment()
+    result = {"steps_in_a_round": args.steps, "rounds": args.rounds, "precision": args.precision}
     measured, rates = {}, []
     with Console(stderr=True).status("starting") as status, Worker(kind="matrix_product", size=MATRIX_SIZE) as matrix:
         for mode in MODES:
-            measured[mode], found = measure_mode(mode, args.steps, args.rounds, args.data_dir, matrix, status.update)
+            measured[mode], found = measure_mode(
+                mode, args.steps, args.rounds, args.data_dir, args.precision, matrix, status.update
+            )
             rates += found
     result["matrix_product_gflops_per_second"] = max(rates) / 1e9
     result["modes"] = {

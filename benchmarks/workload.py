@@ -15,6 +15,7 @@ from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.encoders.feature_store import FeatureStore
 from cman_tf.model.assembly import build_cman
+from cman_tf.training.trainer import adam
 
 # Section 4.1 of the paper; the rest has the project's defaults.
 PAPER = {
@@ -64,6 +65,7 @@ class Workload:
         projection: int. Width of their projection; 0 for none, the paper's form.
         store: path or None. Folder of a feature store: vectors are read from it, and batches are made again in each
             pass, as in training. Default: all batches are in memory.
+        precision: str. `training.precision` of the project's build. Default `float32`.
 
     Attributes:
         dataset: `tf.data.Dataset` of `(features, targets)` in the form that the build reads.
@@ -73,10 +75,25 @@ class Workload:
             form. It does not depend on the build.
     """
 
-    def __init__(self, build, adversarial, steps, data_dir, contextual=CONTEXTUAL, projection=0, store=None):
+    def __init__(
+        self,
+        build,
+        adversarial,
+        steps,
+        data_dir,
+        contextual=CONTEXTUAL,
+        projection=0,
+        store=None,
+        precision="float32",
+    ):
         documents = conll04("train", data_dir)
         alpha = configs.Config().training.adversarial_alpha if adversarial else 0.0
-        changes = {**PAPER, "training.adversarial_alpha": alpha, "encoder.projection": projection}
+        changes = {
+            **PAPER,
+            "training.adversarial_alpha": alpha,
+            "training.precision": precision,
+            "encoder.projection": projection,
+        }
         self.build = build
         self.contextual = contextual
         self.config = configs.change(configs.Config(), changes)
@@ -129,10 +146,10 @@ class Workload:
             num_fixed_words=0,
             num_characters=self.featurizer.num_characters,
             contextual=[self.contextual] if self.contextual else [],
+            precision=self.config.training.precision,
         )
         training = self.config.training
-        # As in `cman_tf.training.trainer`.
-        optimizer = tf.keras.optimizers.legacy.Adam(training.learning_rate)
+        optimizer = adam(training, training.learning_rate)
         model.compile(optimizer, adversarial_alpha=training.adversarial_alpha, clip_norm=training.clip_norm)
         return model
 

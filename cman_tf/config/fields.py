@@ -130,6 +130,11 @@ class TrainingConfig:
     micro_batch: int = _field(
         0, "sentences per gradient computation, to save memory in the same step; 0 = the whole batch", ge=0
     )
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = _field(
+        "float32",
+        "precision of training steps; mixed: matrix products in half precision, for GPUs; weights, losses and "
+        "predictions are float32; not in the paper",
+    )
     learning_rate: float = _field(5e-4, "learning rate of Adam (paper, 4.1)", gt=0)
     schedule: Literal["constant", "linear"] = _field("constant", "constant, or linear decay to 0; not in the paper")
     warmup_epochs: float = _field(0.0, "epochs in which the rate rises from 0; not in the paper", ge=0)

@@ -18,6 +18,8 @@ class MultiHeadAttention(tf.keras.layers.Layer):
     The same function as `tf.keras.layers.MultiHeadAttention` with equal input and output width. That layer uses
     `einsum` over three axes, which on a CPU takes twice as long as the matrix products here.
 
+    With a mixed precision policy, the matrix products have half precision; the softmax and the scores stay float32.
+
     Args:
         num_heads: int. z. Must divide the width of the query.
 
@@ -27,8 +29,8 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         mask: bool `(batch, others)`, False for padding. Default: no padding.
 
     Returns:
-        `(attended, scores)`: `(batch, tokens, width)`, `(batch, heads, tokens, others)`; the scores of a token sum
-        to 1.
+        `(attended, scores)`: `(batch, tokens, width)`; float32 `(batch, heads, tokens, others)`, the scores of a token
+        sum to 1.
 
     Example:
         >>> MultiHeadAttention(2)(tf.zeros([2, 5, 16]), tf.zeros([2, 4, 16]))[0].shape
@@ -54,18 +56,21 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         batch, tokens, _ = tf.unstack(tf.shape(query))
         others = tf.shape(memory)[1]
         if shapes_only():
-            return tf.zeros([batch, tokens, width]), tf.zeros([batch, self.num_heads, tokens, others])
+            zeros = tf.zeros([batch, tokens, width], self.compute_dtype)
+            return zeros, tf.zeros([batch, self.num_heads, tokens, others])
         if mask is None:
             mask = tf.fill([batch, others], True)
         kernels = self.query_kernel, self.key_kernel, self.value_kernel, self.output_kernel
-        return _attention(width, self.num_heads)(query, memory, mask, *map(tf.convert_to_tensor, kernels))
+        attend = _attention(width, self.num_heads, self.compute_dtype)
+        # Keras casts the first argument alone.
+        return attend(query, tf.cast(memory, self.compute_dtype), mask, *map(tf.convert_to_tensor, kernels))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_heads": self.num_heads}
 
 
 @by_sizes
-def _attention(width: int, num_heads: int) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+def _attention(width: int, num_heads: int, dtype: str) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     """Function `(query, memory, mask, kernels) -> (attended, scores)`, see `MultiHeadAttention`."""
 
     def attend(
@@ -83,12 +88,12 @@ def _attention(width: int, num_heads: int) -> Callable[..., tuple[tf.Tensor, tf.
             return tf.stack(tf.split(project(vectors, kernel, tokens), num_heads, axis=2))
 
         keys, values = heads(memory, key_kernel, others), heads(memory, value_kernel, others)
-        logits = tf.matmul(heads(query, query_kernel, tokens), keys, transpose_b=True)
+        logits = tf.cast(tf.matmul(heads(query, query_kernel, tokens), keys, transpose_b=True), tf.float32)
         logits *= (width / num_heads) ** -0.5
         logits += tf.where(mask, 0.0, logits.dtype.min / 2)[None, :, None, :]
         scores = tf.nn.softmax(logits)
-        attended = tf.concat(tf.unstack(tf.matmul(scores, values)), axis=2)
+        attended = tf.concat(tf.unstack(tf.matmul(tf.cast(scores, dtype), values)), axis=2)
         return project(attended, output_kernel, tokens), tf.transpose(scores, [1, 0, 2, 3])
 
-    vectors, kernel = tf.TensorSpec([None, None, width]), tf.TensorSpec([width, width])
+    vectors, kernel = tf.TensorSpec([None, None, width], dtype), tf.TensorSpec([width, width], dtype)
     return traced(attend, [vectors, vectors, tf.TensorSpec([None, None], tf.bool), *[kernel] * 4])

@@ -55,10 +55,11 @@ class AttentionUnit(tf.keras.layers.Layer):
         self.encoder = encoder
         self.seed = seed
         self.supports_masking = True
-        self.sequence_encoder = sequence_encoder(encoder, hidden_size)
-        self.encoder_dropout = Dropout(dropout, seed=seed, name="dropout")
-        self.attention = MultiHeadAttention(num_heads, name="attention")
-        self.normalization = tf.keras.layers.LayerNormalization(epsilon=1e-6, name="normalization")
+        precision = self.dtype_policy
+        self.sequence_encoder = sequence_encoder(encoder, hidden_size, dtype=precision)
+        self.encoder_dropout = Dropout(dropout, seed=seed, name="dropout", dtype=precision)
+        self.attention = MultiHeadAttention(num_heads, name="attention", dtype=precision)
+        self.normalization = tf.keras.layers.LayerNormalization(epsilon=1e-6, name="normalization", dtype=precision)
 
     def attend(
         self, query: tf.Tensor, memory: tf.Tensor, mask: tf.Tensor | None, return_attention_scores: bool = False
@@ -184,10 +185,10 @@ class BLA(AttentionUnit):
         return self.attend(inputs, hidden, mask, return_attention_scores)
 
 
-def sequence_encoder(kind: str, hidden_size: int, name: str = "encoder") -> BiLSTM | MLP:
+def sequence_encoder(kind: str, hidden_size: int, name: str = "encoder", dtype: Any = None) -> BiLSTM | MLP:
     """The BiLSTM of eq. 1, or the MLP of the ablation: `(batch, tokens, f)` -> `(batch, tokens, 2d)`."""
     if kind == "bilstm":
-        return BiLSTM(hidden_size, name=name)
+        return BiLSTM(hidden_size, name=name, dtype=dtype)
     if kind == "mlp":
-        return MLP(hidden_size, name=name)
+        return MLP(hidden_size, name=name, dtype=dtype)
     raise ValueError(f"`encoder` must be bilstm or mlp. Received: {kind!r}")

@@ -22,11 +22,14 @@ class BiLSTM(tf.keras.layers.Layer):
     the loop computes only sequences that are long enough; the loop contains only the recurrent product; and a
     hand-written gradient computes all weight gradients with single products after its loop.
 
+    With a mixed precision policy, only the product of the input has half precision. The recurrence, its kernel and the
+    sums of gates stay float32, because errors of its states would add up over the steps.
+
     Args:
         units: int. Width per direction; the output is `2 * units` wide.
 
     Call arguments:
-        inputs: float32 `(batch, tokens, features)`.
+        inputs: float `(batch, tokens, features)`.
         mask: bool `(batch, tokens)`, False for padding, which must follow all tokens. Default: no padding.
         training: bool. False uses, for few sequences, a kernel that is faster but has no gradient. Default None.
 
@@ -52,14 +55,16 @@ class BiLSTM(tf.keras.layers.Layer):
         # Columns: the gates of the forward direction, in the order input, forget, candidate, output, then those of the
         # backward one.
         self.kernel = self.add_weight("kernel", [width, 8 * units], initializer=_start_kernel)
-        self.recurrent_kernel = self.add_weight("recurrent_kernel", [2, units, 4 * units], initializer=_start_recurrent)
-        self.bias = self.add_weight("bias", [8 * units], initializer=_start_bias)
+        self.recurrent_kernel = self.add_weight(
+            "recurrent_kernel", [2, units, 4 * units], initializer=_start_recurrent, experimental_autocast=False
+        )
+        self.bias = self.add_weight("bias", [8 * units], initializer=_start_bias, experimental_autocast=False)
         super().build(input_shape)
 
     def call(self, inputs: tf.Tensor, mask: tf.Tensor | None = None, training: bool | None = None) -> tf.Tensor:
         batch, time = tf.unstack(tf.shape(inputs)[:2])
         if shapes_only():
-            return tf.zeros([batch, time, 2 * self.units])
+            return tf.zeros([batch, time, 2 * self.units], self.compute_dtype)
         lengths = tf.fill([batch], time) if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
         gates = self.project(tf.reshape(inputs, [-1, inputs.shape[-1]]))
         if training:
@@ -69,11 +74,13 @@ class BiLSTM(tf.keras.layers.Layer):
                 tf.stop_gradient(gates), tf.stop_gradient(self.recurrent_kernel), lengths, time
             )
             states = _without_gradient(states, gates)
-        return tf.ensure_shape(tf.reshape(states, [batch, time, 2 * self.units]), [*inputs.shape[:2], 2 * self.units])
+        states = tf.cast(tf.reshape(states, [batch, time, 2 * self.units]), self.compute_dtype)
+        return tf.ensure_shape(states, [*inputs.shape[:2], 2 * self.units])
 
     def project(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The input's part of the gates: `(rows, features)` -> `(2 * rows, 4 * units)`, both directions in turn."""
-        return tf.reshape(tf.matmul(inputs, self.kernel) + self.bias, [-1, 4 * self.units])
+        """The input's part of the gates of both directions in turn: `(rows, features)` -> `(2 * rows, 4 * units)`."""
+        product = tf.cast(tf.matmul(inputs, self.kernel), tf.float32)
+        return tf.reshape(product + self.bias, [-1, 4 * self.units])
 
     def recur(self, gates: tf.Tensor, packing: TwoWayPacking) -> tf.Tensor:
         """From packed projected inputs `(elements, 4 * units)` to packed states `(elements, units)`."""

@@ -33,7 +33,10 @@ class Dropout(tf.keras.layers.Dropout):
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         if not training or self.rate == 0:
             return inputs
-        return tf.nn.experimental.general_dropout(inputs, self.rate, uniform_sampler=self.generator.uniform)
+        # Half precision has too few random numbers for the rate, and would give other masks.
+        wide = tf.cast(inputs, tf.float32)
+        dropped = tf.nn.experimental.general_dropout(wide, self.rate, uniform_sampler=self.generator.uniform)
+        return tf.cast(dropped, inputs.dtype)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -20,6 +20,9 @@ class HeadSelection(tf.keras.layers.Layer):
     batch, `(batch, tokens, tokens, relations, hidden)`, would take hundreds of megabytes, and is slower to move than
     to compute.
 
+    With a mixed precision policy, only the products `U x` and `W x` have half precision; all that is computed for each
+    pair stays float32, as its logits are.
+
     Args:
         num_relations: int. Number of relation types.
         hidden_size: int. Width of the hidden layer (the paper's d tilde).
@@ -37,7 +40,7 @@ class HeadSelection(tf.keras.layers.Layer):
             added inside tanh. Default: none, eq. 9.
 
     Shapes:
-        `(batch, tokens, features)` -> `(batch, tokens, tokens, num_relations)`, logits; 0 at padding.
+        `(batch, tokens, features)` -> float32 `(batch, tokens, tokens, num_relations)`, logits; 0 at padding.
 
     Example:
         >>> HeadSelection(5, 8)(tf.zeros([2, 4, 6]), lengths=tf.constant([4, 2])).shape
@@ -77,15 +80,21 @@ class HeadSelection(tf.keras.layers.Layer):
         uniform = tf.random_uniform_initializer(-limit, limit)
         self.head_kernel = self.add_weight("head_kernel", [input_shape[-1], width], initializer=uniform)
         self.tail_kernel = self.add_weight("tail_kernel", [input_shape[-1], width], initializer=uniform)
-        self.bias = self.add_weight("bias", [width], initializer="zeros")
-        self.scorer = self.add_weight("scorer", [groups, self.hidden_size, columns], initializer="glorot_uniform")
+        # Used for pairs, in float32.
+        fixed = {"experimental_autocast": False}
+        self.bias = self.add_weight("bias", [width], initializer="zeros", **fixed)
+        self.scorer = self.add_weight(
+            "scorer", [groups, self.hidden_size, columns], initializer="glorot_uniform", **fixed
+        )
         self.pair_kernel = None
         if self.pair_features:
-            self.pair_kernel = self.add_weight("pair_kernel", [self.pair_features, width], initializer="glorot_uniform")
+            self.pair_kernel = self.add_weight(
+                "pair_kernel", [self.pair_features, width], initializer="glorot_uniform", **fixed
+            )
         self.prior_bias = None
         if self.prior < 0.5:
             start = tf.keras.initializers.Constant(math.log(self.prior / (1 - self.prior)))
-            self.prior_bias = self.add_weight("prior_bias", [self.num_relations], initializer=start)
+            self.prior_bias = self.add_weight("prior_bias", [self.num_relations], initializer=start, **fixed)
         super().build(input_shape)
 
     def call(self, inputs: tf.Tensor, lengths: tf.Tensor, pairs: tf.Tensor | None = None) -> tf.Tensor:
@@ -123,6 +132,6 @@ class HeadSelection(tf.keras.layers.Layer):
 
 
 def _project(inputs: tf.Tensor, kernel: tf.Variable) -> tf.Tensor:
-    """Product with one matrix. `tf.matmul` of a batch would copy that matrix for each sentence."""
-    rows = tf.matmul(tf.reshape(inputs, [-1, kernel.shape[0]]), kernel)
+    """Product with one matrix, float32. `tf.matmul` of a batch would copy that matrix for each sentence."""
+    rows = tf.cast(tf.matmul(tf.reshape(inputs, [-1, kernel.shape[0]]), kernel), tf.float32)
     return tf.reshape(rows, [*tf.unstack(tf.shape(inputs)[:2]), kernel.shape[1]])

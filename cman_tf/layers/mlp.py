@@ -25,7 +25,7 @@ class MLP(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = units
         self.supports_masking = True
-        self.dense = tf.keras.layers.Dense(2 * units, activation="relu", name="dense")
+        self.dense = tf.keras.layers.Dense(2 * units, activation="relu", name="dense", dtype=self.dtype_policy)
 
     def call(self, inputs: tf.Tensor, mask: tf.Tensor | None = None, training: bool | None = None) -> tf.Tensor:
         return self.dense(inputs)

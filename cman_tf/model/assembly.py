@@ -36,6 +36,7 @@ def build_cman(
     num_fixed_words: int,
     num_characters: int,
     contextual: Sequence[tuple[int, int]] = (),
+    precision: str = "float32",
 ) -> Cman:
     """Build the network of a configuration.
 
@@ -49,6 +50,9 @@ def build_cman(
         num_trained_words, num_fixed_words: int. Rows of the two word tables (`WordEmbedding`).
         num_characters: int. Rows of the character table.
         contextual: sequence of `(layers, width)`, one for each contextual encoder. Default: none.
+        precision: str. `float32`; `mixed_float16` or `mixed_bfloat16`, the Keras policy of the layers with large
+            matrix products: attention units, BiLSTMs over tokens, projections. Embeddings, CRF, pair scores and all
+            weights are float32, and so are the outputs. Default `float32`.
 
     Returns:
         `Cman` with inputs `words`, `spellings`, `spelling_index`, `lengths`, `contextual_1`, ..., `tags` and outputs
@@ -58,15 +62,15 @@ def build_cman(
     config = resolved(config, schema)
     tf.keras.utils.set_random_seed(config.seed)
     seeds = iter(range(config.seed * 1000, config.seed * 1000 + 1000))
-    embedding = _token_embedding(config, num_trained_words, num_fixed_words, num_characters, contextual)
-    entity_network = _entity_network(config, schema, embedding.output_shape[-1], seeds)
+    embedding = _token_embedding(config, num_trained_words, num_fixed_words, num_characters, contextual, precision)
+    entity_network = _entity_network(config, schema, embedding.output_shape[-1], seeds, precision)
     inputs = {item.name: item for item in embedding.inputs}
     inputs["lengths"] = tf.keras.Input([], dtype=tf.int32, name="lengths")
     embeddings = embedding({name: inputs[name] for name in embedding.input_names})
     entities = entity_network({"embeddings": embeddings, "lengths": inputs["lengths"]})
     if not schema.relation_types:
         return Cman(inputs, {"emissions": entities["emissions"]})
-    relation_network = _relation_network(config, schema, seeds)
+    relation_network = _relation_network(config, schema, seeds, precision)
     inputs["tags"] = tf.keras.Input([None], dtype=tf.int32, name="tags")
     pairs = relation_network({"tokens": entities["tokens"], "tags": inputs["tags"], "lengths": inputs["lengths"]})
     return Cman(inputs, {"emissions": entities["emissions"], "relation_scores": pairs["scores"]})
@@ -78,6 +82,7 @@ def _token_embedding(
     num_fixed_words: int,
     num_characters: int,
     contextual: Sequence[tuple[int, int]],
+    precision: str,
 ) -> tf.keras.Model:
     words = tf.keras.Input([None], dtype=tf.int32, name="words")
     spellings = tf.keras.Input([None], dtype=tf.int32, name="spellings")
@@ -99,13 +104,14 @@ def _token_embedding(
         mixed.append(ScalarMix(name=f"scalar_mix_{number}")(inputs[-1]))
     if mixed and config.encoder.projection:
         wide = tf.keras.layers.Concatenate(name="contextual")(mixed) if len(mixed) > 1 else mixed[0]
-        mixed = [tf.keras.layers.Dense(config.encoder.projection, name="contextual_projection")(wide)]
+        project = tf.keras.layers.Dense(config.encoder.projection, name="contextual_projection", dtype=precision)
+        mixed = [project(wide)]
     parts += mixed
     embeddings = tf.keras.layers.Concatenate(name="embeddings")(parts)
     return tf.keras.Model({item.name: item for item in inputs}, embeddings, name="token_embedding")
 
 
-def _entity_network(config: Config, schema: Schema, width: int, seeds: Iterator[int]) -> tf.keras.Model:
+def _entity_network(config: Config, schema: Schema, width: int, seeds: Iterator[int], precision: str) -> tf.keras.Model:
     model = config.model
     embeddings = tf.keras.Input([None, width], name="embeddings")
     lengths = tf.keras.Input([], dtype=tf.int32, name="lengths")
@@ -120,6 +126,7 @@ def _entity_network(config: Config, schema: Schema, width: int, seeds: Iterator[
             encoder=model.encoder,
             seed=next(seeds),
             name=f"bsa_{unit}",
+            dtype=precision,
         )(tokens, mask=mask)
     forbidden = forbidden_transitions(len(schema.tags)) if config.decoding.bio_constrained else ()
     emissions = CRF(len(schema.tags), forbidden, name="crf")(tokens)
@@ -130,7 +137,7 @@ def _entity_network(config: Config, schema: Schema, width: int, seeds: Iterator[
     )
 
 
-def _relation_network(config: Config, schema: Schema, seeds: Iterator[int]) -> tf.keras.Model:
+def _relation_network(config: Config, schema: Schema, seeds: Iterator[int], precision: str) -> tf.keras.Model:
     model = config.model
     tokens = tf.keras.Input([None, 2 * model.hidden_size], name="tokens")
     tags = tf.keras.Input([None], dtype=tf.int32, name="tags")
@@ -141,12 +148,14 @@ def _relation_network(config: Config, schema: Schema, seeds: Iterator[int]) -> t
     if model.bla:
         labels = tf.keras.layers.Embedding(len(schema.tags), model.label_size, name="label_embedding")(tags)
         arguments = [{"labels": labels}] * len(UNITS)
+        half = {"dtype": precision}
         unit: dict[str, Any] = {"num_heads": model.num_heads, "dropout": model.lstm_dropout, "encoder": model.encoder}
+        unit |= half
         layers = [
             BLA(model.hidden_size, seed=next(seeds), name=UNITS[0], **unit),
-            tf.keras.layers.Concatenate(name="tokens_and_labels"),
-            sequence_encoder(model.encoder, model.hidden_size, name="fusion"),
-            Dropout(model.lstm_dropout, seed=next(seeds), name="fusion_dropout"),
+            tf.keras.layers.Concatenate(name="tokens_and_labels", **half),
+            sequence_encoder(model.encoder, model.hidden_size, name="fusion", **half),
+            Dropout(model.lstm_dropout, seed=next(seeds), name="fusion_dropout", **half),
             BLA(model.hidden_size, seed=next(seeds), name=UNITS[1], **unit),
         ]
     layers.append(Dropout(model.relation_dropout, seed=next(seeds), name="relation_dropout"))
@@ -159,6 +168,7 @@ def _relation_network(config: Config, schema: Schema, seeds: Iterator[int]) -> t
         model.relation_prior,
         pairs["pairs"].shape[-1] if pairs else 0,
         name="head_selection",
+        dtype=precision,
     )(fused, lengths=lengths, **pairs)
     return tf.keras.Model(
         {"tokens": tokens, "tags": tags, "lengths": lengths},

@@ -10,7 +10,14 @@ import tensorflow as tf
 from cman_tf.model.losses import relation_loss
 from cman_tf.model.pair_sampling import sample_tokens
 from cman_tf.model.relation_tokens import label_memories, relation_tokens
-from cman_tf.model.step import accumulated_gradients, interaction_weights, joint_gradients, sum_over_replicas
+from cman_tf.model.step import (
+    accumulated_gradients,
+    interaction_weights,
+    joint_gradients,
+    sum_over_replicas,
+    unscaled,
+    update_encoders,
+)
 
 if TYPE_CHECKING:
     from cman_tf.layers.crf import CRF
@@ -118,7 +125,7 @@ class Cman(tf.keras.Model):
         """Set up training.
 
         Args:
-            optimizer: Keras optimizer.
+            optimizer: Keras optimizer. A `LossScaleOptimizer` scales the loss, as float16 requires.
             adversarial_alpha: float. Size of the perturbation, 0 for none.
             clip_norm: float. Largest global norm of the gradient, 0 for no limit.
             micro_batch: int. Number of sentences whose gradient is computed at once, 0 for the whole batch.
@@ -195,6 +202,7 @@ class Cman(tf.keras.Model):
         (ner, re), gradients = accumulated_gradients(
             self, self._joint, features, {name: targets[name] for name in ("tags", "relations")}
         )
+        gradients = unscaled(self, gradients)
         if share is not None:
             # This replica had only a part of the batch.
             ner, re, *gradients = sum_over_replicas([ner, re, *gradients], share)
@@ -203,7 +211,7 @@ class Cman(tf.keras.Model):
         weights = interaction_weights(self) + self.token_embedding.trainable_weights
         self.optimizer.apply_gradients(zip(gradients, weights), experimental_aggregate_gradients=False)
         if self.fine_tuning:
-            self.fine_tuning.apply_gradients(gradients[len(weights) :])
+            update_encoders(self, gradients[len(weights) :], gradients)
         for name, value in (("loss", ner + re), ("ner_loss", ner), ("re_loss", re)):
             self.trackers[name].update_state(value)
         return {name: tracker.result() for name, tracker in self.trackers.items()}

@@ -68,18 +68,28 @@ class Network:
         config = resolved(config, schema)
         rules.parse(config.decoding.rules, schema.relation_types, schema.rules)
         featurizer = Featurizer(vocabulary, config.characters.max_length)
-        model = build_cman(
-            config,
-            schema,
-            num_trained_words=vocabulary.num_trained + 2,
-            num_fixed_words=len(vocabulary.words) - vocabulary.num_trained,
-            num_characters=featurizer.num_characters,
-            contextual=[(item["layers"], item["width"]) for item in encoders.about] if encoders else (),
-        )
+        model = _model(config, schema, vocabulary, featurizer, encoders)
         network = cls(config, schema, vocabulary, featurizer, model, encoders)
         if vectors is not None:
             network.start_vectors(vectors)
         return network
+
+    def trained_model(self) -> Cman:
+        """The model for training steps: `model`, or a copy of it in the precision of `training.precision`.
+
+        So evaluation, prediction and export, which use `model`, compute in float32 whatever a run was trained in.
+        """
+        precision = self.config.training.precision
+        if precision == "float32":
+            return self.model
+        copy = _model(self.config, self.schema, self.vocabulary, self.featurizer, self.encoders, precision)
+        _copy_weights(self.model, copy)
+        return copy
+
+    def take_weights(self, trained: Cman) -> None:
+        """Give `model` the weights of a `trained_model`."""
+        if trained is not self.model:
+            _copy_weights(trained, self.model)
 
     def start_vectors(self, vectors: np.ndarray) -> None:
         """Set the word embeddings to pretrained vectors, see `build`."""
@@ -90,3 +100,28 @@ class Network:
         layer.trained.assign(trained)
         if layer.num_fixed:
             layer.fixed.assign(vectors[self.vocabulary.num_trained :].astype(np.float16))
+
+
+def _model(
+    config: Config,
+    schema: Schema,
+    vocabulary: Vocabulary,
+    featurizer: Featurizer,
+    encoders: Encoders | None,
+    precision: str = "float32",
+) -> Cman:
+    return build_cman(
+        config,
+        schema,
+        num_trained_words=vocabulary.num_trained + 2,
+        num_fixed_words=len(vocabulary.words) - vocabulary.num_trained,
+        num_characters=featurizer.num_characters,
+        contextual=[(item["layers"], item["width"]) for item in encoders.about] if encoders else (),
+        precision=precision,
+    )
+
+
+def _copy_weights(source: Cman, target: Cman) -> None:
+    # Not those of the whole model, which include the metrics once it is compiled.
+    for layer, other in zip(source.layers, target.layers):
+        other.set_weights(layer.get_weights())

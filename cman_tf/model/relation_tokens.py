@@ -54,7 +54,7 @@ def label_memories(model: tf.keras.Model, tags: tf.Tensor, lengths: tf.Tensor, t
         return []
     labels = model.relation_network.get_layer("label_embedding")(tags)
     mask = tf.sequence_mask(lengths, tf.shape(tags)[1])
-    return [encoder(labels, mask=mask, training=training) for encoder in encoders]
+    return [tf.cast(encoder(labels, mask=mask, training=training), tf.float32) for encoder in encoders]
 
 
 def label_encoders(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:

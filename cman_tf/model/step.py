@@ -10,6 +10,8 @@ import tensorflow as tf
 from cman_tf.model.adversarial import perturbation
 from cman_tf.model.relation_tokens import label_encoders, label_memories, label_weights
 
+LossScaleOptimizer = tf.keras.mixed_precision.LossScaleOptimizer
+
 JointGradients = Callable[..., tuple[tf.Tensor, tf.Tensor, list[tf.Tensor], list[tf.Tensor]]]
 
 
@@ -27,6 +29,32 @@ class TrainedEncoders(Protocol):
         """Update the weights with gradients in the order of `variables`."""
 
 
+def scaled_loss(model: tf.keras.Model, loss: tf.Tensor) -> tf.Tensor:
+    """The loss times the factor of a `LossScaleOptimizer`, which keeps gradients within the range of float16."""
+    optimizer = model.optimizer
+    return optimizer.get_scaled_loss(loss) if isinstance(optimizer, LossScaleOptimizer) else loss
+
+
+def unscaled(model: tf.keras.Model, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Gradients of the loss from those of the scaled loss."""
+    optimizer = model.optimizer
+    return optimizer.get_unscaled_gradients(gradients) if isinstance(optimizer, LossScaleOptimizer) else gradients
+
+
+def update_encoders(model: tf.keras.Model, gradients: list[tf.Tensor], all_gradients: list[tf.Tensor]) -> None:
+    """Update the trained encoders, unless a `LossScaleOptimizer` skips the step because a gradient is not finite."""
+    if not isinstance(model.optimizer, LossScaleOptimizer):
+        model.fine_tuning.apply_gradients(gradients)
+        return
+    finite = [tf.reduce_all(tf.math.is_finite(gradient)) for gradient in all_gradients]
+
+    def update() -> tf.Tensor:
+        model.fine_tuning.apply_gradients(gradients)
+        return tf.constant(True)
+
+    tf.cond(tf.reduce_all(finite), update, lambda: tf.constant(False))
+
+
 def interaction_weights(model: tf.keras.Model) -> list[tf.Variable]:
     """Trained weights of everything after the embeddings."""
     weights = model.entity_network.trainable_weights
@@ -37,7 +65,8 @@ def joint_gradients(model: tf.keras.Model) -> JointGradients:
     """Traced function `(embeddings, memories, tags, relations, lengths) -> L_ner, L_re, inputs' gradients, gradients`.
 
     The inputs are the embeddings and the `memories`, see `label_memories`; the gradients are those of the
-    `interaction_weights` that the memories do not depend on.
+    `interaction_weights` that the memories do not depend on. All gradients are those of the scaled loss, if the
+    optimizer scales it.
     """
     weights = _after_memories(model)
     width = model.entity_network.output_shape["tokens"][-1]
@@ -61,7 +90,7 @@ def joint_gradients(model: tf.keras.Model) -> JointGradients:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([*inputs, *weights])
             ner, re = model.joint_loss(embeddings, tags, relations, lengths, training=True, memories=memories)
-            loss = ner + re
+            loss = scaled_loss(model, ner + re)
         gradients = tape.gradient(loss, [*inputs, *weights])
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         return ner, re, gradients[: len(inputs)], gradients[len(inputs) :]
@@ -73,7 +102,7 @@ def batch_gradients(
     model: tf.keras.Model, joint: JointGradients, features: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor]
 ) -> tuple[tuple[tf.Tensor, tf.Tensor], list[tf.Tensor]]:
     """`((L_ner, L_re), gradients)` of a batch, the sum of both passes. Gradients are in the order: weights of the
-    networks, of the embeddings, of the encoders."""
+    networks, of the embeddings, of the encoders; those of the scaled loss, see `scaled_loss`."""
     tags, relations, lengths = targets["tags"], targets["relations"], features["lengths"]
     names = model.token_embedding.input_names
     with tf.GradientTape() as tape:

@@ -22,6 +22,7 @@ from cman_tf.training.fine_tuning import FineTuning
 from cman_tf.training.schedule import Schedule
 
 if TYPE_CHECKING:
+    from cman_tf.config.fields import TrainingConfig
     from cman_tf.data.document import Document
     from cman_tf.encoders.feature_store import StoredVectors
     from cman_tf.model.network import Network
@@ -36,6 +37,9 @@ class Trainer:
     highest so far, `weights.h5` is replaced. Without dev sentences (protocol train+dev) the last epoch is kept. The
     order of sentences depends on seed and epoch alone and random states are in the checkpoint, so a resumed training
     ends with the weights of an uninterrupted one.
+
+    With a mixed `training.precision`, steps use a copy of the network's model in that precision, whose weights are
+    copied to the network at the end of each epoch. So the dev split is scored in float32, as in every evaluation.
 
     Args:
         run: `Run`, a folder that was begun with `Run.create`.
@@ -62,7 +66,7 @@ class Trainer:
         self.run = run
         self.network = network
         self.config = config = network.config
-        self.model = model = network.model
+        self.model = model = network.trained_model()
         self.train = train
         self.dev = dev
         self.progress = progress
@@ -72,9 +76,7 @@ class Trainer:
             raise InputError("`encoder.trainable` requires `--strategy none`: encoders are trained on one device")
         training = config.training
         self.steps = -(-len(train) // training.batch_size)
-        # The legacy optimizer updates a weight in one fused kernel; the newer one takes a dozen operations for each.
-        schedule = Schedule.of(training, self.steps, training.learning_rate)
-        self.optimizer = tf.keras.optimizers.legacy.Adam(schedule)
+        self.optimizer = adam(training, Schedule.of(training, self.steps, training.learning_rate))
         state: dict[str, Any] = {}
         self.fine_tuning = FineTuning(encoders, config, self.steps) if encoders and config.encoder.trainable else None
         encoder_variables = self.fine_tuning.variables if self.fine_tuning else []
@@ -192,6 +194,7 @@ class Trainer:
             )
         if self.average:
             self.average.swap()
+        self.network.take_weights(self.model)
         row: dict[str, Any] = {
             "epoch": epoch + 1,
             **{name: float(logs[name]) for name in ("loss", "ner_loss", "re_loss")},
@@ -245,6 +248,15 @@ class _EpochEnd(tf.keras.callbacks.Callback):
             # The first epoch includes the tracing and is too long an estimate.
             typical = min(self.durations[-3:])
             trainer.progress.epoch(row, is_best, typical * (trainer.config.training.epochs - epoch - 1))
+
+
+def adam(training: TrainingConfig, rate: float | Schedule) -> tf.keras.optimizers.legacy.Optimizer:
+    """Adam, which scales the loss if `training.precision` is mixed_float16."""
+    # The legacy optimizer updates a weight in one fused kernel; the newer one takes a dozen operations for each.
+    optimizer = tf.keras.optimizers.legacy.Adam(rate)
+    if training.precision == "mixed_float16":
+        return tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
+    return optimizer
 
 
 def _finite(value: float) -> bool:
