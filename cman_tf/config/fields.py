@@ -128,7 +128,10 @@ class TrainingConfig:
     epochs: int = _field(180, "passes over the training sentences (paper, 4.1)", ge=1)
     batch_size: int = _field(16, "sentences per step; not in the paper", ge=1)
     micro_batch: int = _field(
-        0, "sentences per gradient computation, to save memory in the same step; 0 = the whole batch", ge=0
+        0,
+        "most sentences per gradient computation, to save memory in the same step; 0 = the whole batch; long sentences "
+        "are computed in smaller parts anyway",
+        ge=0,
     )
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = _field(
         "float32",

@@ -27,13 +27,14 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         query: float `(batch, tokens, width)`.
         memory: float `(batch, others, width)`, keys and values.
         mask: bool `(batch, others)`, False for padding. Default: no padding.
+        return_attention_scores: bool. Whether to also return the scores. Default False, which takes less memory.
 
     Returns:
-        `(attended, scores)`: `(batch, tokens, width)`; float32 `(batch, heads, tokens, others)`, the scores of a token
-        sum to 1.
+        `(batch, tokens, width)`, or `(attended, scores)`: the same, and float32 `(batch, heads, tokens, others)`. The
+        scores of a token sum to 1.
 
     Example:
-        >>> MultiHeadAttention(2)(tf.zeros([2, 5, 16]), tf.zeros([2, 4, 16]))[0].shape
+        >>> MultiHeadAttention(2)(tf.zeros([2, 5, 16]), tf.zeros([2, 4, 16])).shape
         TensorShape([2, 5, 16])
 
     Reference:
@@ -51,17 +52,24 @@ class MultiHeadAttention(tf.keras.layers.Layer):
             setattr(self, f"{name}_kernel", kernel)
         super().build(input_shape)
 
-    def call(self, query: tf.Tensor, memory: tf.Tensor, mask: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+    def call(
+        self,
+        query: tf.Tensor,
+        memory: tf.Tensor,
+        mask: tf.Tensor | None = None,
+        return_attention_scores: bool = False,
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
         width = query.shape[-1]
         batch, tokens, _ = tf.unstack(tf.shape(query))
         others = tf.shape(memory)[1]
         if shapes_only():
             zeros = tf.zeros([batch, tokens, width], self.compute_dtype)
-            return zeros, tf.zeros([batch, self.num_heads, tokens, others])
+            scores = tf.zeros([batch, self.num_heads, tokens, others])
+            return (zeros, scores) if return_attention_scores else zeros
         if mask is None:
             mask = tf.fill([batch, others], True)
         kernels = self.query_kernel, self.key_kernel, self.value_kernel, self.output_kernel
-        attend = _attention(width, self.num_heads, self.compute_dtype)
+        attend = _attention(width, self.num_heads, self.compute_dtype, return_attention_scores)
         # Keras casts the first argument alone.
         return attend(query, tf.cast(memory, self.compute_dtype), mask, *map(tf.convert_to_tensor, kernels))
 
@@ -70,12 +78,15 @@ class MultiHeadAttention(tf.keras.layers.Layer):
 
 
 @by_sizes
-def _attention(width: int, num_heads: int, dtype: str) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """Function `(query, memory, mask, kernels) -> (attended, scores)`, see `MultiHeadAttention`."""
+def _attention(width: int, num_heads: int, dtype: str, return_scores: bool) -> Callable[..., Any]:
+    """Function `(query, memory, mask, kernels) -> attended or (attended, scores)`, see `MultiHeadAttention`.
+
+    Scores that nobody uses are no output: for the gradient of an output, TensorFlow adds zeros of its size.
+    """
 
     def attend(
         query: tf.Tensor, memory: tf.Tensor, mask: tf.Tensor, *kernels: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
         batch, tokens, _ = tf.unstack(tf.shape(query))
         others = tf.shape(memory)[1]
         query_kernel, key_kernel, value_kernel, output_kernel = kernels
@@ -93,7 +104,8 @@ def _attention(width: int, num_heads: int, dtype: str) -> Callable[..., tuple[tf
         logits += tf.where(mask, 0.0, logits.dtype.min / 2)[None, :, None, :]
         scores = tf.nn.softmax(logits)
         attended = tf.concat(tf.unstack(tf.matmul(tf.cast(scores, dtype), values)), axis=2)
-        return project(attended, output_kernel, tokens), tf.transpose(scores, [1, 0, 2, 3])
+        attended = project(attended, output_kernel, tokens)
+        return (attended, tf.transpose(scores, [1, 0, 2, 3])) if return_scores else attended
 
     vectors, kernel = tf.TensorSpec([None, None, width], dtype), tf.TensorSpec([width, width], dtype)
     return traced(attend, [vectors, vectors, tf.TensorSpec([None, None], tf.bool), *[kernel] * 4])

@@ -65,9 +65,10 @@ class AttentionUnit(tf.keras.layers.Layer):
         self, query: tf.Tensor, memory: tf.Tensor, mask: tf.Tensor | None, return_attention_scores: bool = False
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
         """`LayerNorm(query + T)` in the query's shape, or `(output, attention)`, see the units."""
-        attended, scores = self.attention(query, memory, mask=mask)
-        output = self.normalization(query + attended)
-        return (output, scores) if return_attention_scores else output
+        if not return_attention_scores:
+            return self.normalization(query + self.attention(query, memory, mask=mask))
+        attended, scores = self.attention(query, memory, mask=mask, return_attention_scores=True)
+        return self.normalization(query + attended), scores
 
     def compute_output_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
         return tf.TensorShape(input_shape[:-1]).concatenate(2 * self.hidden_size)

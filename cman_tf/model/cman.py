@@ -117,6 +117,7 @@ class Cman(tf.keras.Model):
         adversarial_alpha: float = 0.0,
         clip_norm: float = 0.0,
         micro_batch: int = 0,
+        most_cells: int = 0,
         relation_negatives: float = 1.0,
         fine_tuning: TrainedEncoders | None = None,
         seed: int = 0,
@@ -129,6 +130,8 @@ class Cman(tf.keras.Model):
             adversarial_alpha: float. Size of the perturbation, 0 for none.
             clip_norm: float. Largest global norm of the gradient, 0 for no limit.
             micro_batch: int. Number of sentences whose gradient is computed at once, 0 for the whole batch.
+            most_cells: int. Number of pairs of tokens, padding included, whose gradient is computed at once, 0 for no
+                limit. A sentence with more is computed alone.
             relation_negatives: float. Probability that the pairs of a token that does not end an entity are in the
                 relation loss, see `sample_tokens`; 1 is eq. 12, all pairs.
             fine_tuning: `TrainedEncoders` or None. Encoders to train too; features must include `tokens`.
@@ -138,6 +141,7 @@ class Cman(tf.keras.Model):
         self.adversarial_alpha = adversarial_alpha
         self.clip_norm = clip_norm
         self.micro_batch = micro_batch
+        self.most_cells = most_cells
         self.relation_negatives = relation_negatives
         # Its state is in the checkpoints, like that of dropout, so a resumed training samples the same tokens.
         self.sampler = tf.random.Generator.from_seed(seed) if relation_negatives < 1 else None

@@ -10,6 +10,10 @@ import tensorflow as tf
 from cman_tf.model.adversarial import perturbation
 from cman_tf.model.relation_tokens import label_encoders, label_memories, label_weights
 
+MOST_CELLS = 1_000_000
+"""Most pairs of tokens, padding included, whose gradient is computed at once, beyond one sentence: the memory of a step
+grows with them."""
+
 LossScaleOptimizer = tf.keras.mixed_precision.LossScaleOptimizer
 
 JointGradients = Callable[..., tuple[tf.Tensor, tf.Tensor, list[tf.Tensor], list[tf.Tensor]]]
@@ -139,24 +143,20 @@ def _after_memories(model: tf.keras.Model) -> list[tf.Variable]:
 def accumulated_gradients(
     model: tf.keras.Model, joint: JointGradients, features: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor]
 ) -> tuple[tuple[tf.Tensor, tf.Tensor], list[tf.Tensor]]:
-    """The same as `batch_gradients`, one micro-batch after another."""
-    if not model.micro_batch:
+    """The same as `batch_gradients`, one micro-batch after another, each without the padding that it does not need."""
+    if not (model.micro_batch or model.most_cells):
         return batch_gradients(model, joint, features, targets)
-    rows = tf.shape(features["lengths"])[0]
-
-    def part(values: Mapping[str, tf.Tensor], start: tf.Tensor) -> dict[str, tf.Tensor]:
-        # `spellings` has a row for each distinct word, not for each sentence.
-        return {
-            name: value if name == "spellings" else value[start : start + model.micro_batch]
-            for name, value in values.items()
-        }
+    rows, tokens = tf.unstack(tf.shape(targets["tags"]))
+    size = tf.minimum(rows, model.micro_batch) if model.micro_batch else rows
+    if model.most_cells:
+        size = tf.clip_by_value(model.most_cells // (tokens * tokens), 1, size)
 
     def step(start: tf.Tensor, ner: tf.Tensor, re: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        inside = part(features, start)
-        (part_ner, part_re), gradients = batch_gradients(model, joint, inside, part(targets, start))
-        share = tf.cast(tf.shape(inside["lengths"])[0], tf.float32) / tf.cast(rows, tf.float32)
+        own = slice(start, start + size)
+        (part_ner, part_re), gradients = batch_gradients(model, joint, *_part(features, targets, own))
+        share = tf.cast(tf.minimum(size, rows - start), tf.float32) / tf.cast(rows, tf.float32)
         sums = tuple(total + share * tf.convert_to_tensor(gradient) for total, gradient in zip(sums, gradients))
-        return (start + model.micro_batch, ner + share * part_ner, re + share * part_re, *sums)
+        return (start + size, ner + share * part_ner, re + share * part_re, *sums)
 
     weights = interaction_weights(model) + model.token_embedding.trainable_weights
     weights += model.fine_tuning.variables if model.fine_tuning else []
@@ -164,6 +164,23 @@ def accumulated_gradients(
         lambda start, *_: start < rows, step, (0, 0.0, 0.0, *[tf.zeros(weight.shape) for weight in weights])
     )
     return (ner, re), gradients
+
+
+def _part(
+    features: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor], own: slice
+) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+    """Some sentences of a batch, as long as the longest of them, and their words."""
+    lengths = features["lengths"][own]
+    longest = tf.maximum(tf.reduce_max(lengths), 1)
+    part = {name: value[own, :longest] for name, value in features.items() if name not in ("lengths", "spellings")}
+    index = part["spelling_index"]
+    used, place = tf.unique(tf.reshape(index, [-1]))
+    part |= {
+        "lengths": lengths,
+        "spellings": tf.gather(features["spellings"], used),
+        "spelling_index": tf.reshape(place, tf.shape(index)),
+    }
+    return part, {"tags": targets["tags"][own, :longest], "relations": targets["relations"][own]}
 
 
 def sum_over_replicas(values: Sequence[tf.Tensor], share: tf.Tensor) -> list[tf.Tensor]:

@@ -14,6 +14,7 @@ from cman_tf.data.batches import training_batches
 from cman_tf.encoders.feature_store import stored_vectors
 from cman_tf.errors import InputError, WriteError
 from cman_tf.evaluation.scorer import score
+from cman_tf.model.step import MOST_CELLS
 from cman_tf.predictor import Predictor
 from cman_tf.training.averaging import WeightAverage
 from cman_tf.training.callbacks import made
@@ -91,6 +92,7 @@ class Trainer:
             adversarial_alpha=training.adversarial_alpha,
             clip_norm=training.clip_norm,
             micro_batch=training.micro_batch,
+            most_cells=most_cells(train, training.batch_size),
             relation_negatives=training.relation_negatives,
             seed=config.seed,
             fine_tuning=self.fine_tuning,
@@ -257,6 +259,11 @@ def adam(training: TrainingConfig, rate: float | Schedule) -> tf.keras.optimizer
     if training.precision == "mixed_float16":
         return tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+def most_cells(train: Sequence[Document], batch_size: int) -> int:
+    """`MOST_CELLS` if a batch may have more pairs of tokens; else 0, no limit, for which a step needs no loop."""
+    return MOST_CELLS if batch_size * max(map(len, train)) ** 2 > MOST_CELLS else 0
 
 
 def _finite(value: float) -> bool:

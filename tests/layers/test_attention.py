@@ -27,13 +27,16 @@ def test_it_is_the_stock_layer_gradients_too(heads):
         return [attended, scores, *(tf.reshape(gradient, [-1]) for gradient in gradients)]
 
     for one, other in zip(
-        outcome(ours, ours.trainable_weights, mask=mask),
+        outcome(ours, ours.trainable_weights, mask=mask, return_attention_scores=True),
         outcome(stock, stock.trainable_weights, attention_mask=mask[:, None], return_attention_scores=True),
     ):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_what_is_masked_is_not_attended_to():
-    scores = MultiHeadAttention(2)(random(1, 3, 4), random(1, 3, 4), mask=tf.constant([[True, False, True]]))[1]
+    tokens, mask = random(1, 3, 4), tf.constant([[True, False, True]])
+    layer = MultiHeadAttention(2)
+    attended, scores = layer(tokens, tokens, mask=mask, return_attention_scores=True)
+    np.testing.assert_array_equal(layer(tokens, tokens, mask=mask), attended)
     assert not np.any(scores[..., 1])
     np.testing.assert_allclose(tf.reduce_sum(scores, axis=-1), 1, atol=1e-6)

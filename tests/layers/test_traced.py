@@ -17,7 +17,7 @@ def test_layers_of_the_same_sizes_share_one_graph():
         for layer in recurrent:
             inputs = layer(inputs, training=False)
         for layer in attention:
-            inputs, _ = layer(inputs, inputs)
+            inputs = layer(inputs, inputs)
         return inputs
 
     graph = network.get_concrete_function(inputs).graph.as_graph_def()

@@ -8,6 +8,7 @@ from cman_tf.data.featurizer import Featurizer
 from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.model.adversarial import perturbation
 from cman_tf.model.assembly import build_cman
+from cman_tf.model.step import batch_gradients
 
 ABLATIONS = {
     "whole": {"model.bsa_units": 2},
@@ -182,14 +183,35 @@ def test_training_lowers_the_loss_and_is_traced_once_for_all_shapes_and_both_pas
 
 
 @pytest.mark.usefixtures("eager_here")
-def test_micro_batches_make_the_same_gradient(make):
+def test_micro_batches_make_the_same_gradient(make, monkeypatch):
     plain = {"model.encoder": "mlp", "model.bla": False}
-    whole, _, batch = make(plain)
-    split, _, _ = make(plain)
-    split.set_weights(whole.get_weights())
-    for model, size in ((whole, 0), (split, 2)):  # 2, 2 and 1 of 5 sentences
-        model.compile(tf.keras.optimizers.SGD(0.001), adversarial_alpha=0.01, micro_batch=size)
-    losses = [model.train_step(batch)["loss"] for model in (whole, split)]
-    np.testing.assert_allclose(*losses, rtol=1e-5)
-    for one, other in zip(whole.trainable_weights, split.trainable_weights):
-        np.testing.assert_allclose(one, other, atol=1e-5, err_msg=one.name)
+    batch = make(plain)[2]
+    tokens = batch[0]["words"].shape[1]
+    options = [{}, {"micro_batch": 2}, {"most_cells": 3 * tokens**2}, {"most_cells": 1}]
+    sizes = [[5], [2, 2, 1], [3, 2], [1, 1, 1, 1, 1]]
+    models, losses, seen = [], [], []
+    for option in options:
+        model = make(plain)[0]
+        model.compile(tf.keras.optimizers.SGD(0.001), adversarial_alpha=0.01, **option)
+        seen.append([])
+        monkeypatch.setattr("cman_tf.model.step.batch_gradients", recorded(batch_gradients, seen[-1]))
+        losses.append(model.train_step(batch)["loss"])
+        models.append(model)
+    assert [[len(lengths) for lengths, _ in parts] for parts in seen] == sizes
+    # No part is wider than its longest sentence, or contains words of others.
+    assert all(words.shape[1] == max(lengths) for parts in seen for lengths, words in parts)
+    for model, loss in zip(models[1:], losses[1:]):
+        np.testing.assert_allclose(loss, losses[0], rtol=1e-5)
+        for one, other in zip(models[0].trainable_weights, model.trainable_weights):
+            np.testing.assert_allclose(one, other, atol=1e-5, err_msg=one.name)
+
+
+def recorded(function, seen):
+    """A `batch_gradients` that notes the lengths and words of each call."""
+
+    def call(model, joint, features, targets):
+        seen.append((features["lengths"].numpy(), features["words"]))
+        assert len(features["spellings"]) <= tf.size(features["words"])
+        return function(model, joint, features, targets)
+
+    return call

@@ -116,7 +116,8 @@ def test_a_step_whose_gradient_overflows_is_skipped(documents):
 def test_a_layer_casts_what_it_is_given(precision):
     inputs = tf.random.normal([2, 5, 6])
     states = BiLSTM(4, dtype=precision)(inputs, training=True)
-    attended, scores = MultiHeadAttention(2, dtype=precision)(states, tf.cast(states, tf.float32))
+    layer = MultiHeadAttention(2, dtype=precision)
+    attended, scores = layer(states, tf.cast(states, tf.float32), return_attention_scores=True)
     assert states.dtype == attended.dtype == HALF[precision]
     assert scores.dtype == tf.float32
     np.testing.assert_allclose(tf.reduce_sum(scores, axis=-1), tf.ones([2, 2, 5]), rtol=1e-6)
