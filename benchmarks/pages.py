@@ -63,7 +63,7 @@ def measure(model, path, folder, interval=0.2):
     start, seen = time.perf_counter(), []
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            seen.append(_megabytes(process.pid) or (seen[-1] if seen else 0.0))
+            seen.append(megabytes(process.pid) or (seen[-1] if seen else 0.0))
             time.sleep(interval)
     seconds = time.perf_counter() - start
     if process.returncode:
@@ -86,7 +86,7 @@ def measure(model, path, folder, interval=0.2):
     }
 
 
-def _megabytes(process):
+def megabytes(process):
     """Resident memory of a process, None if it has just ended."""
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()

@@ -19,7 +19,7 @@ class Worker:
     """Context manager for a process of this module; `ready` is its first answer.
 
     Args:
-        **settings: `kind`, and the arguments of the function of that name in this module.
+        **settings: `kind`, and the arguments of the function of that name in this module or in `growth_tasks`.
     """
 
     def __init__(self, **settings):
@@ -98,7 +98,15 @@ def matrix_product(size):
 
 def main(settings):
     kind = settings.pop("kind")
-    ready, measure = {"training": training, "matrix_product": matrix_product}[kind](**settings)
+    from benchmarks.growth_tasks import growth_start, growth_steps
+
+    kinds = {
+        "training": training,
+        "matrix_product": matrix_product,
+        "growth_steps": growth_steps,
+        "growth_start": growth_start,
+    }
+    ready, measure = kinds[kind](**settings)
     print(json.dumps(ready), flush=True)
     for _ in sys.stdin:
         print(json.dumps(measure()), flush=True)
