@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cman_tf.files import atomic_write
 
@@ -27,6 +28,22 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], align: str =
 
 def _row(cells: Sequence[object]) -> str:
     return "|" + "".join(f" {cell} |" if cell != "" else " |" for cell in cells)
+
+
+def section(title: str, about: str, *tables: Iterable[str]) -> str:
+    """A section of a page: its title, a paragraph, and the lines of its tables."""
+    return "\n".join([f"## {title}", "", about, *(line for table in tables for line in ("", *table))]) + "\n"
+
+
+def bars(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Lines of the table of the bars of a benchmark, see `benchmarks.frame.bar`."""
+    rows = [[f"{bar['mode']}: {bar['name']}", f"{bar['at']} {bar['bar']:g}", measured(bar)] for bar in found]
+    return table(["To reach", "Bar", "Measured"], rows)
+
+
+def measured(bar: Mapping[str, Any]) -> str:
+    """The value of a bar, and whether it is not reached."""
+    return f"{bar['value']:.2f}{'' if bar['reached'] else ' (not reached)'}"
 
 
 def write(path: Path, parts: Iterable[str]) -> Path:

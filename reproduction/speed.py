@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reproduction import markdown
+from cman_tf.files import atomic_write
+from reproduction import growth, markdown
 
 INTRODUCTION = """# Speed
 
@@ -19,11 +20,21 @@ are of one run.
 
 
 def write_page(benchmarks: Path, path: Path) -> Path:
-    """Write the page from the JSON files of `SECTIONS` that are in `benchmarks`, and from `notes.md` there."""
+    """Write the page from the JSON files of `SECTIONS` that are in `benchmarks`, and from `notes.md` there.
+
+    Its picture is written to `images/` beside it.
+    """
     parts = [INTRODUCTION]
     for name, section in SECTIONS.items():
         source = benchmarks / f"{name}.json"
-        parts += [section(json.loads(source.read_text(encoding="utf-8")))] if source.is_file() else []
+        if not source.is_file():
+            continue
+        figures = json.loads(source.read_text(encoding="utf-8"))
+        parts.append(section(figures))
+        if section is growth.section:
+            with atomic_write(path.parent / "images" / "growth.png", "wb") as file:
+                # No date and no version: the same figures give the same file.
+                growth.picture(figures).savefig(file, dpi=120, metadata={"Software": None})
     notes = benchmarks / "notes.md"
     parts += [notes.read_text(encoding="utf-8")] if notes.is_file() else []
     return markdown.write(path, parts)
@@ -42,12 +53,14 @@ def training_speed(figures: Mapping[str, Any]) -> str:
     for bar in figures["bars"]:
         by_name.setdefault(bar["name"], []).append(bar)
     for name, bars in by_name.items():
-        rows.append([name, f"{bars[0]['at']} {bars[0]['bar']:g}", *map(_measured, bars)])
+        rows.append([name, f"{bars[0]['at']} {bars[0]['bar']:g}", *map(markdown.measured, bars)])
     for key, name in (("sentences_per_second", "sentences/s"), ("first_step_seconds", "seconds to the first step")):
         for build in ("project", "plain"):
             cells = [f"{mode[build][key]:.1f}" for mode in figures["modes"].values()]
             rows.append([f"{name}, {build} build", "", *cells])
-    return _section("Training speed", about, markdown.table(["", "Bar", "Without adversarial training", "With"], rows))
+    return markdown.section(
+        "Training speed", about, markdown.table(["", "Bar", "Without adversarial training", "With"], rows)
+    )
 
 
 def prediction_speed(figures: Mapping[str, Any]) -> str:
@@ -65,7 +78,7 @@ def prediction_speed(figures: Mapping[str, Any]) -> str:
     rows = [[name, *(f"{costs[size][name]:.2f}" for size in costs)] for name in costs["1"]]
     part = markdown.table(["Milliseconds", *(f"batch of {size}" for size in costs)], rows)
     note = "Each part as a graph of its own, for sentences of average length; the parts add up to more than the whole."
-    return _section("Prediction speed", about, table, note, part, _bars(figures))
+    return markdown.section("Prediction speed", about, table, note, part, markdown.bars(figures["bars"]))
 
 
 def contextual_speed(figures: Mapping[str, Any]) -> str:
@@ -80,7 +93,7 @@ def contextual_speed(figures: Mapping[str, Any]) -> str:
         for name, ratio in figures["times_without"].items()
     ]
     table = markdown.table(["Vectors of a token", "Seconds", "Relative to none"], rows)
-    return _section("Epochs with stored contextual vectors", about, table, _bars(figures))
+    return markdown.section("Epochs with stored contextual vectors", about, table, markdown.bars(figures["bars"]))
 
 
 def serving_speed(figures: Mapping[str, Any]) -> str:
@@ -115,7 +128,7 @@ def serving_speed(figures: Mapping[str, Any]) -> str:
         f"Resident memory before {requests:,} mixed requests, {len(memory['requests'])} kinds in turn from 32 clients, "
         f"and after each tenth of them: {', '.join(f'{value:.0f}' for value in memory['megabytes'])} MB."
     )
-    return _section("Serving speed", about, *tables, [flat], _bars(figures))
+    return markdown.section("Serving speed", about, *tables, [flat], markdown.bars(figures["bars"]))
 
 
 def _signed(latency: Mapping[str, Any], name: str) -> str:
@@ -134,7 +147,7 @@ def batch_speed(figures: Mapping[str, Any]) -> str:
         f"{figures['sentences_per_second']:.0f} sentences/s; load of the machine {machine['load_at_start']} at the "
         f"start, {machine['load_at_end']} at the end."
     )
-    return _section("Many sentences through Apache Beam", about)
+    return markdown.section("Many sentences through Apache Beam", about)
 
 
 def long_texts(figures: Mapping[str, Any]) -> str:
@@ -152,7 +165,7 @@ def long_texts(figures: Mapping[str, Any]) -> str:
     names = ("words", "sentences", "entities", "relations", "seconds", "words_per_second", "peak_mb")
     rows = [[pages, *(f"{item[name]:,}" for name in names)] for pages, item in figures["pages"].items()]
     headings = ["Pages", "Words", "Sentences", "Entities", "Relations", "Seconds", "Words/s", "Peak memory, MB"]
-    return _section("Long texts", about, markdown.table(headings, rows))
+    return markdown.section("Long texts", about, markdown.table(headings, rows))
 
 
 def cold_starts(figures: Mapping[str, Any]) -> str:
@@ -170,24 +183,12 @@ def cold_starts(figures: Mapping[str, Any]) -> str:
     ]
     heads = ["this commit" if name == "here" else "base commit" for name in checkouts]
     table = markdown.table(["Processor seconds", *heads], rows)
-    return _section("Cold starts", about, table, _bars(figures))
-
-
-def _section(title: str, about: str, *tables: Iterable[str]) -> str:
-    return "\n".join([f"## {title}", "", about, *(line for table in tables for line in ("", *table))]) + "\n"
-
-
-def _bars(figures: Mapping[str, Any]) -> list[str]:
-    rows = [[f"{bar['mode']}: {bar['name']}", f"{bar['at']} {bar['bar']:g}", _measured(bar)] for bar in figures["bars"]]
-    return markdown.table(["To reach", "Bar", "Measured"], rows)
-
-
-def _measured(bar: Mapping[str, Any]) -> str:
-    return f"{bar['value']:.2f}{'' if bar['reached'] else ' (not reached)'}"
+    return markdown.section("Cold starts", about, table, markdown.bars(figures["bars"]))
 
 
 SECTIONS = {
     "training_step": training_speed,
+    "growth": growth.section,
     "contextual_epoch": contextual_speed,
     "cold": cold_starts,
     "inference": prediction_speed,
