@@ -61,6 +61,8 @@ def test_a_run_is_stored_read_and_scored_in_float32_and_can_be_resumed(begin, do
         file.visititems(lambda name, item: stored.append(item.dtype) if isinstance(item, h5py.Dataset) else None)
     assert set(stored) == {np.dtype("float32")}
     network = run.network()
+    start = run.network(trained=False).model
+    assert not any(map(np.array_equal, start.trainable_weights, network.model.trainable_weights))
     layers = [layer for part in network.model.layers for layer in getattr(part, "layers", [])]
     assert "float32" in {layer.compute_dtype for layer in layers} <= {"float32", "int32"}
     # What scored the dev split is what every later prediction computes with.
