@@ -7,6 +7,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from cman_tf import config as configs
 from cman_tf.errors import InputError
@@ -56,6 +57,8 @@ def test_a_run_is_stored_read_and_scored_in_float32_and_can_be_resumed(begin, do
     run, killed = begin("whole"), begin("killed")
     trainer = train(run, documents)
     assert trainer.model.head_selection.compute_dtype in run.config().training.precision
+    scaled = isinstance(trainer.optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
+    assert scaled == (run.config().training.precision == "mixed_float16")
     with h5py.File(run.weights) as file:
         stored = []
         file.visititems(lambda name, item: stored.append(item.dtype) if isinstance(item, h5py.Dataset) else None)
