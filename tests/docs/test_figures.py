@@ -32,6 +32,11 @@ def test_the_page_of_the_shipped_model_repeats_its_files():
     assert f"{agreement['sentences'] - agreement['sentences that agree']} sentences" in page
 
 
+def test_the_page_on_your_own_corpus_repeats_the_effect_of_rules():
+    page = (ROOT / "docs" / "howto" / "own_corpus.md").read_text(encoding="utf-8")
+    assert (ROOT / "results" / "rules" / "table.md").read_text(encoding="utf-8") in page
+
+
 def test_the_page_on_formats_repeats_the_memory_of_long_texts():
     page = " ".join((ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8").split())
     found = json.loads((ROOT / "benchmarks" / "results" / "pages.json").read_text(encoding="utf-8"))["pages"]
