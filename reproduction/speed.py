@@ -78,7 +78,7 @@ def prediction_speed(figures: Mapping[str, Any]) -> str:
     rows = [[name, *(f"{costs[size][name]:.2f}" for size in costs)] for name in costs["1"]]
     part = markdown.table(["Milliseconds", *(f"batch of {size}" for size in costs)], rows)
     note = "Each part as a graph of its own, for sentences of average length; the parts add up to more than the whole."
-    return markdown.section("Prediction speed", about, table, note, part, markdown.bars(figures["bars"]))
+    return markdown.section("Prediction speed", about, table, [note], part, markdown.bars(figures["bars"]))
 
 
 def contextual_speed(figures: Mapping[str, Any]) -> str:
