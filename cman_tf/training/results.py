@@ -58,6 +58,7 @@ def score_run(
     if test and dev:
         kept = ("strict", "boundaries", "counts", "by_sentence_length", "by_entity_distance")
         metrics["dev"] = {name: results["dev"][0][name] for name in kept}
+    run.check_there()
     run.predictions.mkdir(exist_ok=True)
     formats.write(predictions, run.predictions / f"{split}.jsonl", "jsonl")
     documents = test or dev

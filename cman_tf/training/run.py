@@ -14,7 +14,7 @@ from cman_tf import config as configs
 from cman_tf.data.formats.reading import located, read_text
 from cman_tf.data.schema import Schema
 from cman_tf.data.vocabulary import Vocabulary
-from cman_tf.errors import InputError, failed
+from cman_tf.errors import InputError, WriteError, failed
 from cman_tf.files import atomic_write
 from cman_tf.files.leftovers import remove_leftovers
 from cman_tf.model.calibration import Calibration
@@ -268,6 +268,11 @@ class Run:
             and self.weights.is_file()
             and self.checkpoint() is None
         )
+
+    def check_there(self) -> None:
+        """Raise `WriteError` if the folder was removed or renamed: writing would make another, half a run."""
+        if not (self.path / "config.yaml").is_file():
+            raise WriteError(f"The run folder {self.path} was removed or renamed during the training. Train again.")
 
     def remove_leftovers(self) -> None:
         """Remove temporary files that killed trainings left in the folder."""

@@ -194,6 +194,7 @@ class Trainer:
                 f"The loss must stay a number; try a lower --training.learning_rate. Received: {logs['loss']} in epoch "
                 f"{epoch + 1}"
             )
+        self.run.check_there()
         if self.average:
             self.average.swap()
         self.network.take_weights(self.model)

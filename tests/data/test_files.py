@@ -1,10 +1,11 @@
 import errno
 import os
+import shutil
 
 import pytest
 
 from cman_tf.errors import InputError
-from cman_tf.files import atomic_write, check_new_file
+from cman_tf.files import atomic_folder, atomic_write, check_new_file
 
 
 def test_writes_text_as_utf8_with_plain_line_ends(tmp_path):
@@ -113,3 +114,12 @@ def test_a_link_stays_a_link(tmp_path):
     assert (tmp_path / "a").is_symlink()
     assert (tmp_path / "folder" / "b").read_text() == "new"
     assert os.listdir(tmp_path / "folder") == ["b"]
+
+
+@pytest.mark.parametrize("make", [atomic_write, atomic_folder])
+def test_a_folder_that_disappears_meanwhile_is_named(tmp_path, make):
+    place = tmp_path / "folder" / "output"
+    place.parent.mkdir()
+    with pytest.raises(InputError, match=f"Cannot write {place}: no such file or directory"), make(place):
+        shutil.rmtree(place.parent)
+    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from cman_tf import config as configs
-from cman_tf.errors import InputError
+from cman_tf.errors import InputError, WriteError
 from cman_tf.files import free_folder
 from cman_tf.training.averaging import WeightAverage
 from cman_tf.training.corpus import load_corpus
@@ -130,9 +131,25 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, c
         np.testing.assert_array_equal(found, expected)
 
 
-def test_a_moved_run_answers_the_same(tmp_path, finished, documents):
-    import shutil
+class Remover(Killer):
+    """Removes the run folder in the middle of an epoch, as another program or person would."""
 
+    def __init__(self, path):
+        super().__init__(-1)
+        self.path = path
+
+    def step(self, steps):
+        shutil.rmtree(self.path)
+
+
+def test_a_run_folder_that_disappears_ends_the_training_and_is_not_made_again(tmp_path, config, documents):
+    run = begin(tmp_path / "run", configs.change(config, {"training.epochs": 1}), documents)
+    with pytest.raises(WriteError, match=f"The run folder {run.path} was removed or renamed during the training"):
+        train(run, documents, progress=Remover(run.path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_moved_run_answers_the_same(tmp_path, finished, documents):
     shutil.copytree(finished[0].path, tmp_path / "moved")
     moved, here = (run.predictor().extract(documents) for run in (Run.open(tmp_path / "moved"), finished[0]))
     assert moved == here
