@@ -82,6 +82,7 @@ def command(argv: list[str]) -> None:
         return
 
     from cman_tf.training.jobs import Runner
+    from reproduction.ensembles import combined
     from reproduction.plan import choose, experiments, jobs
 
     known = experiments()
@@ -95,6 +96,10 @@ def command(argv: list[str]) -> None:
         if args.plan:
             return
         outcome = runner.run(planned, args.rescore)
+        for experiment in chosen:
+            if experiment.members:
+                members = known[experiment.members]
+                outcome[experiment.name] = combined(experiment, members, Path(args.run_dir), Path(args.results))
 
     from reproduction import speed
     from reproduction.dev_log import write_log

@@ -21,11 +21,12 @@ class Experiment:
     Args:
         name: str. Folder below `results/`.
         about: str. Description.
-        config: str. Name or file of a configuration.
+        config: str. Name or file of a configuration; empty with `members`.
         changes: dict of dotted config fields to values.
         seeds: tuple of int.
         folds: tuple of int, empty for a corpus without folds.
         minutes: float. Measured time of one job on an idle machine with two processors and stored vectors.
+        members: str. Name of the experiment whose runs are one ensemble, which has no training of its own; or empty.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Experiment:
     seeds: tuple
     folds: tuple = ()
     minutes: float = 0.0
+    members: str = ""
 
 
 def experiments(path: str | Path = _FILE) -> dict[str, Experiment]:
@@ -44,11 +46,12 @@ def experiments(path: str | Path = _FILE) -> dict[str, Experiment]:
         name: Experiment(
             name,
             values["about"],
-            values["config"],
+            values.get("config", ""),
             values.get("changes", {}),
             tuple(values["seeds"]),
             tuple(values.get("folds", ())),
             values["minutes"],
+            values.get("members", ""),
         )
         for name, values in listed.items()
     }
@@ -91,6 +94,8 @@ def jobs(
     """
     result = []
     for experiment in chosen:
+        if experiment.members:
+            continue
         for seed in seeds or experiment.seeds:
             # A corpus without folds has one job per seed.
             for fold in experiment.folds or (None,):
