@@ -258,7 +258,8 @@ def adam(training: TrainingConfig, rate: float | Schedule) -> tf.keras.optimizer
     # The legacy optimizer updates a weight in one fused kernel; the newer one takes a dozen operations for each.
     optimizer = tf.keras.optimizers.legacy.Adam(rate)
     if training.precision == "mixed_float16":
-        return tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
+        # The loss is a sum over the cells of a sentence: Keras's 2 ** 15 overflows in each of the first steps.
+        return tf.keras.mixed_precision.LossScaleOptimizer(optimizer, initial_scale=2**6)
     return optimizer
 
 

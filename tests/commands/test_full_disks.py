@@ -43,9 +43,12 @@ class FullDisk:
 def test_a_disk_that_fills_while_training(trained, tmp_path, documents, monkeypatch):
     run = Run(tmp_path / "run")
     run.path.mkdir()
+    (run.path / "config.yaml").touch()
+    network = Network(None, None, None, None, model=None)
     trainer = Trainer.__new__(Trainer)
     trainer.__dict__.update(
-        run=run, dev=[], train=documents, average=None, history=[], epoch=tf.Variable(0, dtype=tf.int64),
+        run=run, network=network, model=None, dev=[],
+        train=documents, average=None, history=[], epoch=tf.Variable(0, dtype=tf.int64),
         config=Run.open(trained).config({"training.epochs": 3}), checkpoints=FullDisk(),
         summaries=tf.summary.create_noop_writer(),
     )  # fmt: skip

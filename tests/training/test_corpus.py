@@ -49,7 +49,7 @@ def test_scoring_finds_a_further_corpus_that_was_moved(folders, documents, confi
     changed = configs.change(config, {"corpus.name": str(folders / "own"), "corpus.extra": str(folders / "more")})
     run, _, corpus = workflow.begin(changed, folders / "run")
     (folders / "more").rename(folders / "moved")
-    with pytest.raises(InputError, match="Received: .*more$"):
+    with pytest.raises(InputError, match="Received: .*more, which does not exist$"):
         sentences_trained_on(run, corpus, {})
     found = sentences_trained_on(run, corpus, {"corpus.extra": str(folders / "moved")})
     assert tokens(found) == tokens([documents[row] for row in (0, 1, 3, 4)])
