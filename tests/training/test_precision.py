@@ -36,7 +36,7 @@ class Killer:
         self.epochs += 1
 
 
-@pytest.fixture(params=["mixed_float16", "mixed_bfloat16"])
+@pytest.fixture(params=["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)])
 def begin(request, documents, tmp_path):
     config = configs.change(configs.from_dict(TINY_PLAIN), {"training.precision": request.param})
 
