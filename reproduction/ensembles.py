@@ -18,7 +18,7 @@ NAME = "ensemble"
 
 
 def combined(experiment: Experiment, members: Experiment, folder: Path, results: Path) -> str:
-    """Combine the runs of `members`, score the ensemble, and copy its small files.
+    """Combine the runs of `members`, again if it was done before, score the ensemble, and copy its small files.
 
     Args:
         experiment: `Experiment` with `members`.
@@ -34,13 +34,13 @@ def combined(experiment: Experiment, members: Experiment, folder: Path, results:
     if missing:
         return f"requires {members.name}: {', '.join(missing)}"
     out = folder / experiment.name / NAME
+    # Quickly made, so it is never older than its members.
+    shutil.rmtree(out, ignore_errors=True)
     # The runs are the user's own.
-    encoders = Run.open(paths[0]).config().encoder.modules
-    run = Run.open(out, allow_encoders=encoders) if out.exists() else combine(paths, out, encoders)
-    if not run.metrics.is_file():
-        config = run.config()
-        corpus = load_corpus(config, splits=("train",))
-        score_run(run, corpus, *training_data(config, corpus), run.predictor())
+    run = combine(paths, out, Run.open(paths[0]).config().encoder.modules)
+    config = run.config()
+    corpus = load_corpus(config, splits=("train",))
+    score_run(run, corpus, *training_data(config, corpus), run.predictor())
     target = results / experiment.name / NAME
     target.mkdir(parents=True, exist_ok=True)
     for name in SUMMARY:

@@ -58,7 +58,7 @@ def experiments(path: str | Path = _FILE) -> dict[str, Experiment]:
 
 
 def choose(names: Sequence[str], known: Mapping[str, Experiment]) -> list[Experiment]:
-    """Select experiments by name or prefix, e.g. `conll04` for all of `conll04/...`.
+    """Select experiments by name or prefix, e.g. `conll04` for all of `conll04/...`, an ensemble with its members.
 
     Args:
         names: sequence of str, empty for all.
@@ -75,7 +75,10 @@ def choose(names: Sequence[str], known: Mapping[str, Experiment]) -> list[Experi
         found = {key: value for key, value in known.items() if key == name or key.startswith(f"{name.rstrip('/')}/")}
         if not found:
             check_choice("An experiment", name, known)
-        chosen.update(found)
+        for key, value in found.items():
+            if value.members:
+                chosen[value.members] = known[value.members]
+            chosen[key] = value
     return list(chosen.values())
 
 

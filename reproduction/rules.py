@@ -86,4 +86,4 @@ def table(results: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run("reproduction.rules", command))
+    sys.exit(cli.run("python -m reproduction.rules", command))

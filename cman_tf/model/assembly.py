@@ -148,14 +148,17 @@ def _relation_network(config: Config, schema: Schema, seeds: Iterator[int], prec
     if model.bla:
         labels = tf.keras.layers.Embedding(len(schema.tags), model.label_size, name="label_embedding")(tags)
         arguments = [{"labels": labels}] * len(UNITS)
-        half = {"dtype": precision}
-        unit: dict[str, Any] = {"num_heads": model.num_heads, "dropout": model.lstm_dropout, "encoder": model.encoder}
-        unit |= half
+        unit: dict[str, Any] = {
+            "num_heads": model.num_heads,
+            "dropout": model.lstm_dropout,
+            "encoder": model.encoder,
+            "dtype": precision,
+        }
         layers = [
             BLA(model.hidden_size, seed=next(seeds), name=UNITS[0], **unit),
-            tf.keras.layers.Concatenate(name="tokens_and_labels", **half),
-            sequence_encoder(model.encoder, model.hidden_size, name="fusion", **half),
-            Dropout(model.lstm_dropout, seed=next(seeds), name="fusion_dropout", **half),
+            tf.keras.layers.Concatenate(name="tokens_and_labels", dtype=precision),
+            sequence_encoder(model.encoder, model.hidden_size, name="fusion", dtype=precision),
+            Dropout(model.lstm_dropout, seed=next(seeds), name="fusion_dropout", dtype=precision),
             BLA(model.hidden_size, seed=next(seeds), name=UNITS[1], **unit),
         ]
     layers.append(Dropout(model.relation_dropout, seed=next(seeds), name="relation_dropout"))

@@ -272,7 +272,10 @@ class Run:
     def check_there(self) -> None:
         """Raise `WriteError` if the folder was removed or renamed: writing would make another, half a run."""
         if not (self.path / "config.yaml").is_file():
-            raise WriteError(f"The run folder {self.path} was removed or renamed during the training. Train again.")
+            raise WriteError(
+                f"The run folder {self.path} was removed or renamed during the training. Resume it under its new name, "
+                "or train again."
+            )
 
     def remove_leftovers(self) -> None:
         """Remove temporary files that killed trainings left in the folder."""
