@@ -38,8 +38,8 @@ lint: $(VENV)/installed-dev
 docs: $(VENV)/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 
-# An environment without this file is one whose installation failed or was interrupted: it is made anew. One with it is
-# kept when setup.py changes, and brought up to date.
+# Without this file, the installation failed or was interrupted, and the environment is created again. With it, the
+# environment is kept and updated when setup.py changes.
 $(VENV)/installed: setup.py
 	[ -f $@ ] || sh .ci/make-venv $(VENV) "$(PYTHON)" "$(VERSIONS)"
 	$(INSTALL) --upgrade pip
