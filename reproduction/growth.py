@@ -1,4 +1,4 @@
-"""The section of docs/speed.md on the growth of time and memory, and its picture."""
+"""The section "Growth" of docs/speed.md and its picture."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def section(figures: Mapping[str, Any]) -> str:
     machine = figures["environment"]
     about = (
         "`python -m benchmarks.growth --json benchmarks/results/growth.json`: training with the preset `own`, batches "
-        "of 8, on the sentences of the sample corpus. One size grows, all else is equal, each size is measured in a "
-        "process of its own. *Relation types*: the relations have other names; above 50 types, all share one hidden "
-        f"layer (`relation_projection: auto`). The best of {figures['rounds']} rounds of {figures['steps_in_a_round']} "
-        "batches. *Tokens*: one step with a batch of seven sentences of 30 tokens and one that is as long as given. "
-        "*Sentences*: the sentences again and again with other names, from the start of the training, without the "
-        "import of TensorFlow, to the end of the first step. Peak memory is that of the process, TensorFlow included. "
-        f"Load of the machine {machine['load_at_start']} at the start, {machine['load_at_end']} at the end, on "
-        f"{machine['processors']} processors; processor time depends on it less."
+        "of 8, on the sentences of the sample corpus. Each table varies one size; each size is measured in its own "
+        "process. *Relation types*: the relations of the corpus are renamed to this many types; above 50, all types "
+        f"share one hidden layer (`relation_projection: auto`). The fastest of {figures['rounds']} rounds of "
+        f"{figures['steps_in_a_round']} batches. *Tokens*: one step, on a batch of seven sentences of up to 30 tokens "
+        "and one of the given length. *Sentences*: the corpus repeated with different names. The time is that from the "
+        "start of the training to the end of the first step, without the import of TensorFlow. Peak memory is that of "
+        f"the process and includes TensorFlow. Load of the machine: {machine['load_at_start']} at the start, "
+        f"{machine['load_at_end']} at the end, on {machine['processors']} processors. It affects processor time less."
     )
     types = [
         [count, f"{item['sentences_per_second']:.1f}", f"{item['processor_ms_per_sentence']:.1f}", _gigabytes(item)]
@@ -38,12 +38,12 @@ def section(figures: Mapping[str, Any]) -> str:
         for count, item in figures["sentences"].items()
     ]
     memory = "Peak memory, GB"
-    image = "![Speed against relation types, memory against tokens, seconds against sentences](images/growth.png)"
+    image = "![Speed by relation types, memory by tokens, seconds by sentences](images/growth.png)"
     return markdown.section(
         "Growth",
         about,
-        markdown.table(["Relation types", "Sentences/s", "Processor ms a sentence", memory], types, "r"),
-        markdown.table(["Tokens of a sentence", memory], tokens, "r"),
+        markdown.table(["Relation types", "Sentences/s", "Processor ms/sentence", memory], types, "r"),
+        markdown.table(["Tokens in the longest sentence", memory], tokens, "r"),
         markdown.table(["Sentences", "Seconds to the first step", "Processor seconds", memory], sentences, "r"),
         [image],
         markdown.bars(figures["bars"]),
@@ -51,7 +51,7 @@ def section(figures: Mapping[str, Any]) -> str:
 
 
 def picture(figures: Mapping[str, Any]) -> Figure:
-    """Speed against relation types, memory against tokens of a sentence, seconds against sentences."""
+    """Plots of speed by relation types, memory by sentence length, and seconds by number of sentences."""
     # Not pyplot: it would keep every figure and look for a window system.
     from matplotlib.figure import Figure
 

@@ -68,8 +68,8 @@ def prediction_speed(figures: Mapping[str, Any]) -> str:
     calls, speeds = figures["milliseconds_per_call"], figures["sentences_per_second"]
     about = (
         f"`python -m benchmarks.inference RUN --json benchmarks/results/inference.json`: {figures['sentences']} raw "
-        f"sentences of CoNLL04's test split, the run `{figures['run']}`. A span-based model with a 6-layer encoder "
-        "processes 16 to 21 sentences/s at batch 1 on this kind of machine; the bar is ten times that."
+        f"sentences of CoNLL04's test split, with the run `{figures['run']}`. A span-based model with a 6-layer "
+        "encoder processes 16 to 21 sentences/s at batch 1 on this kind of machine; the bar is ten times that."
     )
     rows = [["1", f"{speeds['1']:.0f}", f"{calls['p50']:.1f}", f"{calls['p99']:.1f}"]]
     rows += [[size, f"{speed:.0f}", "", ""] for size, speed in speeds.items() if size != "1"]
@@ -77,7 +77,7 @@ def prediction_speed(figures: Mapping[str, Any]) -> str:
     costs = figures["parts"]
     rows = [[name, *(f"{costs[size][name]:.2f}" for size in costs)] for name in costs["1"]]
     part = markdown.table(["Milliseconds", *(f"batch of {size}" for size in costs)], rows)
-    note = "Each part as a graph of its own, for sentences of average length; the parts add up to more than the whole."
+    note = "Each part runs as its own graph, on sentences of average length. The parts add up to more than the whole."
     return markdown.section("Prediction speed", about, table, [note], part, markdown.bars(figures["bars"]))
 
 
