@@ -1,4 +1,4 @@
-"""`python -m reproduction.rules`: what rules for relations change in the scores of trained runs."""
+"""`python -m reproduction.rules`: effect of decoding rules on the scores of trained runs."""
 
 from __future__ import annotations
 
@@ -30,15 +30,21 @@ DECODINGS: dict[str, dict[str, Any]] = {
 def command(argv: list[str]) -> None:
     parser = cli.parser(
         "python -m reproduction.rules",
-        "Score runs on their test splits with and without decoding.rules and decoding.type_constrained, the rest of "
-        "their configuration being the same.",
+        "Score runs on their test splits with and without decoding.rules and decoding.type_constrained.",
         "python -m reproduction.rules runs/reproduce/ade/best_frozen/seed1-fold* --name ade/best_frozen",
         usage="RUN ... --name NAME [options]",
     )
-    parser.add_argument("runs", metavar="RUN", nargs="+", help="folder of a trained run: a seed or a fold each")
-    parser.add_argument("--name", metavar="NAME", required=True, help="name of the row: the experiment of the runs")
-    parser.add_argument("--results", metavar="FOLDER", default="results/rules", help="folder (default: results/rules)")
-    parser.add_argument("--data-dir", metavar="FOLDER", help="directory with the public corpora (default: the runs')")
+    parser.add_argument("runs", metavar="RUN", nargs="+", help="folders of trained runs, one for each seed or fold")
+    parser.add_argument("--name", metavar="NAME", required=True, help="experiment of the runs, the name in the table")
+    parser.add_argument(
+        "--results",
+        metavar="FOLDER",
+        default="results/rules",
+        help="folder of the JSON files and the table (default: results/rules)",
+    )
+    parser.add_argument(
+        "--data-dir", metavar="FOLDER", help="directory with the public corpora (default: that of each run)"
+    )
     options.add_allow_encoder(parser)
     args = cli.parse(parser, argv)
     found = [measure(path, args.data_dir, args.allow_encoder) for path in args.runs]
@@ -81,7 +87,7 @@ def table(results: Path) -> str:
                 [found["name"], str(len(values)), decoding, *(f"{mean[item]:.2f}" for item in mean)]
                 + ["" if decoding == "none" else gain]
             )
-    headings = ["", "Runs", "Rules", "Precision", "Recall", "Relations F1", "Against none"]
+    headings = ["", "Runs", "Rules", "Precision", "Recall", "Relations F1", "Change"]
     return "\n".join(markdown.table(headings, rows, "lrl")) + "\n"
 
 
