@@ -76,7 +76,7 @@ def optional(library: str, extra: str) -> Any:
 def reason(error: BaseException) -> str:
     """Why an operation failed, in the words of the operating system if it gave any."""
     if isinstance(error, UnicodeDecodeError):
-        return f"byte 0x{error.object[error.start]:02x} at position {error.start} is not UTF-8 text"
+        return f"byte 0x{error.object[error.start]:02x} at position {error.start} is not valid UTF-8"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 

@@ -39,7 +39,7 @@ def test_a_failed_operation_is_one_sentence():
     assert str(failed("write", "a", KeyError())) == "Cannot write a: KeyError."
     with pytest.raises(UnicodeDecodeError) as caught:
         b"a\xdb".decode()
-    assert str(failed("read", "a", caught.value)) == "Cannot read a: byte 0xdb at position 1 is not UTF-8 text."
+    assert str(failed("read", "a", caught.value)) == "Cannot read a: byte 0xdb at position 1 is not valid UTF-8."
 
 
 def test_control_characters_are_escaped():

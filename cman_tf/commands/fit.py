@@ -66,7 +66,7 @@ def command(argv: list[str]) -> None:
         trained = train(config, path, args.resume, progress, strategy, moved, args.allow_encoder)
     except KeyboardInterrupt:
         if (Path(path) / "config.yaml").is_file():
-            print(f"To resume the training: cman fit --resume --run-dir {shlex.quote(str(path))}", file=sys.stderr)
+            print(f"To resume the training, run: cman fit --resume --run-dir {shlex.quote(str(path))}", file=sys.stderr)
         raise
     if trained:
         _print(*trained)

@@ -129,14 +129,14 @@ class TrainingConfig:
     batch_size: int = _field(16, "sentences per step; not in the paper", ge=1)
     micro_batch: int = _field(
         0,
-        "most sentences per gradient computation, to save memory in the same step; 0 = the whole batch; long sentences "
-        "are computed in smaller parts anyway",
+        "maximum number of sentences per gradient computation, to save memory; the step stays the same; 0 = the whole "
+        "batch; batches with long sentences are always split",
         ge=0,
     )
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = _field(
         "float32",
         "precision of training steps; mixed: matrix products in half precision, for GPUs; weights, losses and "
-        "predictions are float32; not in the paper",
+        "predictions stay float32; not in the paper",
     )
     learning_rate: float = _field(5e-4, "learning rate of Adam (paper, 4.1)", gt=0)
     schedule: Literal["constant", "linear"] = _field("constant", "constant, or linear decay to 0; not in the paper")

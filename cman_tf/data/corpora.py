@@ -133,7 +133,7 @@ def _files(
         )
     path = Path(os.path.expanduser(name))
     if not path.is_dir():
-        found = "is a file; `cman data split` makes such a folder of it" if path.exists() else "does not exist"
+        found = "is a file; `cman data split` creates a folder from it" if path.exists() else "does not exist"
         raise InputError(
             f"A corpus must be a folder with files named {', '.join(SPLITS)}, or one of {', '.join(NAMES)}. Received: "
             f"{name}, which {found}{nearest(name, NAMES)}"

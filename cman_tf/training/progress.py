@@ -66,8 +66,8 @@ class TrainingProgress:
         self.console.print("epoch    loss     NER      RE   dev NER F1  dev RE F1  sentences/s  time left")
 
     def complete(self) -> None:
-        """Print that a resumed run has no epoch left."""
-        self.console.print("The training was already complete. Its scores are computed again.", soft_wrap=True)
+        """Print that a resumed run is already complete."""
+        self.console.print("The training is already complete. Its scores are recomputed.", soft_wrap=True)
 
     def step(self, steps: int) -> None:
         """Count one of the `steps` batches of the epoch."""
@@ -76,7 +76,7 @@ class TrainingProgress:
         self.bar.advance(self.task)
 
     def epoch(self, row: Mapping[str, Any], best: bool, seconds_left: float) -> None:
-        """Print a finished epoch: its row of the history, whether it is kept (the best so far), and the time left."""
+        """Print a finished epoch: its row of the history, a mark if it is kept (`best`), and the time left."""
         if self.task is not None:
             self.bar.remove_task(self.task)
             self.task = None

@@ -49,7 +49,7 @@ def test_resuming_a_finished_run_trains_nothing(copy, eager_here, monkeypatch, a
     monkeypatch.setattr(tf.keras.Model, "fit", lambda *args, **options: pytest.fail("trained again"))
     weights, history = (copy / "weights.h5").read_bytes(), (copy / "history.csv").read_text()
     out = answered("cman fit", "--resume", "--run-dir", copy)
-    assert out.startswith("The training was already complete. Its scores are computed again.\n")
+    assert out.startswith("The training is already complete. Its scores are recomputed.\n")
     assert out.endswith(f"\nReport: {copy / 'report.html'}\nRun:    {copy}\n")
     scores, sentences = out.split("\nSome sentences, as extracted:\n\n")
     metrics = json.loads((copy / "metrics.json").read_text())
@@ -76,7 +76,7 @@ def test_an_interrupted_training_says_how_to_resume_it(corpus, tmp_path, capsys,
     argv = ["--config", str(tmp_path / "tiny.yaml"), "--corpus", str(corpus), "--run-dir", str(path)]
     assert cli.run("cman fit", fit.command, argv) == cli.INTERRUPTED
     told = capsys.readouterr().err
-    assert told.endswith(f"To resume the training: cman fit --resume --run-dir '{path}'\ncman fit: interrupted\n")
+    assert told.endswith(f"To resume the training, run: cman fit --resume --run-dir '{path}'\ncman fit: interrupted\n")
     assert Run.open(path, trained=False).checkpoint() is None
 
 

@@ -76,7 +76,7 @@ def test_a_name_that_is_no_corpus_and_no_folder(tmp_path, monkeypatch, name):
 
 def test_a_file_is_no_corpus(tmp_path):
     folder(tmp_path, train="train.json")
-    with pytest.raises(InputError, match=r"Received: .*train\.json, which is a file; `cman data split` makes "):
+    with pytest.raises(InputError, match=r"Received: .*train\.json, which is a file; `cman data split` creates "):
         corpora.load(tmp_path / "train.json")
 
 
