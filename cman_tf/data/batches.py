@@ -115,7 +115,7 @@ def training_batches(
     for name, vectors in contextual.items():
         signature[name] = tf.TensorSpec([None, None, *vectors[0].shape[1:]], vectors[0].dtype)
 
-    @tf.autograph.experimental.do_not_convert  # there are no Python loops in it
+    @tf.autograph.experimental.do_not_convert  # no Python loops or conditions to convert
     def featurize(batch: Mapping[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         features = {**featurizer(batch["tokens"]), **{name: batch[name] for name in contextual}}
         if keep_tokens:

@@ -197,7 +197,7 @@ class Client:
         except urllib.error.HTTPError as error:
             with error:
                 raise self._refused(error.code, error.read()) from None
-        except socket.timeout:  # TimeoutError, but not on Python 3.9
+        except socket.timeout:  # an alias of TimeoutError from Python 3.10 on
             raise ClientError(f"{self.url} gave no answer within {self.timeout:g} s.") from None
         except (OSError, http.client.HTTPException) as error:
             why = getattr(error, "reason", error)

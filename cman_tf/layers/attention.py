@@ -18,7 +18,7 @@ class MultiHeadAttention(tf.keras.layers.Layer):
     The same function as `tf.keras.layers.MultiHeadAttention` with equal input and output width. That layer uses
     `einsum` over three axes, which on a CPU takes twice as long as the matrix products here.
 
-    With a mixed precision policy, the matrix products have half precision; the softmax and the scores stay float32.
+    With a mixed precision policy, matrix products are in half precision; the softmax and the scores stay float32.
 
     Args:
         num_heads: int. z. Must divide the width of the query.
@@ -30,8 +30,8 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         return_attention_scores: bool. Whether to also return the scores. Default False, which takes less memory.
 
     Returns:
-        `(batch, tokens, width)`, or `(attended, scores)`: the same, and float32 `(batch, heads, tokens, others)`. The
-        scores of a token sum to 1.
+        `(batch, tokens, width)`. With `return_attention_scores`, a tuple of it and the scores, float32
+        `(batch, heads, tokens, others)`, which sum to 1 for each token.
 
     Example:
         >>> MultiHeadAttention(2)(tf.zeros([2, 5, 16]), tf.zeros([2, 4, 16])).shape
@@ -70,7 +70,7 @@ class MultiHeadAttention(tf.keras.layers.Layer):
             mask = tf.fill([batch, others], True)
         kernels = self.query_kernel, self.key_kernel, self.value_kernel, self.output_kernel
         attend = _attention(width, self.num_heads, self.compute_dtype, return_attention_scores)
-        # Keras casts the first argument alone.
+        # Keras casts only the first argument.
         return attend(query, tf.cast(memory, self.compute_dtype), mask, *map(tf.convert_to_tensor, kernels))
 
     def get_config(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class MultiHeadAttention(tf.keras.layers.Layer):
 def _attention(width: int, num_heads: int, dtype: str, return_scores: bool) -> Callable[..., Any]:
     """Function `(query, memory, mask, kernels) -> attended or (attended, scores)`, see `MultiHeadAttention`.
 
-    Scores that nobody uses are no output: for the gradient of an output, TensorFlow adds zeros of its size.
+    Unused scores are not returned: TensorFlow would add zeros of their size to the gradient.
     """
 
     def attend(

@@ -22,8 +22,8 @@ class BiLSTM(tf.keras.layers.Layer):
     the loop computes only sequences that are long enough; the loop contains only the recurrent product; and a
     hand-written gradient computes all weight gradients with single products after its loop.
 
-    With a mixed precision policy, only the product of the input has half precision. The recurrence, its kernel and the
-    sums of gates stay float32, because errors of its states would add up over the steps.
+    With a mixed precision policy, only the input projection is in half precision. The recurrence, its kernel and the
+    bias stay float32, because rounding errors of the states would accumulate over the steps.
 
     Args:
         units: int. Width per direction; the output is `2 * units` wide.
@@ -78,7 +78,7 @@ class BiLSTM(tf.keras.layers.Layer):
         return tf.ensure_shape(states, [*inputs.shape[:2], 2 * self.units])
 
     def project(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The input's part of the gates of both directions in turn: `(rows, features)` -> `(2 * rows, 4 * units)`."""
+        """Input projection of the gates, directions alternating: `(rows, features)` -> `(2 * rows, 4 * units)`."""
         product = tf.cast(tf.matmul(inputs, self.kernel), tf.float32)
         return tf.reshape(product + self.bias, [-1, 4 * self.units])
 

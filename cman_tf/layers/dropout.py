@@ -33,7 +33,7 @@ class Dropout(tf.keras.layers.Dropout):
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         if not training or self.rate == 0:
             return inputs
-        # Half precision has too few random numbers for the rate, and would give other masks.
+        # Random numbers in half precision are too coarse for the rate, and would give other masks than float32.
         wide = tf.cast(inputs, tf.float32)
         dropped = tf.nn.experimental.general_dropout(wide, self.rate, uniform_sampler=self.generator.uniform)
         return tf.cast(dropped, inputs.dtype)

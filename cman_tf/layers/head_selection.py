@@ -20,8 +20,8 @@ class HeadSelection(tf.keras.layers.Layer):
     batch, `(batch, tokens, tokens, relations, hidden)`, would take hundreds of megabytes, and is slower to move than
     to compute.
 
-    With a mixed precision policy, only the products `U x` and `W x` have half precision; all that is computed for each
-    pair stays float32, as its logits are.
+    With a mixed precision policy, only the products `U x` and `W x` are in half precision; computations for each pair
+    and the logits stay float32.
 
     Args:
         num_relations: int. Number of relation types.
@@ -80,7 +80,7 @@ class HeadSelection(tf.keras.layers.Layer):
         uniform = tf.random_uniform_initializer(-limit, limit)
         self.head_kernel = self.add_weight("head_kernel", [input_shape[-1], width], initializer=uniform)
         self.tail_kernel = self.add_weight("tail_kernel", [input_shape[-1], width], initializer=uniform)
-        # Used for pairs, in float32.
+        # These are applied to each pair, in float32.
         fixed = {"experimental_autocast": False}
         self.bias = self.add_weight("bias", [width], initializer="zeros", **fixed)
         self.scorer = self.add_weight(

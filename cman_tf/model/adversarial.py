@@ -9,7 +9,7 @@ def perturbation(gradient: tf.Tensor, alpha: float, lengths: tf.Tensor) -> tf.Te
     """The worst-case perturbation, a step along the gradient, eq. 14: `eta = alpha * sqrt(D) * g / ||g||`.
 
     Args:
-        gradient: float32 `(batch, tokens, D)`, of the loss, or of its multiple, with respect to the token embeddings.
+        gradient: float32 `(batch, tokens, D)`, of the loss, scaled or not, with respect to the token embeddings.
         alpha: float. Size relative to the square root of the embedding's width.
         lengths: int32 `(batch,)`. Padding is not perturbed.
 

@@ -50,9 +50,9 @@ def build_cman(
         num_trained_words, num_fixed_words: int. Rows of the two word tables (`WordEmbedding`).
         num_characters: int. Rows of the character table.
         contextual: sequence of `(layers, width)`, one for each contextual encoder. Default: none.
-        precision: str. `float32`; `mixed_float16` or `mixed_bfloat16`, the Keras policy of the layers with large
-            matrix products: attention units, BiLSTMs over tokens, projections. Embeddings, CRF, pair scores and all
-            weights are float32, and so are the outputs. Default `float32`.
+        precision: str. `float32`, `mixed_float16` or `mixed_bfloat16`, the Keras dtype policy of the layers with
+            large matrix products: attention units, BiLSTMs over tokens, projections. Embeddings, CRF, pair scores,
+            outputs and all weights are float32. Default `float32`.
 
     Returns:
         `Cman` with inputs `words`, `spellings`, `spelling_index`, `lengths`, `contextual_1`, ..., `tags` and outputs

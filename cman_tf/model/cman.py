@@ -130,8 +130,8 @@ class Cman(tf.keras.Model):
             adversarial_alpha: float. Size of the perturbation, 0 for none.
             clip_norm: float. Largest global norm of the gradient, 0 for no limit.
             micro_batch: int. Number of sentences whose gradient is computed at once, 0 for the whole batch.
-            most_cells: int. Number of pairs of tokens, padding included, whose gradient is computed at once, 0 for no
-                limit. A sentence with more is computed alone.
+            most_cells: int. Maximum number of token pairs per gradient computation, padding included; 0 for no limit.
+                The gradient of a sentence with more pairs is computed alone.
             relation_negatives: float. Probability that the pairs of a token that does not end an entity are in the
                 relation loss, see `sample_tokens`; 1 is eq. 12, all pairs.
             fine_tuning: `TrainedEncoders` or None. Encoders to train too; features must include `tokens`.

@@ -77,7 +77,7 @@ class Network:
     def trained_model(self) -> Cman:
         """The model for training steps: `model`, or a copy of it in the precision of `training.precision`.
 
-        So evaluation, prediction and export, which use `model`, compute in float32 whatever a run was trained in.
+        Evaluation, prediction and export use `model`, which is always float32.
         """
         precision = self.config.training.precision
         if precision == "float32":
@@ -87,7 +87,7 @@ class Network:
         return copy
 
     def take_weights(self, trained: Cman) -> None:
-        """Give `model` the weights of a `trained_model`."""
+        """Copy the weights of a `trained_model` to `model`."""
         if trained is not self.model:
             _copy_weights(trained, self.model)
 
@@ -122,6 +122,6 @@ def _model(
 
 
 def _copy_weights(source: Cman, target: Cman) -> None:
-    # Not those of the whole model, which include the metrics once it is compiled.
+    # Layer by layer, because the weights of a compiled model include its metrics.
     for layer, other in zip(source.layers, target.layers):
         other.set_weights(layer.get_weights())

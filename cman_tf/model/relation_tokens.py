@@ -38,7 +38,7 @@ def relation_tokens(
 
 
 def label_memories(model: tf.keras.Model, tags: tf.Tensor, lengths: tf.Tensor, training: bool) -> list[tf.Tensor]:
-    """What the BLA units attend to, `H = BiLSTM(L)` of eq. 1 before dropout. It depends on the tags alone.
+    """Memories that the BLA units attend to, `H = BiLSTM(L)` of eq. 1 before dropout. They depend only on the tags.
 
     Args:
         model: `Cman`.

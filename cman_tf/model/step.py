@@ -11,8 +11,8 @@ from cman_tf.model.adversarial import perturbation
 from cman_tf.model.relation_tokens import label_encoders, label_memories, label_weights
 
 MOST_CELLS = 1_000_000
-"""Most pairs of tokens, padding included, whose gradient is computed at once, beyond one sentence: the memory of a step
-grows with them."""
+"""Maximum number of token pairs per gradient computation, padding included, unless a single sentence has more. The
+memory of a step grows with it."""
 
 LossScaleOptimizer = tf.keras.mixed_precision.LossScaleOptimizer
 
@@ -69,8 +69,7 @@ def joint_gradients(model: tf.keras.Model) -> JointGradients:
     """Traced function `(embeddings, memories, tags, relations, lengths) -> L_ner, L_re, inputs' gradients, gradients`.
 
     The inputs are the embeddings and the `memories`, see `label_memories`; the gradients are those of the
-    `interaction_weights` that the memories do not depend on. All gradients are those of the scaled loss, if the
-    optimizer scales it.
+    `interaction_weights` that the memories do not depend on. All gradients are of the scaled loss, see `scaled_loss`.
     """
     weights = _after_memories(model)
     width = model.entity_network.output_shape["tokens"][-1]
@@ -106,7 +105,7 @@ def batch_gradients(
     model: tf.keras.Model, joint: JointGradients, features: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor]
 ) -> tuple[tuple[tf.Tensor, tf.Tensor], list[tf.Tensor]]:
     """`((L_ner, L_re), gradients)` of a batch, the sum of both passes. Gradients are in the order: weights of the
-    networks, of the embeddings, of the encoders; those of the scaled loss, see `scaled_loss`."""
+    networks, of the embeddings, of the encoders. They are of the scaled loss, see `scaled_loss`."""
     tags, relations, lengths = targets["tags"], targets["relations"], features["lengths"]
     names = model.token_embedding.input_names
     with tf.GradientTape() as tape:
@@ -143,7 +142,7 @@ def _after_memories(model: tf.keras.Model) -> list[tf.Variable]:
 def accumulated_gradients(
     model: tf.keras.Model, joint: JointGradients, features: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor]
 ) -> tuple[tuple[tf.Tensor, tf.Tensor], list[tf.Tensor]]:
-    """The same as `batch_gradients`, one micro-batch after another, each without the padding that it does not need."""
+    """Same as `batch_gradients`, one micro-batch after another, each without superfluous padding."""
     if not (model.micro_batch or model.most_cells):
         return batch_gradients(model, joint, features, targets)
     rows, tokens = tf.unstack(tf.shape(targets["tags"]))
@@ -169,7 +168,7 @@ def accumulated_gradients(
 def _part(
     features: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor], own: slice
 ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-    """Some sentences of a batch, as long as the longest of them, and their words."""
+    """Sentences `own` of a batch, padded to the longest of them, with only their own spellings."""
     lengths = features["lengths"][own]
     longest = tf.maximum(tf.reduce_max(lengths), 1)
     part = {name: value[own, :longest] for name, value in features.items() if name not in ("lengths", "spellings")}

@@ -39,8 +39,8 @@ class Trainer:
     order of sentences depends on seed and epoch alone and random states are in the checkpoint, so a resumed training
     ends with the weights of an uninterrupted one.
 
-    With a mixed `training.precision`, steps use a copy of the network's model in that precision, whose weights are
-    copied to the network at the end of each epoch. So the dev split is scored in float32, as in every evaluation.
+    With a mixed `training.precision`, steps use a copy of the network's model in that precision. Its weights are copied
+    back at the end of each epoch, so the dev split is scored in float32, as in every evaluation.
 
     Args:
         run: `Run`, a folder that was begun with `Run.create`.
@@ -254,17 +254,17 @@ class _EpochEnd(tf.keras.callbacks.Callback):
 
 
 def adam(training: TrainingConfig, rate: float | Schedule) -> tf.keras.optimizers.legacy.Optimizer:
-    """Adam, which scales the loss if `training.precision` is mixed_float16."""
+    """Adam optimizer, with loss scaling if `training.precision` is mixed_float16."""
     # The legacy optimizer updates a weight in one fused kernel; the newer one takes a dozen operations for each.
     optimizer = tf.keras.optimizers.legacy.Adam(rate)
     if training.precision == "mixed_float16":
-        # The loss is a sum over the cells of a sentence: Keras's 2 ** 15 overflows in each of the first steps.
+        # The loss is summed over the pairs of a sentence: Keras's initial scale, 2 ** 15, overflows in the first steps.
         return tf.keras.mixed_precision.LossScaleOptimizer(optimizer, initial_scale=2**6)
     return optimizer
 
 
 def most_cells(train: Sequence[Document], batch_size: int) -> int:
-    """`MOST_CELLS` if a batch may have more pairs of tokens; else 0, no limit, for which a step needs no loop."""
+    """`MOST_CELLS` if a batch can have more token pairs, else 0: no limit, and no loop in the graph of a step."""
     return MOST_CELLS if batch_size * max(map(len, train)) ** 2 > MOST_CELLS else 0
 
 

@@ -117,12 +117,12 @@ def write(documents: Iterable[Document], path: str | Path, formulas_as_text: boo
         return document
 
     def as_text(column: pandas.Series[Any]) -> pandas.Series[Any]:
-        # Mapping would make floats of whole numbers with gaps.
+        # `map` would convert integers with missing values to floats.
         return column.map(_as_text) if column.dtype.kind == "O" else column
 
     tables = frames(written(documents, checked), unannotated=True)
     with atomic_folder(path) as folder:
         for name, table in zip(_FILES, tables):
             table = table.apply(as_text) if formulas_as_text else table
-            # RFC 4180. With this end of a line, each version of Python quotes carriage returns in cells.
+            # Line ends of RFC 4180. With them, every Python version quotes carriage returns in cells.
             table.to_csv(folder / name, index=False, lineterminator="\r\n")
