@@ -1,12 +1,12 @@
-"""`python -m benchmarks.growth`: time and memory of training against relation types, sentence length and sentences.
+"""`python -m benchmarks.growth`: training time and memory by number of relation types, sentence length and corpus size.
 
-In each series one size grows and all else is equal. Each size is measured in a process of its own. Those of relation
-types take turns, round by round, and the best round of each counts, because other work on the machine can only slow
-it down.
+Each series varies one size. Each size is measured in its own process. Numbers of relation types are measured in
+alternating rounds; the fastest round counts, because other work on the machine can only slow a round down.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import tempfile
 import threading
@@ -19,18 +19,18 @@ from benchmarks.worker import Worker
 
 TYPES, TOKENS, SENTENCES = (5, 24, 100, 200), (30, 300, 1_000, 4_000), (1_000, 10_000, 56_000)
 
-# The bars: of most to fewest types, in times; of 1,000 tokens above 30, in GB; of most to fewest sentences, in seconds;
-# of the most sentences, in GB.
+# The bars: slowdown from fewest to most types; GB of 1,000 tokens above 30; seconds to the first step of most sentences
+# above fewest; GB of most sentences.
 SLOWER, LONGER_GB, LATER_SECONDS, CORPUS_GB = 2.0, 1.5, 60.0, 3.0
 BAR_TOKENS = 1_000
 
-# A training that needs more is ended: other programs share the machine.
+# A training that needs more is killed: other programs share the machine.
 MOST_GB = 10.0
 
 
 @contextlib.contextmanager
 def limited(worker, most_gb=MOST_GB):
-    """End a process that takes more memory; yields an event that is set then."""
+    """Kill the process of a worker that takes more memory. Yields an event that is set in that case."""
     over, done = threading.Event(), threading.Event()
 
     def watch():
@@ -50,7 +50,7 @@ def limited(worker, most_gb=MOST_GB):
 
 
 def measure_types(counts, steps, rounds, say):
-    """Sentences in a second for numbers of relation types: dict of number to figures."""
+    """Training speed by number of relation types: dict of number to figures."""
     with contextlib.ExitStack() as stack:
         workers, answers = {}, {count: [] for count in counts}
         for count in counts:
@@ -73,7 +73,7 @@ def measure_types(counts, steps, rounds, say):
 
 
 def measure_tokens(lengths, say, most_gb=MOST_GB):
-    """Peak memory of a training step with a sentence of some length: dict of length to figures, None if too much."""
+    """Peak memory of a training step by length of one sentence: dict of length to figures, None if killed."""
     result = {}
     for length in lengths:
         say(f"a sentence of {length} tokens")
@@ -90,7 +90,7 @@ def measure_tokens(lengths, say, most_gb=MOST_GB):
 
 
 def measure_sentences(counts, say):
-    """Seconds to the first training step and peak memory for numbers of sentences: dict of number to figures."""
+    """Seconds to the first training step and peak memory by number of sentences: dict of number to figures."""
     result, train, dev = {}, growth_corpora.sample(), growth_corpora.sample("dev")
     with tempfile.TemporaryDirectory() as folder:
         for count in counts:
@@ -107,7 +107,7 @@ def measure_sentences(counts, say):
 
 
 def bars(result):
-    """The bars of a result, see `frame.bar`; none of a length that did not fit."""
+    """The bars of a result, see `frame.bar`. A length whose process was killed has none."""
     types, tokens, sentences = (list(result[name].items()) for name in ("types", "tokens", "sentences"))
     (few, first), (many, last) = types[0], types[-1]
     times = first["sentences_per_second"] / last["sentences_per_second"]
@@ -139,25 +139,25 @@ def parts(result):
         frame.table("Relation types", ("types", "sentences/s", "processor ms/sentence", "peak GB"), types),
         frame.table("One sentence of each batch", ("tokens", "peak GB"), tokens),
         frame.table("Sentences", ("sentences", "s to the first step", "processor s", "peak GB"), sentences),
-        "Peak memory is that of the process, with TensorFlow. Seconds to the first step are without its import.",
+        "Peak memory is that of the process and includes TensorFlow. Seconds to the first step exclude its import.",
     ]
 
 
 def _gb(item):
-    return f"{item['peak_gb']:.2f}" if item else f"more than {MOST_GB:g}, ended"
+    return f"{item['peak_gb']:.2f}" if item else f"more than {MOST_GB:g}, killed"
 
 
 def command(argv):
     parser = frame.parser(
         "growth",
-        "Measure how time and memory of training grow with relation types, sentence length and sentences.",
+        "Measure training time and memory by number of relation types, sentence length and number of sentences.",
         "",
-        rounds="rounds of each number of relation types; the best counts",
+        rounds="rounds of each number of relation types; the fastest counts",
     )
     parser.add_argument("--steps", metavar="N", type=int, default=16, help="batches in a round (default: 16)")
     for name, sizes, what in (
         ("types", TYPES, "numbers of relation types"),
-        ("tokens", TOKENS, "lengths of a sentence"),
+        ("tokens", TOKENS, "lengths of the longest sentence"),
         ("corpus-sizes", SENTENCES, "numbers of sentences"),
     ):
         sizes = ",".join(map(str, sizes))
@@ -177,10 +177,10 @@ def command(argv):
 
 
 def _sizes(text):
-    sizes = [int(part) for part in text.split(",")]
-    if min(sizes) < 1:
-        raise ValueError(text)
-    return sizes
+    sizes = text.split(",")
+    if not all(size.isdecimal() and int(size) > 0 for size in sizes):
+        raise argparse.ArgumentTypeError(f"must be whole numbers from 1, separated by commas, not {text!r}")
+    return [int(size) for size in sizes]
 
 
 if __name__ == "__main__":

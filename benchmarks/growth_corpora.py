@@ -1,4 +1,4 @@
-"""Corpora that differ in one size: the sentences of the sample corpus with more types, longer, or more of them."""
+"""Corpora that differ in one size: sentences of the sample corpus with more relation types, longer, or repeated."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def sample(split="train"):
 
 
 def with_types(documents, count):
-    """The same sentences, whose relations have `count` types in turn instead of their own."""
+    """The same sentences with `count` relation types, assigned to the relations in turn."""
     number, result = 0, []
     for document in documents:
         relations = []
@@ -26,12 +26,14 @@ def with_types(documents, count):
             number += 1
         result.append(dataclasses.replace(document, relations=tuple(relations)))
     if number < count:
-        raise ValueError(f"There must be a relation of each type. Received: {number} relations for {count} types")
+        raise ValueError(
+            f"`documents` must have a relation for each type. Received: {number} relations for {count} types"
+        )
     return result
 
 
 def of_length(documents, tokens, first=0):
-    """One sentence of `tokens` tokens: sentences one after the other, from number `first`, and a part of the last."""
+    """One sentence of `tokens` tokens: documents from number `first` on, joined and truncated."""
     words, entities, relations = [], [], []
     while len(words) < tokens:
         document = documents[first % len(documents)]
@@ -50,7 +52,7 @@ def of_length(documents, tokens, first=0):
 
 
 def renamed(documents, count):
-    """`count` sentences: the documents again and again, and each time the words of entities have other endings."""
+    """`count` sentences: the documents repeated, each time with another ending of the words of entities."""
     result = []
     for number in range(count):
         again, place = divmod(number, len(documents))

@@ -1,4 +1,4 @@
-"""What the benchmark of growth measures, each in a process of its own: training steps, and the way to the first one."""
+"""Tasks of the benchmark of growth, each in its own process: training steps, and a start up to the first step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def growth_steps(steps, types=None, tokens=None, changes=None):
         types: int or None. Number of relation types. Default: those of the corpus.
         tokens: int or None. Length of one sentence of each batch; the others are the corpus's longest of at most 30
             tokens. Default: batches of the corpus.
-        changes: dict of config fields or None, to try others than those of the preset.
+        changes: dict or None. Config fields that replace those of the preset.
     """
     from cman_tf.data.batches import training_batches
     from cman_tf.data.schema import Schema
@@ -97,7 +97,7 @@ class _UntilFirstStep:
 
 def growth_start(corpus):
     """Prepare a training of a corpus folder: `(figures, function that trains to the end of the first step)`."""
-    # Imported first: it takes as long for every corpus.
+    # Imported outside of the measurement: it takes the same time for every corpus.
     from cman_tf.training import workflow
 
     def measure():

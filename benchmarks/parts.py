@@ -1,4 +1,4 @@
-"""What the parts of a prediction cost, each as a graph of its own."""
+"""Time of each part of a prediction, run as its own graph."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ PARTS = (
 
 
 def milliseconds(extractor, tokens, rounds, calls=20):
-    """Milliseconds of each part of `Extractor.from_tokens`, and of all of it: dict of name to float.
+    """Milliseconds of each part of `Extractor.from_tokens`, and of the whole, `all`: dict of name to float.
 
-    A part as a graph of its own returns its results to Python and is not divided over the processors as the whole graph
-    is, so the parts add up to more.
+    The parts add up to more than the whole: each returns its results to Python and uses the processors less evenly.
 
     Args:
         extractor: `Extractor` of a network with relation types.
         tokens: string tensor `(batch, tokens)`.
-        rounds: int. The fastest counts.
+        rounds: int. Number of rounds; the fastest counts.
         calls: int. Calls in a round.
     """
     found = {}
@@ -42,7 +41,7 @@ def milliseconds(extractor, tokens, rounds, calls=20):
 
 
 def _calls(extractor, tokens):
-    """A function without arguments for each part, fed with the results of the parts before: dict of name to it."""
+    """A function without arguments for each part, on the results of the parts before it: dict by name."""
     import tensorflow as tf
 
     from cman_tf.model.decoding import decode_entities, decode_relations, entity_scores, last_tokens

@@ -125,7 +125,7 @@ def command(argv):
         "--precision",
         metavar="NAME",
         default="float32",
-        help="training.precision of the project's build; the plain build is float32 (default: float32)",
+        help="training.precision of the project's build; the plain build always uses float32 (default: float32)",
     )
     args = frame.parse(parser, argv)
 

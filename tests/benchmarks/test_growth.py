@@ -1,4 +1,4 @@
-"""The benchmark of growth: its corpora, its bars, and what it measures."""
+"""The benchmark of growth: corpora, bars and measurements."""
 
 import json
 import sys
@@ -55,7 +55,7 @@ def test_repeated_sentences_have_other_names(documents, tmp_path):
     assert [(d.tokens, d.entities, d.relations) for d in read] == [(d.tokens, d.entities, d.relations) for d in found]
 
 
-def test_a_process_that_takes_too_much_memory_is_ended():
+def test_a_process_that_takes_too_much_memory_is_killed():
     for megabytes, ended in ((1, False), (300, True)):
         code = f"memory = bytearray({megabytes}000000); print(1, flush=True); input()"
         process = Popen([sys.executable, "-c", code], stdin=-1, stdout=-1)
@@ -85,9 +85,14 @@ def test_bars_compare_the_extremes():
     assert found == [(3.0, False), (1.0, True), (70.0, False), (2.0, True)]
 
 
-def test_what_does_not_fit_is_said():
+def test_a_length_that_does_not_fit_is_reported():
     *_, tokens, _, _ = growth.parts(RESULT)
-    assert list(tokens.columns[1].cells)[-1] == "more than 10, ended"
+    assert list(tokens.columns[1].cells)[-1] == "more than 10, killed"
+
+
+def test_sizes_are_whole_numbers(capsys):
+    assert cli.run("benchmarks.growth", growth.command, ["--types", "5,0"]) == 2
+    assert "argument --types: must be whole numbers from 1, separated by commas, not '5,0'" in capsys.readouterr().err
 
 
 @pytest.mark.slow
