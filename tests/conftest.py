@@ -18,7 +18,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     for _kind in ("INTRAOP", "INTEROP"):
         os.environ.setdefault(f"TF_NUM_{_kind}_THREADS", "1")
 
-# On Python 3.9 a new process is a fork at first, which the handlers of grpcio would end. Read when it is imported.
+# On Python 3.9, subprocesses start as forks, which the handlers of grpcio would end. grpcio reads this when imported.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 # Where a test does not say how many examples it draws; each run of the tests draws others.

@@ -68,7 +68,7 @@ def test_a_run_is_stored_read_and_scored_in_float32_and_can_be_resumed(begin, do
     assert not any(map(np.array_equal, start.trainable_weights, network.model.trainable_weights))
     layers = [layer for part in network.model.layers for layer in getattr(part, "layers", [])]
     assert "float32" in {layer.compute_dtype for layer in layers} <= {"float32", "int32"}
-    # What scored the dev split is what every later prediction computes with.
+    # The dev split was scored with the network that later predictions use.
     trainer.run.load_weights(trainer.network)
     found = trainer.predictor.extract(documents)
     assert found == run.predictor().extract(documents)

@@ -132,7 +132,7 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, c
 
 
 class Remover(Killer):
-    """Removes the run folder in the middle of an epoch, as another program or person would."""
+    """Removes the run folder during an epoch, as a user or another program might."""
 
     def __init__(self, path):
         super().__init__(-1)
@@ -142,7 +142,7 @@ class Remover(Killer):
         shutil.rmtree(self.path)
 
 
-def test_a_run_folder_that_disappears_ends_the_training_and_is_not_made_again(tmp_path, config, documents):
+def test_a_run_folder_that_disappears_ends_the_training_and_is_not_created_again(tmp_path, config, documents):
     run = begin(tmp_path / "run", configs.change(config, {"training.epochs": 1}), documents)
     with pytest.raises(WriteError, match=f"The run folder {run.path} was removed or renamed during the training"):
         train(run, documents, progress=Remover(run.path))
