@@ -42,8 +42,12 @@ def bars(found: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def measured(bar: Mapping[str, Any]) -> str:
-    """The value of a bar, and whether it is not reached."""
-    return f"{bar['value']:.2f}{'' if bar['reached'] else ' (not reached)'}"
+    """The value of a bar, marked if it is not reached."""
+    value = f"{bar['value']:.2f}"
+    if bar["reached"]:
+        return value
+    # A value just beside the bar is not rounded to it.
+    return f"{bar['value']:.3f} (not reached)" if float(value) == bar["bar"] else f"{value} (not reached)"
 
 
 def write(path: Path, parts: Iterable[str]) -> Path:
