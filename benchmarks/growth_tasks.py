@@ -15,7 +15,7 @@ from cman_tf import config as configs
 PRESET = "own"
 
 
-def growth_steps(steps, types=None, tokens=None, changes=None):
+def growth_steps(steps, types=None, tokens=None):
     """Prepare training steps on sentences of the sample corpus: `(figures, function that trains one round)`.
 
     Args:
@@ -23,7 +23,6 @@ def growth_steps(steps, types=None, tokens=None, changes=None):
         types: int or None. Number of relation types. Default: those of the corpus.
         tokens: int or None. Length of one sentence of each batch; the others are the corpus's longest of at most 30
             tokens. Default: batches of the corpus.
-        changes: dict or None. Config fields that replace those of the preset.
     """
     from cman_tf.data.batches import training_batches
     from cman_tf.data.schema import Schema
@@ -31,7 +30,7 @@ def growth_steps(steps, types=None, tokens=None, changes=None):
     from cman_tf.model.network import Network
     from cman_tf.training.trainer import adam, most_cells
 
-    config = configs.load(PRESET, changes)
+    config = configs.load(PRESET)
     documents = growth_corpora.sample()
     if types:
         documents = growth_corpora.with_types(documents, types)

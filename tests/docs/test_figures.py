@@ -130,11 +130,11 @@ def test_the_page_on_installation_repeats_the_table_of_its_file():
 
 def test_the_page_on_gpus_repeats_the_scores_of_half_precision():
     page = " ".join((ROOT / "docs" / "howto" / "gpu.md").read_text(encoding="utf-8").split())
-    half = json.loads((ROOT / "results" / "sample" / "mixed_bfloat16.json").read_text(encoding="utf-8"))
-    entities, relations = (100 * half["strict"]["micro"][item]["f1"] for item in ("entities", "relations"))
-    installs = json.loads((ROOT / "benchmarks" / "results" / "installs.json").read_text(encoding="utf-8"))["installs"]
-    [whole] = [item for item in installs if item["python"].startswith("3.13")]
-    assert f"{entities:.2f} for entities and {relations:.2f} for relations with `mixed_bfloat16`" in page
-    assert f"{whole['entities']:.2f} and {whole['relations']:.2f} with `float32`" in page
-    assert entities > whole["entities"] - 1
-    assert relations > whole["relations"] - 1
+    scores = {}
+    for precision in ("float32", "mixed_float16", "mixed_bfloat16"):
+        metrics = json.loads((ROOT / "results" / "sample" / f"{precision}.json").read_text(encoding="utf-8"))
+        micro = metrics["strict"]["micro"]
+        scores[precision] = entities, relations = [100 * micro[kind]["f1"] for kind in ("entities", "relations")]
+        assert f"| `{precision}` | {entities:.2f} | {relations:.2f} |" in page
+    for half in ("mixed_float16", "mixed_bfloat16"):
+        assert all(score > whole - 1 for score, whole in zip(scores[half], scores["float32"]))
