@@ -107,6 +107,7 @@ class CmanHyperModel(keras_tuner.HyperModel):
         config, run = self.config(hp), Path(folder) / "run"
         try:
             history = self.train_run(config, run, model)
+            Run(run).check_there()
         except WriteError as error:  # not the trial's fault: it is trained when the search is resumed
             raise keras_tuner.errors.FatalError(str(error)) from None
         except InputError as error:

@@ -13,6 +13,7 @@ from cman_tf import config as configs
 from cman_tf.evaluation.averages import mean_sd
 from cman_tf.files import atomic_write
 from tuning import OBJECTIVES
+from tuning.folder import check_there
 from tuning.hypermodel import scores_of
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def retrain(
         chosen: list of dict from `finalists`.
         objective: str.
         seeds: int. Number of seeds.
-        folder: path. The runs are in `FOLDER/TRIAL/seedN`.
+        folder: path. Folder of the search; the runs are in `FOLDER/finalists/TRIAL/seedN`.
 
     Returns:
         list of dict, best first: `id`, `values`, `scores` (one for each seed), `mean`, `sd` (None for one seed).
@@ -110,7 +111,10 @@ def retrain(
         scores = []
         for seed in range(1, seeds + 1):
             config = configs.change(hypermodel.space.config(trial["values"]), {"seed": seed})
-            history = hypermodel.train_run(config, Path(folder) / trial["id"] / f"seed{seed}")
+            try:
+                history = hypermodel.train_run(config, Path(folder) / "finalists" / trial["id"] / f"seed{seed}")
+            finally:
+                check_there(folder)
             scores.append(scores_of(history)[objective])
             print(f"finalist, {named(trial['id'])}, seed {seed}: {objective} {100 * scores[-1]:.2f}")
         rows.append(

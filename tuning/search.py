@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from cman_tf.commands.main import main
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 from tuning import OBJECTIVES, TUNERS
+from tuning.folder import prepare
 
 if TYPE_CHECKING:
     from tuning.hypermodel import CmanHyperModel
@@ -109,7 +109,7 @@ def command(argv: list[str]) -> None:
     if role == "worker":
         cluster.wait_for_chief(args.chief_wait)
     else:
-        _prepare(folder, _settings(args, space), args)
+        prepare(folder, _settings(args, space), resume=args.resume, overwrite=args.overwrite)
     _search(args, space, folder, role)
 
 
@@ -121,37 +121,6 @@ def _settings(args: argparse.Namespace, space: Space) -> dict[str, Any]:
         "config": configs.to_dict(space.base),
         "space": {name: repr(item) for name, item in space.dimensions.items()},
     }
-
-
-def _prepare(folder: Path, settings: dict[str, Any], args: argparse.Namespace) -> None:
-    """Create the folder of a new search, or check the folder of a search to resume."""
-    file = folder / "settings.json"
-    if args.overwrite and file.is_file():
-        for name in ("trials", "finalists", "workers"):
-            shutil.rmtree(folder / name, ignore_errors=True)
-        file.unlink()
-    if file.is_file():
-        if not args.resume:
-            raise InputError(f"{folder} contains a search already. Pass --resume to continue it or --overwrite.")
-        kept = json.loads(file.read_text(encoding="utf-8"))
-        changes = _changes(kept, settings)
-        if changes:
-            raise InputError(f"A search must be resumed with its own settings. Received: {changes} for {folder}")
-        return
-    if args.resume:
-        raise InputError(f"There is no search in {folder} to resume.")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"A new search requires a new or empty folder. Received: {folder}")
-    with atomic_write(file) as output:
-        json.dump(settings, output, indent=2)
-
-
-def _changes(kept: Any, given: Any, name: str = "") -> str:
-    """Settings that differ, each with its name and both values, e.g. `"objective val_re_f1 instead of val_f1"`."""
-    if isinstance(kept, dict) and isinstance(given, dict):
-        found = [_changes(kept.get(key), given.get(key), f"{name}.{key}" if name else key) for key in {**kept, **given}]
-        return ", ".join(filter(None, found))
-    return "" if kept == given else f"{name} {given} instead of {kept}"
 
 
 def _search(args: argparse.Namespace, space: Space, folder: Path, role: str) -> None:
@@ -205,7 +174,7 @@ def _finish(
     if chosen:
         # The best trial must beat the base configuration under the same conditions.
         chosen.append({"id": BASE, "values": space.defaults()})
-    ranked = retrain(hypermodel, chosen, args.objective, args.executions, folder / "finalists")
+    ranked = retrain(hypermodel, chosen, args.objective, args.executions, folder)
     search = {
         "config": args.config,
         "tuner": args.tuner,

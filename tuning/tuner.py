@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cman_tf.errors import printable
+from cman_tf.errors import WriteError, printable
 from cman_tf.files import atomic_write
+from tuning.folder import check_there
 from tuning.keras2 import keras_tuner
 from tuning.outcome import COSTS, reason
 
@@ -45,13 +46,20 @@ class CmanTuner(keras_tuner.Tuner):
         super().__init__(oracle=oracle, hypermodel=hypermodel, **options)
 
     def pre_create_trial(self) -> None:
-        """Wait a moment, because Keras Tuner asks an idle oracle again at once."""
+        """Wait a moment, because Keras Tuner asks an idle oracle again at once; check that the folder is there."""
         time.sleep(0.1)
+        check_there(self.directory)
 
     def run_trial(self, trial: keras_tuner.engine.trial.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Train a trial in its folder; returns its scores, see `CmanHyperModel.fit`."""
-        model = self._try_build(trial.hyperparameters)
-        return self.hypermodel.fit(trial.hyperparameters, model, folder=self.get_trial_dir(trial.trial_id))
+        try:
+            model = self._try_build(trial.hyperparameters)
+            return self.hypermodel.fit(trial.hyperparameters, model, folder=self.get_trial_dir(trial.trial_id))
+        finally:
+            try:
+                check_there(self.directory)
+            except WriteError as error:  # not the trial's fault
+                raise keras_tuner.errors.FatalError(str(error)) from None
 
     def on_trial_begin(self, trial: keras_tuner.engine.trial.Trial) -> None:
         """Print which trial starts, and start its clock."""

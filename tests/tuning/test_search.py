@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -265,3 +266,26 @@ def test_thirty_trials_take_the_memory_of_a_few(tiny, tmp_path):
     peaks = [trial["peak_memory_mb"] for trial in read(folder)["trials"]]
     assert len(peaks) == 30
     assert peaks[-1] < peaks[4] + 300, peaks
+
+
+@pytest.mark.parametrize("training", [1, 3], ids=["of a trial", "of a finalist"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_folder_that_disappears_ends_the_search_and_is_not_created_again(
+    tiny, eager_search, tmp_path, monkeypatch, when, training
+):
+    folder, train, calls = tmp_path / "search", Trainer.fit, []
+
+    def fit(trainer):
+        calls.append(trainer)
+        if (len(calls), when) == (training, "before"):
+            shutil.rmtree(folder)
+        history = train(trainer)
+        if (len(calls), when) == (training, "after"):
+            shutil.rmtree(folder)
+        return history
+
+    monkeypatch.setattr(Trainer, "fit", fit)
+    arguments = ["--tuner", "random", "--max-trials", "2", "--finalists", "1"]
+    with pytest.raises(InputError, match=f"The search folder {folder} was removed or renamed during the search"):
+        eager_search([*tiny, *arguments, "--directory", str(folder)])
+    assert (len(calls), list(tmp_path.iterdir())) == (training, [])
