@@ -35,6 +35,13 @@ result of a search for words was not used. MiniLM and ADE use the same settings 
 encoders and epochs.
 """
 
+FEW = """## Few sentences
+
+`python -m reproduction.few`: training on some sentences of a corpus, from the [shipped model](news.md) and from random
+weights (the smaller network of the preset `own`, without GloVe), both with the training of the preset `start`. Strict
+micro F1 on test, mean and standard deviation over draws of the sentences.
+"""
+
 
 def write_page(results: Path, path: Path, known: Mapping[str, Experiment]) -> Path:
     """Write the page, its pictures (`images/` beside it) and `RESULTS/tables.csv`.
@@ -59,7 +66,8 @@ def write_page(results: Path, path: Path, known: Mapping[str, Experiment]) -> Pa
     # The first of a corpus is the recommended configuration; the breakdowns of the others are in their metrics.json.
     detailed = {folder.parent: folder for folder in reversed(single)}.values()
     parts += [experiment(folder, results, folder in detailed) for folder in single]
-    parts += [ablations.table(results), *ablations.figures(results, path.parent / "images"), missing(results, known)]
+    parts += [ablations.table(results), *ablations.figures(results, path.parent / "images"), few_sentences(results)]
+    parts += [missing(results, known)]
     markdown.write(path, parts)
     if folders:
         with atomic_write(results / "tables.csv") as file:
@@ -90,6 +98,12 @@ def overview(folders: Sequence[Path], results: Path) -> str:
         name = str(folder.relative_to(results))
         rows.append([name, first["protocol"], len(runs), encoders(config), *strict(runs)])
     return "\n".join(markdown.table(head, rows, "llrl")) + "\n"
+
+
+def few_sentences(results: Path) -> str:
+    """The table of trainings on few sentences, if there is one."""
+    path = results / "few" / "table.md"
+    return f"{FEW}\n{path.read_text(encoding='utf-8')}" if path.is_file() else ""
 
 
 def missing(results: Path, known: Mapping[str, Experiment]) -> str:
