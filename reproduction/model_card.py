@@ -50,7 +50,8 @@ cman fit --config conll04_best --protocol {protocol} --seed 1 --run-dir runs/bes
 
 Persons, places, organisations and other names in English news sentences, and five relations between them: who killed
 whom, who lives where, who works for whom, which place is in which, where an organisation is based. It is a starting
-point and a baseline. For other texts, languages or types train [on your own corpus](howto/own_corpus.md).
+point and a baseline. For other texts, languages or types train [on your own corpus](howto/own_corpus.md). The shipped
+model `news` is another one, with [a page of its own](news.md).
 
 Do not use it to decide anything about a person: {wrong:.0f} of 100 relations that it finds are not in the annotation,
 and its answers about killings and homes are about real people.

@@ -77,6 +77,7 @@ class Backend:
         except Exception as error:
             failure = status.of(error)
             code = failure.code
+            self.metrics.refused(failure)
             raise failure from error
         finally:
             passed = time.monotonic() - started
@@ -176,18 +177,23 @@ class Backend:
             longest = min(costs.tokens(feeds), servable.max_tokens or sys.maxsize)
             task = Task((servable, signature), feeds, rows, deadline, client, answer.pairs, longest)
             if task.width > self.max_row_bytes:
-                raise invalid(f"A row must have at most {self.max_row_bytes} bytes. Received: {task.width}")
+                raise invalid(
+                    f"A row must have at most {self.max_row_bytes} bytes. Received: {task.width}", "row_too_long"
+                )
             if task.rows and task.rows * task.width > self.batcher.options.max_padded_bytes:
                 raise invalid(
                     f"Rows times the longest row must be at most {self.batcher.options.max_padded_bytes} bytes. "
-                    f"Received: {task.rows} rows, the longest of {task.width}"
+                    f"Received: {task.rows} rows, the longest of {task.width}",
+                    "rows_too_long",
                 )
             size = answer.bytes(task.size, longest)
             if size > self.batcher.options.max_answer_bytes:
                 raise invalid(
                     f"An answer must have at most {self.batcher.options.max_answer_bytes} bytes. Received: {task.size} "
-                    f"rows of {longest} tokens, whose answer has about {size}"
+                    f"rows of {longest} tokens, whose answer has about {size}",
+                    "answer_too_large",
                 )
+            self.metrics.cost(costs.REQUEST + task.cost)
             self.batcher.submit(task)
             on_cancel(task.future.cancel)
             return number, outputs, _wait(task.future, deadline), task.rows or 1

@@ -68,12 +68,12 @@ class Batcher:
         """
         limit = self.options.max_batch_size
         if self.options.enabled and task.size > limit:
-            raise invalid(f"Task size {task.size} is larger than maximum batch size {limit}")
+            raise invalid(f"Task size {task.size} is larger than maximum batch size {limit}", "too_many_rows")
         single = not self.options.enabled or task.rows is None
         parts = [task] if single else task.parts(self.options.max_batch_cost)
         with self._changed:
             if self._stopping:
-                raise ServingError(grpc.StatusCode.UNAVAILABLE, "The server is stopping")
+                raise ServingError(grpc.StatusCode.UNAVAILABLE, "The server is stopping", reason="stopping")
             self._make_room(task)
             waiting = self._waiting()
             if task.client not in waiting:
@@ -118,6 +118,7 @@ class Batcher:
         return ServingError(
             grpc.StatusCode.RESOURCE_EXHAUSTED,
             f"The batch scheduling queue to which this task was submitted is full. It holds {self._size} rows",
+            reason="queue_full",
         )
 
     def _drop(self, tasks: Sequence[Task]) -> None:

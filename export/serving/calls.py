@@ -129,6 +129,8 @@ class Calls:
         except Exception as raised:
             failure = _failure(raised)
             code, http = failure.code, failure.http
+            if not call.counted:
+                self.metrics.refused(failure)
             found, kind = refuse(failure)
         self._count(what, code, http, call)
         # What follows an answer to half a request is the rest of its body, not a request.
@@ -158,6 +160,7 @@ class Calls:
         except Exception as raised:
             failure = _failure(raised)
             code = failure.code
+            self.metrics.refused(failure)
             yield refuse(failure)[0] + "\n"
         finally:
             self._count(what, code, 499 if code == grpc.StatusCode.CANCELLED else 200, call)
@@ -227,7 +230,8 @@ async def _body(request: Request, limit: int, keep: bool = True) -> bytes:
     length = int(request.headers.get("content-length", "0"))  # h11 lets only digits through, at most 20
     if length >= 2**63:
         raise invalid(connections.WRONG_LENGTH)
-    too_large = ServingError(grpc.StatusCode.RESOURCE_EXHAUSTED, f"A body must have at most {limit} bytes", 413)
+    why = f"A body must have at most {limit} bytes"
+    too_large = ServingError(grpc.StatusCode.RESOURCE_EXHAUSTED, why, 413, "body_too_large")
     if length > limit and "expect" in request.headers:
         raise too_large
     body, size = bytearray(), 0

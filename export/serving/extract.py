@@ -120,7 +120,8 @@ class Extract:
             if len(row.bytes) > self.backend.max_row_bytes:
                 raise invalid(
                     f"A sentence must have at most {self.backend.max_row_bytes} bytes. Received: {len(row.bytes)}, "
-                    f"from character {row.start} of document {row.document}"
+                    f"from character {row.start} of document {row.document}",
+                    "row_too_long",
                 )
             own = costs.tokens({"text": np.array([row.bytes], object)})
             wider, more = max(longest, len(row.bytes)), max(tokens, own)

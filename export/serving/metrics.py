@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import grpc
 
+    from export.serving.status import ServingError
+
 PATH = "/monitoring/prometheus/metrics"
 
 # Not with a library: theirs append `_total` to names of counters, which dashboards for TensorFlow Serving do not know.
 _MICROSECONDS = [10 * 1.8**power for power in range(24)]
+_TOKENS = [20 * 2**power for power in range(16)]
 _ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
 
@@ -60,6 +63,15 @@ class Metrics:
             API="Predict",
             entrypoint=entrypoint,
         )
+
+    def cost(self, tokens: float) -> None:
+        """Count the estimated cost of a request, see `costs`."""
+        self.observe(":cman:serving:request_cost", tokens, _TOKENS)
+
+    def refused(self, failure: ServingError) -> None:
+        """Count a request that exceeds a limit, by the limit."""
+        if failure.reason:
+            self.count(":cman:serving:refused_count", reason=failure.reason)
 
     def page(self) -> str:
         """The page, str."""

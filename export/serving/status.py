@@ -34,25 +34,28 @@ class ServingError(Exception):
         code: `grpc.StatusCode`.
         message: str. Sent to the client, its first 600 characters; never logged, as it may quote the client's text.
         http: int or None. HTTP status. Default: that of the code.
+        reason: str. Which limit it exceeds, e.g. `"queue_full"`: counted, see `Metrics.refused`. Default: none.
     """
 
-    def __init__(self, code: grpc.StatusCode, message: str, http: int | None = None) -> None:
+    def __init__(self, code: grpc.StatusCode, message: str, http: int | None = None, reason: str = "") -> None:
         # What it quotes may be of any length, and gRPC loses a message that does not fit into its headers.
         message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]} ..."
         super().__init__(message)
         self.code = code
         self.message = message
         self.http = http or _HTTP.get(code, 500)
+        self.reason = reason
 
 
-def invalid(message: str) -> ServingError:
-    """The `ServingError` of a malformed request."""
-    return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message)
+def invalid(message: str, reason: str = "") -> ServingError:
+    """The `ServingError` of a malformed request, or of one that exceeds the limit `reason`."""
+    return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message, reason=reason)
 
 
 def expired() -> ServingError:
     """The `ServingError` of a request whose deadline has passed."""
-    return ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, "The deadline passed before the answer was computed")
+    why = "The deadline passed before the answer was computed"
+    return ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, why, reason="deadline")
 
 
 def of(error: BaseException) -> ServingError:

@@ -15,6 +15,14 @@ def test_the_readme_repeats_the_page_of_results():
     assert [row for row in rows if row not in page] == []
 
 
+def test_the_readme_repeats_what_starting_from_the_shipped_model_gains():
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    table = (ROOT / "results" / "few" / "table.md").read_text(encoding="utf-8").splitlines()
+    [row] = [line for line in table if line.startswith("| conll04 | 50 |")]
+    ours, relations, random, none = (round(float(cell.split()[0])) for cell in row.split("|")[4:8])
+    assert f"from {random} to {ours} for entities and from {none} to {relations} for relations" in text
+
+
 def test_the_page_of_the_shipped_model_repeats_its_files():
     page = (ROOT / "docs" / "news.md").read_text(encoding="utf-8")
     assert (ROOT / "results" / "few" / "table.md").read_text(encoding="utf-8") in page

@@ -199,6 +199,27 @@ def test_more_load_than_the_queue_holds_is_refused_and_the_rest_answered(serve):
     assert asker.predict(["a"])["length"] == [1]
 
 
+def test_the_page_of_metrics_counts_refusals_by_reason_and_costs(serve):
+    server, asker = serve(max_batch_size=2, max_padded_bytes=100)
+
+    def series(name):
+        return [line for line in server.metrics.page().splitlines() if line.startswith(f":cman:serving:{name}")]
+
+    assert asker.predict(["a b"])["length"] == [3]
+    # Two tokens, a little for their pairs, and 20 for the request.
+    assert series("request_cost_count") == [":cman:serving:request_cost_count{} 1"]
+    assert 22 < float(series("request_cost_sum")[0].split()[-1]) < 23
+    assert series("refused_count") == []
+    assert code(asker.predict, ["a"] * 3) == Code.INVALID_ARGUMENT
+    assert asker.http("/v1/models/cman:predict", {"instances": ["a"] * 3})[0] == 400
+    assert code(asker.predict, ["a" * 60] * 2) == Code.INVALID_ARGUMENT
+    assert code(asker.predict, ["a"], "none") == Code.FAILED_PRECONDITION  # not a limit
+    assert sorted(series("refused_count")) == [
+        ':cman:serving:refused_count{reason="rows_too_long"} 1',
+        ':cman:serving:refused_count{reason="too_many_rows"} 2',
+    ]
+
+
 def test_a_deadline_of_a_millisecond_is_exceeded_and_its_work_is_dropped(serve, monkeypatch):
     computed, run, gate = [], Servable.run, threading.Event()
 
