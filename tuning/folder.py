@@ -51,8 +51,8 @@ def check_there(folder: str | Path) -> None:
     """Raise `WriteError` if the folder was removed or renamed: writing would create half a search in its place."""
     if not (Path(folder) / SETTINGS).is_file():
         raise WriteError(
-            f"The search folder {folder} was removed or renamed during the search. Resume the search with --resume "
-            "--directory and its new name, or start a new one."
+            f"The search folder {folder} was removed or renamed during the search. Resume it with --resume "
+            "--directory NEW_NAME, or start a new search."
         )
 
 

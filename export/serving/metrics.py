@@ -69,7 +69,7 @@ class Metrics:
         self.observe(":cman:serving:request_cost", tokens, _TOKENS)
 
     def refused(self, failure: ServingError) -> None:
-        """Count a request that exceeds a limit, by the limit."""
+        """Count a refused request by its reason, if it has one."""
         if failure.reason:
             self.count(":cman:serving:refused_count", reason=failure.reason)
 

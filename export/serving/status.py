@@ -34,7 +34,7 @@ class ServingError(Exception):
         code: `grpc.StatusCode`.
         message: str. Sent to the client, its first 600 characters; never logged, as it may quote the client's text.
         http: int or None. HTTP status. Default: that of the code.
-        reason: str. Which limit it exceeds, e.g. `"queue_full"`: counted, see `Metrics.refused`. Default: none.
+        reason: str. Why the server refuses a well-formed request, e.g. `"queue_full"`, for the counters. Default: none.
     """
 
     def __init__(self, code: grpc.StatusCode, message: str, http: int | None = None, reason: str = "") -> None:
@@ -48,7 +48,7 @@ class ServingError(Exception):
 
 
 def invalid(message: str, reason: str = "") -> ServingError:
-    """The `ServingError` of a malformed request, or of one that exceeds the limit `reason`."""
+    """The `ServingError` of a malformed request, or of one beyond a limit, which `reason` names."""
     return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message, reason=reason)
 
 
