@@ -14,8 +14,8 @@ from cman_tf.files import atomic_write
 SETTINGS = "settings.json"
 
 
-def prepare(folder: Path, settings: dict[str, Any], resume: bool, overwrite: bool) -> None:
-    """Create the folder of a new search, or check the folder of a search to resume.
+def check(folder: Path, settings: dict[str, Any], resume: bool, overwrite: bool) -> None:
+    """Check that a search can begin or be resumed in a folder; writes nothing.
 
     Args:
         folder: path.
@@ -27,11 +27,9 @@ def prepare(folder: Path, settings: dict[str, Any], resume: bool, overwrite: boo
         InputError: if the folder does not fit, or the settings differ from those of the search to resume.
     """
     file = folder / SETTINGS
-    if overwrite and file.is_file():
-        for name in ("trials", "finalists", "workers"):
-            shutil.rmtree(folder / name, ignore_errors=True)
-        file.unlink()
     if file.is_file():
+        if overwrite:
+            return
         if not resume:
             raise InputError(f"{folder} contains a search already. Pass --resume to continue it or --overwrite.")
         kept = json.loads(file.read_text(encoding="utf-8"))
@@ -43,8 +41,18 @@ def prepare(folder: Path, settings: dict[str, Any], resume: bool, overwrite: boo
         raise InputError(f"There is no search in {folder} to resume.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"A new search requires a new or empty folder. Received: {folder}")
-    with atomic_write(file) as output:
-        json.dump(settings, output, indent=2)
+
+
+def begin(folder: Path, settings: dict[str, Any], overwrite: bool) -> None:
+    """Write the settings of a new search; with `overwrite`, delete the one in the folder."""
+    file = folder / SETTINGS
+    if overwrite and file.is_file():
+        for name in ("trials", "finalists", "workers"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        file.unlink()
+    if not file.is_file():
+        with atomic_write(file) as output:
+            json.dump(settings, output, indent=2)
 
 
 def check_there(folder: str | Path) -> None:

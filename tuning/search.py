@@ -14,7 +14,7 @@ from cman_tf.commands.main import main
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 from tuning import OBJECTIVES, TUNERS
-from tuning.folder import prepare
+from tuning.folder import begin, check
 
 if TYPE_CHECKING:
     from tuning.hypermodel import CmanHyperModel
@@ -81,12 +81,7 @@ def command(argv: list[str]) -> None:
         help="seconds without a sign of life after which a worker's trial goes to another (default: 60)",
     )
     parser.add_argument("--seed", metavar="N", help="seed of the trainings and of the tuner (default: 1)")
-    parser.add_argument(
-        "--data-dir",
-        metavar="FOLDER",
-        dest="corpus.data_dir",
-        help="directory with the public corpora (default: $CMAN_TF_DATA, else downloaded)",
-    )
+    options.add_corpus(parser, "the configuration's")
     options.add_config_options(parser)
     args = cli.parse(parser, argv)
     for name in ("max_trials", "finalists", "executions"):
@@ -109,7 +104,7 @@ def command(argv: list[str]) -> None:
     if role == "worker":
         cluster.wait_for_chief(args.chief_wait)
     else:
-        prepare(folder, _settings(args, space), resume=args.resume, overwrite=args.overwrite)
+        check(folder, _settings(args, space), resume=args.resume, overwrite=args.overwrite)
     _search(args, space, folder, role)
 
 
@@ -131,6 +126,9 @@ def _search(args: argparse.Namespace, space: Space, folder: Path, role: str) -> 
     from tuning.tuner import CmanTuner
 
     hypermodel = CmanHyperModel(space)
+    if role != "worker":
+        # After the corpus was read: a wrong one neither leaves a folder nor deletes a search.
+        begin(folder, _settings(args, space), args.overwrite)
     hp = keras_tuner.HyperParameters()
     space.declare(hp)
     oracle = make_oracle(args.tuner, args.objective, args.max_trials, space.base.training.epochs, hp, space.base.seed)

@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from cman_tf import config as configs
+from cman_tf.commands import cli
 from cman_tf.errors import InputError, failed
 from cman_tf.training.run import Run
 from cman_tf.training.trainer import Trainer
@@ -289,3 +290,10 @@ def test_a_folder_that_disappears_ends_the_search_and_is_not_created_again(
     with pytest.raises(InputError, match=f"The search folder {folder} was removed or renamed during the search"):
         eager_search([*tiny, *arguments, "--directory", str(folder)])
     assert (len(calls), list(tmp_path.iterdir())) == (training, [])
+
+
+def test_the_corpus_is_named_as_in_fit(tmp_path, capsys):
+    command = ["--corpus", str(tmp_path / "nowhere"), "--directory", str(tmp_path / "search")]
+    assert cli.run("cman search", search.command, command) == 2
+    assert f"Received: {tmp_path / 'nowhere'}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
