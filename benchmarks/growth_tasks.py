@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 from benchmarks import growth_corpora
 from cman_tf import config as configs
+from cman_tf.memory import peak_bytes
 
 PRESET = "own"
 
@@ -110,9 +109,3 @@ def growth_start(corpus):
         return {"seconds": seconds, "processor_seconds": processor, "peak_bytes": peak_bytes()}
 
     return {}, measure
-
-
-def peak_bytes():
-    """Largest resident memory of this process so far."""
-    # macOS reports bytes, Linux KiB.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

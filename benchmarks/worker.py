@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import math
 import os
-import resource
 import subprocess
 import sys
 import time
+
+from cman_tf.memory import peak_bytes
 
 
 class Worker:
@@ -72,9 +73,7 @@ def training(**settings):
         seconds, processor = time.perf_counter() - start, time.process_time() - processor_start
         if not math.isfinite(loss):
             raise RuntimeError(f"The loss must be finite. Received: {loss} in the {workload.build} build")
-        # Linux reports the peak in KiB.
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return {"seconds": seconds, "processor_seconds": processor, "peak_bytes": peak}
+        return {"seconds": seconds, "processor_seconds": processor, "peak_bytes": peak_bytes()}
 
     return {"first_step": first_step, "sentences": workload.sentences, "flops": workload.flops}, measure
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime
 import json
-import resource
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.errors import WriteError, printable
 from cman_tf.files import atomic_write
+from cman_tf.memory import peak_bytes
 from tuning.folder import check_there
 from tuning.keras2 import keras_tuner
 from tuning.outcome import COSTS, reason
@@ -76,8 +75,7 @@ class CmanTuner(keras_tuner.Tuner):
         seconds = self.end - self.start
         self.durations.append(seconds)
         with atomic_write(Path(self.get_trial_dir(trial.trial_id)) / COSTS) as file:
-            # Kilobytes on Linux, bytes on macOS.
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**10 if sys.platform != "darwin" else 2**20)
+            peak = peak_bytes() / 2**20
             costs = {"seconds": seconds, "training_seconds": self.hypermodel.training_seconds, "peak_memory_mb": peak}
             json.dump(costs, file)
         trial = self.oracle.get_trial(trial.trial_id)
