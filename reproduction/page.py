@@ -42,6 +42,13 @@ weights (the smaller network of the preset `own`, without GloVe), both with the 
 micro F1 on test, mean and standard deviation over draws of the sentences.
 """
 
+PICK = """## Picked sentences
+
+`python -m reproduction.pick`: the labels of the training split are hidden. From 50 random sentences on, the sentences
+to annotate next are those that `cman data pick` chooses with the network of the round before, or random ones. Training
+and scores are as in the table above, from `news`; tokens are those of all training sentences.
+"""
+
 
 def write_page(results: Path, path: Path, known: Mapping[str, Experiment]) -> Path:
     """Write the page, its pictures (`images/` beside it) and `RESULTS/tables.csv`.
@@ -66,7 +73,8 @@ def write_page(results: Path, path: Path, known: Mapping[str, Experiment]) -> Pa
     # The first of a corpus is the recommended configuration; the breakdowns of the others are in their metrics.json.
     detailed = {folder.parent: folder for folder in reversed(single)}.values()
     parts += [experiment(folder, results, folder in detailed) for folder in single]
-    parts += [ablations.table(results), *ablations.figures(results, path.parent / "images"), few_sentences(results)]
+    parts += [ablations.table(results), *ablations.figures(results, path.parent / "images")]
+    parts += [written(results / "few", FEW), written(results / "pick", PICK)]
     parts += [missing(results, known)]
     markdown.write(path, parts)
     if folders:
@@ -100,10 +108,10 @@ def overview(folders: Sequence[Path], results: Path) -> str:
     return "\n".join(markdown.table(head, rows, "llrl")) + "\n"
 
 
-def few_sentences(results: Path) -> str:
-    """The table of trainings on few sentences, if there is one."""
-    path = results / "few" / "table.md"
-    return f"{FEW}\n{path.read_text(encoding='utf-8')}" if path.is_file() else ""
+def written(folder: Path, introduction: str) -> str:
+    """The table that another command wrote to a folder of `results`, below its introduction, if there is one."""
+    path = folder / "table.md"
+    return f"{introduction}\n{path.read_text(encoding='utf-8')}" if path.is_file() else ""
 
 
 def missing(results: Path, known: Mapping[str, Experiment]) -> str:
