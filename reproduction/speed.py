@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.files import atomic_write
-from reproduction import growth, markdown
+from reproduction import growth, markdown, warm
 
 INTRODUCTION = """# Speed
 
@@ -186,48 +186,13 @@ def cold_starts(figures: Mapping[str, Any]) -> str:
     return markdown.section("Cold starts", about, table, markdown.bars(figures["bars"]))
 
 
-def on_the_spot(figures: Mapping[str, Any]) -> str:
-    """A section for `benchmarks/results/on_the_spot.json`."""
-    best, sentences = figures["best"], figures["sentences"]
-    checkouts = [name for name in ("base", "here") if name in best]
-    base = " --base FOLDER" if "base" in best else ""
-    about = (
-        f"`python -m benchmarks.on_the_spot ENCODERS{base} --json benchmarks/results/on_the_spot.json`: "
-        "all-MiniLM-L6-v2 (6 layers of 384) is computed with each sentence, not stored. Prediction: "
-        f"{sentences['test']} raw sentences of CoNLL04's test split, one a call. Fine-tuning: batches of 8 of "
-        f"{sentences['train']} training sentences, with adversarial training. Milliseconds a sentence; the encoder "
-        "alone is measured by itself, in fine-tuning forward and backward. The best of "
-        f"{len(figures['rounds']['here'])} rounds."
-    )
-    parts = {
-        "prediction": ("milliseconds", "encoder_milliseconds"),
-        "fine-tuning": ("fine_tuning_milliseconds", "encoder_gradient_milliseconds"),
-    }
-    rows = []
-    for mode, (whole, encoder) in parts.items():
-        values = [
-            {"fine_tuning_milliseconds": 1000 / best[name]["fine_tuning_sentences_per_second"], **best[name]}
-            for name in checkouts
-        ]
-        rows += [
-            [mode, *(f"{value[whole]:.1f}" for value in values)],
-            [f"{mode}, the encoder alone", *(f"{value[encoder]:.1f}" for value in values)],
-            [f"{mode}, everything else", *(f"{value[whole] - value[encoder]:.1f}" for value in values)],
-        ]
-    heads = ["this commit" if name == "here" else "base commit" for name in checkouts]
-    tables = [markdown.table(["Milliseconds", *heads], rows)]
-    if "bars" in figures:
-        tables.append(markdown.bars(figures["bars"]))
-    return markdown.section("An encoder on the spot", about, *tables)
-
-
 SECTIONS = {
     "training_step": training_speed,
     "growth": growth.section,
     "contextual_epoch": contextual_speed,
     "cold": cold_starts,
     "inference": prediction_speed,
-    "on_the_spot": on_the_spot,
+    "warm": warm.section,
     "pages": long_texts,
     "serving": serving_speed,
     "batch": batch_speed,

@@ -120,22 +120,19 @@ def test_cold_starts_beside_a_base_commit(speed_page):
 
 
 def test_an_encoder_on_the_spot_is_divided_into_the_encoder_and_the_rest(speed_page):
-    base = {
-        "milliseconds": 16.0,
-        "encoder_milliseconds": 9.0,
-        "fine_tuning_sentences_per_second": 40.0,
-        "encoder_gradient_milliseconds": 13.5,
-    }
-    here = {**base, "milliseconds": 12.5}
-    bar = {"mode": "prediction", "name": "times", "value": 1.28, "at": "at least", "bar": 2.5, "reached": False}
+    base = {"prediction, batch 1": 62.5, "prediction, batch 32": 300.0, "training": 40.0}
+    base |= {"encoder": 9.0, "encoder, both ways": 13.5}
+    here = {**base, "prediction, batch 1": 80.0}
+    bar = {"mode": "sample: training", "name": "times", "value": 1.28, "at": "at least", "bar": 2.5, "reached": False}
     figures = {
-        "best": {"here": here, "base": base},
-        "rounds": {"here": [here, here]},
+        "best": {config: {"here": here, "base": base} for config in ("sample", "conll04_minilm_finetuned")},
+        "rounds": {"sample": {"here": [here, here]}},
         "sentences": {"train": 200, "test": 288},
         "bars": [bar],
     }
-    text = speed_page(on_the_spot=figures)
-    assert "| Milliseconds | base commit | this commit |" in text
-    assert "| prediction, everything else | 7.0 | 3.5 |" in text
-    assert "| fine-tuning, everything else | 11.5 | 11.5 |" in text
-    assert "| prediction: times | at least 2.5 | 1.28 (not reached) |" in text
+    text = speed_page(warm=figures)
+    assert "| Sentences/s | base commit | this commit |" in text
+    assert "| sample: prediction, batch 1 | 62.5 | 80.0 |" in text
+    assert "| prediction, batch 1: everything else | 7.0 | 3.5 |" in text
+    assert "| training: everything else | 11.5 | 11.5 |" in text
+    assert "| sample: training: times | at least 2.5 | 1.28 (not reached) |" in text
