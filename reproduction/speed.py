@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.files import atomic_write
-from reproduction import growth, markdown, warm
+from reproduction import growth, machines, markdown, warm
 
 INTRODUCTION = """# Speed
 
@@ -196,4 +196,5 @@ SECTIONS = {
     "pages": long_texts,
     "serving": serving_speed,
     "batch": batch_speed,
+    "machines": machines.section,
 }

@@ -136,3 +136,20 @@ def test_an_encoder_on_the_spot_is_divided_into_the_encoder_and_the_rest(speed_p
     assert "| prediction, batch 1: everything else | 7.0 | 3.5 |" in text
     assert "| training: everything else | 11.5 | 11.5 |" in text
     assert "| sample: training: times | at least 2.5 | 1.28 (not reached) |" in text
+
+
+def test_the_estimate_for_many_machines_names_its_parts(speed_page):
+    figures = {
+        "run": "news",
+        "sentences": [100, 800],
+        "prediction": {
+            "1": {"sentences_per_second": 60.4, "start_seconds": 20.0},
+            "2": {"sentences_per_second": 110.0, "start_seconds": 30.0},
+        },
+        "training": {"1": {"sentences_per_second": 50.0}, "2": {"sentences_per_second": 81.0}},
+        "estimate": {"sentences": 10**8, "machines": 100, "hours": 2.53, "machine_hours": 253.4},
+    }
+    text = speed_page(machines=figures)
+    assert "| prediction, sentences/s | 60 | 110 |" in text
+    assert "| training, sentences/s | 50 | 81 |" in text
+    assert "would take 2.5 hours, 253 machine-hours: 30 s for the start and 1,000,000 sentences a machine" in text
