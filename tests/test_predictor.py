@@ -86,12 +86,12 @@ def test_an_annotated_document_is_predicted_again(run_predictor):
 
 
 def test_a_run_keeps_its_tokenizer(trained_run, run_predictor, tmp_path):
-    assert trained_run.config().words.tokenizer == "unicode"
+    assert trained_run.config().words.tokenizer == "unicode2"
     text = "東京 🇳🇴"
     assert run_predictor.tokenize([text])[0].tokens == ("東", "京", "🇳🇴")
     shutil.copytree(trained_run.path, tmp_path / "old")
     config = tmp_path / "old" / "config.yaml"
-    config.write_text(config.read_text().replace("  tokenizer: unicode\n", ""))
+    config.write_text(config.read_text().replace("  tokenizer: unicode2\n", ""))
     old = Run.open(tmp_path / "old")
     assert old.config().words.tokenizer == "conll04"
     assert old.config({"decoding.threshold": 0.3}).words.tokenizer == "conll04"
@@ -100,6 +100,6 @@ def test_a_run_keeps_its_tokenizer(trained_run, run_predictor, tmp_path):
 
 def test_a_corpus_of_texts_has_the_tokens_of_its_run(tmp_path, config, documents):
     formats.write([sentence("東京 !", [(0, 1, "Loc")]), *documents], tmp_path / "train", "brat")
-    for tokenizer, tokens in (("unicode", ("東", "京", "!")), ("conll04", ("東京", "!"))):
+    for tokenizer, tokens in (("unicode2", ("東", "京", "!")), ("conll04", ("東京", "!"))):
         changed = configs.change(config, {"corpus.name": str(tmp_path), "words.tokenizer": tokenizer})
         assert load_corpus(changed, splits=("train",)).splits["train"][0].tokens == tokens

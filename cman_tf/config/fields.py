@@ -48,9 +48,10 @@ class WordsConfig:
     )
     trainable: bool = _field(True, "whether the vectors of training words are trained; not in the paper")
     lowercase: bool = _field(True, "whether words are looked up in lower case; not in the paper")
-    tokenizer: Literal["unicode", "conll04"] = _field(
-        "unicode",
-        "tokenizer of raw text: conll04 is that of runs without this field; not in the paper",
+    tokenizer: Literal["unicode2", "unicode", "conll04"] = _field(
+        "unicode2",
+        "tokenizer of raw text: unicode is that of earlier runs, conll04 that of runs without this field; not in the "
+        "paper",
     )
     min_count: int = _field(2, "rarer words without a vector are unknown; not in the paper", ge=1)
 

@@ -56,7 +56,7 @@ def load(
     splits: Collection[str] = SPLITS,
     unread: Collection[str] = (),
     seed: int = 1,
-    tokenizer: str = "unicode",
+    tokenizer: str = "unicode2",
 ) -> Corpus:
     """Read a corpus.
 
@@ -71,7 +71,7 @@ def load(
         unread: sequence of str. Splits whose files are not opened: a search must not see the test split.
         seed: int. Selects the 15 % of ADE's training sentences that become dev. It is not the seed of a run, so that
             runs with several seeds are measured on the same sentences.
-        tokenizer: str. That of formats without tokens, see `cman_tf.data.tokenizer.tokenize`. Default: `"unicode"`.
+        tokenizer: str. That of formats without tokens, see `cman_tf.data.tokenizer.tokenize`. Default: `"unicode2"`.
 
     Returns:
         `Corpus`.

@@ -16,7 +16,7 @@ _CHUNK = 256
 
 
 def documents(
-    texts: Sequence[str], split: bool = False, language: str = "en", tokenizer: str = "unicode"
+    texts: Sequence[str], split: bool = False, language: str = "en", tokenizer: str = "unicode2"
 ) -> list[Document]:
     """Split texts into tokens, see `cman_tf.data.tokenizer`.
 
@@ -25,7 +25,7 @@ def documents(
         split: bool. Whether to split each text into sentences, see `cman_tf.data.sentences`. Default: each text is one
             sentence.
         language: str. For the split into sentences. Default: `"en"`.
-        tokenizer: str. `"unicode"` or `"conll04"`, see `cman_tf.data.tokenizer.tokenize`. Default: `"unicode"`.
+        tokenizer: str. Its name, see `cman_tf.data.tokenizer.tokenize`. Default: `"unicode2"`.
 
     Returns:
         list of `Document` without annotation, in order. Offsets are code points of the given text.

@@ -245,6 +245,8 @@ def random_texts(count):
         "http://a.b/",
         "x@y.de",
         "1,234.5",
+        ".-",
+        "bbc.de/",
         "O'B",
         "www.a",
     ]
