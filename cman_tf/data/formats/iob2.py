@@ -79,7 +79,7 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
                 token, tag = cells[first], cells[-1 if column is None else column].strip()
                 if not token:
                     raise InputError(f"Every token must be a non-empty string. Received: {show(' '.join(cells))}")
-                if not _TAG.fullmatch(tag) or tag != "O" and not is_name(tag[2:]):
+                if not is_tag(tag):
                     raise InputError(
                         "A tag must be O, B-type, I-type, E-type, S-type, L-type or U-type; choose their column with "
                         f"--column. Received: {show(tag)}"
@@ -118,6 +118,11 @@ def _sentences(path: str | Path, reading: Reading) -> Iterator[list[tuple[int, l
             rows = []
         if line.strip() and not started and not (not rows and _is_other(line)):
             rows.append((number, _columns(line)))
+
+
+def is_tag(found: object) -> bool:
+    """Whether a value is O, or a prefix and the name of a type, such as `"B-Peop"`."""
+    return isinstance(found, str) and bool(_TAG.fullmatch(found)) and (found == "O" or is_name(found[2:]))
 
 
 def entities_of(tags: Sequence[str]) -> list[Entity]:
