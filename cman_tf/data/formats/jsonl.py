@@ -29,19 +29,17 @@ from cman_tf.data.formats.records import annotation, check_object, identifier, p
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
-# Keys of annotated texts in the forms of other programs.
-_ANNOTATION = {"entities", "spans", "label", "labels", "annotations", "triple_list", "spo_list", "passages"}
 # Number of lines that are tokenized together.
 _CHUNK = 256
 
 
 def recognises(path: str | Path) -> bool:
-    """Whether the first line is a JSON object with `tokens` as strings, or with a `text` and no annotation."""
+    """Whether the lines are JSON objects with `tokens` as strings, or with a `text` and no annotation."""
     found = json_files.first(path)
     if found is None or found.listed:
         return False
     record = found.record
-    return json_files.has_tokens(record) or "text" in record and not set(record) & _ANNOTATION
+    return json_files.has_tokens(record) or "text" in record and not set(record) & set(json_files.ANNOTATION)
 
 
 def read(
@@ -173,7 +171,11 @@ def _raw_text(record: Mapping[str, Any], tokenize: object) -> str:
         raise InputError(
             "A line must have a key 'tokens', because raw text is read for prediction only. Received: raw text"
         )
-    for key in ("entities", "relations"):
-        if record.get(key):
-            raise InputError(f"`{key}` must come with 'tokens', whose indices they use. Received: raw text")
+    for key in (*json_files.ANNOTATION, "relations"):
+        # Strings are no spans: they may be topics of the text.
+        if isinstance(record.get(key), list) and any(isinstance(item, (dict, list)) for item in record[key]):
+            raise InputError(
+                f"`{key}` must come with 'tokens', whose indices they use; for characters, name the format of the "
+                "file with --input-format (doccano, prodigy, ...). Received: raw text"
+            )
     return value(record, "text", "a string")
