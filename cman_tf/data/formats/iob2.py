@@ -14,6 +14,7 @@ CoNLL-2003 task and of Flair's and Hugging Face's readers.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -67,9 +68,11 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
     reading = reading or Reading()
     column = _column(reading)
     documents = []
-    sentences = list(_sentences(path, reading))
+    numbered = list(_sentences(path, reading))
+    sentences = [rows for _, rows in numbered]
+    names = _names([document for document, _ in numbered])
     first = int(_is_numbered(sentences))
-    for rows in sentences:
+    for name, rows in zip(names, sentences):
         tokens, tags = [], []
         for number, cells in rows:
             with located(f"{path}, line {number}"):
@@ -86,10 +89,23 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
                     )
             tokens.append(token)
             tags.append(tag)
-        documents.append(Document(tokens, entities_of(tags)))
+        documents.append(Document(tokens, entities_of(tags), id=name))
     if not documents:
         raise InputError(f"{path} contains no sentences.")
     return documents
+
+
+def _names(documents: Sequence[int]) -> list[str]:
+    """Ids of sentences from the numbers of their documents, `2:1`; "" for a document of one sentence.
+
+    A file of one document has no ids: its only `-DOCSTART-` is a header.
+    """
+    sizes, seen = Counter(documents), Counter[int]()
+    names = []
+    for document in documents:
+        seen[document] += 1
+        names.append(f"{document}:{seen[document]}" if len(sizes) > 1 and sizes[document] > 1 else "")
+    return names
 
 
 def _is_numbered(sentences: Sequence[Sequence[tuple[int, list[str]]]]) -> bool:
@@ -106,16 +122,18 @@ def _column(reading: Reading) -> int | None:
     return reading.column - 1
 
 
-def _sentences(path: str | Path, reading: Reading) -> Iterator[list[tuple[int, list[str]]]]:
-    """Yield the `(line number, columns)` of each sentence."""
+def _sentences(path: str | Path, reading: Reading) -> Iterator[tuple[int, list[tuple[int, list[str]]]]]:
+    """Yield the number of its document and the `(line number, columns)` of each sentence."""
     rows: list[tuple[int, list[str]]] = []
+    document = 0
     # Not splitlines: a token may be U+2028 or a similar character.
     for number, line in enumerate([*read_text(path).split("\n"), ""], 1):
         started = line.startswith(_DOCUMENT)
-        reading.documents += started
         if rows and (started or not line.strip()):
-            yield rows
+            yield document, rows
             rows = []
+        document += started
+        reading.documents += started
         if line.strip() and not started and not (not rows and _is_other(line)):
             rows.append((number, _columns(line)))
 

@@ -79,6 +79,20 @@ def test_what_columns_cannot_hold_is_refused(tmp_path):
     assert (tmp_path / "a").read_text().startswith("Ann\tB-Peop\nLee\tI-Peop\nof\tO\n")
 
 
+@pytest.mark.parametrize(
+    ("documents", "expected"),
+    [
+        (["ab", "c", "de"], ["1:1", "1:2", "", "3:1", "3:2"]),
+        # A header.
+        (["abc"], ["", "", ""]),
+    ],
+)
+def test_sentences_of_one_document_have_its_number(tmp_path, documents, expected):
+    text = "".join("-DOCSTART- O\n\n" + "".join(f"{token} B-X\n\n" for token in tokens) for tokens in documents)
+    (tmp_path / "a").write_text(text)
+    assert [document.id for document in formats.read(tmp_path / "a")] == expected
+
+
 def test_a_sign_that_begins_comments_may_be_a_token(tmp_path):
     (tmp_path / "a").write_text("#\tB-Tag\nfun\tI-Tag\n\nAna\tB-Peop\n")
     found = formats.read(tmp_path / "a")

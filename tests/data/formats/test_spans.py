@@ -147,3 +147,9 @@ def test_offsets_of_other_programs():
         "😀 A &amp; B",
         {1: Span([(2, 11)], "Org", mention="A &amp; B")},
     )
+
+
+def test_only_texts_of_several_sentences_get_a_number_as_id():
+    texts = [Text("Ana left.", "a"), Text("It rains. It pours.", "a"), Text("Bo came.", "a", "2")]
+    documents = spans.documents(texts, "a", Reading())
+    assert [document.id for document in documents] == ["", "2~2:1", "2~2:2", "2"]
