@@ -5,10 +5,11 @@
     lives VBZ B-VP O
 
 Columns are separated by white space or tabs; the first is the token and the last the tag, unless `--column` gives
-another one. If the first column counts the tokens of each sentence, as in GermEval, the second is the token. A blank
-line ends a sentence, `-DOCSTART-` a document, and lines that begin with `# ` are comments. Tags may be IOB1, IOB2,
-BIOES or BILOU. An `I-` tag that does not continue an entity starts one, as in conlleval. The form is that of the
-CoNLL-2003 task and of Flair's and Hugging Face's readers.
+another one; entities in further columns of tags are counted as left out, except phrases such as `B-NP`. If the first
+column counts the tokens of each sentence, as in GermEval, the second is the token. A blank line ends a sentence,
+`-DOCSTART-` a document, and lines that begin with `# ` are comments. Tags may be IOB1, IOB2, BIOES or BILOU. An `I-`
+tag that does not continue an entity starts one, as in conlleval. The form is that of the CoNLL-2003 task and of Flair's
+and Hugging Face's readers.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ from cman_tf.files import atomic_write
 
 _TAG = re.compile(r"O|[BIESLU]-\S.*")
 _DOCUMENT = "-DOCSTART-"
+# Phrases of a sentence, as CoNLL-2003 has them in English and German beside its entities.
+_CHUNKS = set("NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NC VC PC".split())
+# The line number and columns of each token of a sentence.
+_Rows = Sequence[tuple[int, list[str]]]
 
 
 def recognises(path: str | Path) -> bool:
@@ -92,7 +97,22 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
         documents.append(Document(tokens, entities_of(tags), id=name))
     if not documents:
         raise InputError(f"{path} contains no sentences.")
+    if column is None:
+        _count_others(sentences, first, path, reading)
     return documents
+
+
+def _count_others(sentences: Sequence[_Rows], first: int, path: str | Path, reading: Reading) -> None:
+    """Count the entities in columns of tags before the last, such as the outer ones of GermEval."""
+    widths = {len(cells) for rows in sentences for _, cells in rows}
+    for column in range(first + 1, min(widths) - 1 if len(widths) == 1 else 0):
+        tags = [[cells[column].strip() for _, cells in rows] for rows in sentences]
+        if all(is_tag(tag) for row in tags for tag in row):
+            found = [entity for row in tags for entity in entities_of(row)]
+            if {entity.type for entity in found} - _CHUNKS:
+                reading.leave_out(
+                    f"entities in column {column + 1}, which --column {column + 1} reads", str(path), len(found)
+                )
 
 
 def _names(documents: Sequence[int]) -> list[str]:
@@ -108,7 +128,7 @@ def _names(documents: Sequence[int]) -> list[str]:
     return names
 
 
-def _is_numbered(sentences: Sequence[Sequence[tuple[int, list[str]]]]) -> bool:
+def _is_numbered(sentences: Sequence[_Rows]) -> bool:
     """Whether the first of at least three columns counts the tokens of each sentence from 1."""
     rows = [(str(count), cells) for sentence in sentences for count, (_, cells) in enumerate(sentence, 1)]
     return len(rows) > 2 and all(len(cells) > 2 and cells[0] == count for count, cells in rows)
@@ -122,7 +142,7 @@ def _column(reading: Reading) -> int | None:
     return reading.column - 1
 
 
-def _sentences(path: str | Path, reading: Reading) -> Iterator[tuple[int, list[tuple[int, list[str]]]]]:
+def _sentences(path: str | Path, reading: Reading) -> Iterator[tuple[int, _Rows]]:
     """Yield the number of its document and the `(line number, columns)` of each sentence."""
     rows: list[tuple[int, list[str]]] = []
     document = 0
