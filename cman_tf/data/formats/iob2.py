@@ -7,9 +7,9 @@
 Columns are separated by white space or tabs; the first is the token and the last the tag, unless `--column` gives
 another one; entities in further columns of tags are counted as left out, except phrases such as `B-NP`. If the first
 column counts the tokens of each sentence, as in GermEval, the second is the token. A blank line ends a sentence,
-`-DOCSTART-` a document, and lines that begin with `# ` are comments. Tags may be IOB1, IOB2, BIOES or BILOU. An `I-`
-tag that does not continue an entity starts one, as in conlleval. The form is that of the CoNLL-2003 task and of Flair's
-and Hugging Face's readers.
+`-DOCSTART-` a document, and lines that begin with `# ` are comments. Tags may be IOB1, IOB2,
+BIOES or BILOU. An `I-` tag that does not continue an entity starts one, as in conlleval. The form is that of the
+CoNLL-2003 task and of Flair's and Hugging Face's readers.
 """
 
 from __future__ import annotations

@@ -250,7 +250,10 @@ def _entities(text: Text, reading: Reading) -> tuple[dict[Hashable, tuple], dict
                 if reading.discontinuous == "drop":
                     reading.leave_out("discontinuous entities", place)
                     continue
-            start, end = pieces[0][0], pieces[-1][1]
+            given = pieces[0][0], pieces[-1][1]
+            start, end, *_ = raw_text.trimmed(text.text, *given, span.type)
+            if (start, end) != given:
+                reading.count("blanks at the ends of spans", place)
             entity = (start, end, span.type)
             if entity in known:
                 same[key] = known[entity]
