@@ -15,7 +15,7 @@ from cman_tf.data import formats
 from cman_tf.data.formats import json_files, losses
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import read_text
-from cman_tf.errors import InputError, failed
+from cman_tf.errors import InputError, failed, printable
 
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
@@ -104,7 +104,8 @@ def read_sentences(
 def detected(name: str, path: str | None = None) -> str:
     """The format of an input, by its content: a key of `cman_tf.data.formats.FORMATS`, or `"text"`.
 
-    A text may begin with a brace or bracket, as other formats do. In a `.txt` file, only `#doc` is not text.
+    A text may begin with a brace or bracket, as other formats do. In a `.txt` file, only `#doc` is not text; a line on
+    standard error says if it looks like another format.
 
     Args:
         name: str. The file or folder to look at.
@@ -119,6 +120,11 @@ def detected(name: str, path: str | None = None) -> str:
         return found
     # Standard input and pipes have no name; what begins as JSON is meant as JSON.
     unnamed = path in (None, "-") or not os.path.isfile(str(path))
+    if found:
+        print(
+            printable(f"{path} is read as plain text. It looks like {found}, which --input-format {found} reads."),
+            file=sys.stderr,
+        )
     if is_text_file or (unnamed and not json_files.begins(name)):
         return TEXT
     raise formats.not_recognised(name)

@@ -89,7 +89,7 @@ def annotated(document: Document, spans: Sequence[tuple], relations: Sequence[Re
     Raises:
         InputError: if a span is empty, outside the text or without visible characters, or `Document` raises it.
     """
-    spans = [_trimmed(document.text, *span) for span in spans]
+    spans = [trimmed(document.text, *span) for span in spans]
     borders = sorted({border for start, end, *_ in spans for border in (start, end)})
     offsets: list[tuple[int, int]] = []
     for start, end in document.offsets:
@@ -116,9 +116,14 @@ def check_span(text: str, start: int, end: int) -> None:
         )
 
 
-def _trimmed(
+def trimmed(
     text: str, start: int, end: int, type: str, score: float | None = None
 ) -> tuple[int, int, str, float | None]:
+    """`(start, end, type, score)` of an entity without the blanks at its ends.
+
+    Raises:
+        InputError: as `check_span`.
+    """
     check_span(text, start, end)
     found = text[start:end]
     if found.strip():

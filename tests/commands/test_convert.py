@@ -31,6 +31,22 @@ def test_plain_text_can_be_annotated(tmp_path, capsys):
     assert (tmp_path / "out" / "sentences.ann").read_text() == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("iob2", "Ann B-Peop\nleft O\nRome B-Loc\n"),
+        ("pubtator", "1|t|Aspirin and asthma.\n1\t0\t7\tAspirin\tChemical\tD001241\n"),
+    ],
+)
+def test_a_text_file_that_looks_like_another_format_is_told(tmp_path, capsys, name, text):
+    (tmp_path / "a.txt").write_text(text)
+    code, _, told = run(capsys, tmp_path / "a.txt", tmp_path / "out.json")
+    assert code == 0
+    assert told.startswith(f"{tmp_path / 'a.txt'} is read as plain text. It looks like {name}, which --input-format ")
+    code, _, told = run(capsys, tmp_path / "a.txt", tmp_path / "named.json", "--input-format", name)
+    assert (code, told[:5]) == (0, "read:")
+
+
 def test_whole_texts_as_sentences(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_text("Ann\nleft Rome.")

@@ -104,6 +104,17 @@ def test_what_counts_as_one_document():
     assert splitting.counts({"all": addresses})["all"]["documents"] == 3
 
 
+def test_texts_without_ids_are_not_divided(tmp_path):
+    lines = [
+        {"text": f"Ana {number} left. Bo came. Ana slept. Bo sang.", "label": [[0, 3, "Peop"]]} for number in range(20)
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    documents = formats.read(tmp_path / "a.jsonl")
+    assert [document.id for document in documents[3:6]] == ["1:4", "2:1", "2:2"]
+    parts = splitting.counts(splitting.split(documents))
+    assert [parts[part]["documents"] for part in PARTS] == [16, 2, 2]
+
+
 def test_a_document_of_several_sentences_is_not_divided():
     long = Document(["Ana", ".", "Bo", "."], sentences=[(0, 2), (2, 4)], id="long")
     documents = [long, *(sentence(f"Rain {number}", id=f"a{number}") for number in range(8))]

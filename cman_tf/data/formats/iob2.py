@@ -5,8 +5,9 @@
     lives VBZ B-VP O
 
 Columns are separated by white space or tabs; the first is the token and the last the tag, unless `--column` gives
-another one. If the first column counts the tokens of each sentence, as in GermEval, the second is the token. A blank
-line ends a sentence, `-DOCSTART-` a document, and lines that begin with `# ` are comments. Tags may be IOB1, IOB2,
+another one; entities in further columns of tags are counted as left out, except phrases such as `B-NP`. If the first
+column counts the tokens of each sentence, as in GermEval, the second is the token. A blank line ends a sentence,
+`-DOCSTART-` a document, and lines that begin with `# ` are comments. Tags may be IOB1, IOB2,
 BIOES or BILOU. An `I-` tag that does not continue an entity starts one, as in conlleval. The form is that of the
 CoNLL-2003 task and of Flair's and Hugging Face's readers.
 """
@@ -14,6 +15,7 @@ CoNLL-2003 task and of Flair's and Hugging Face's readers.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -26,6 +28,10 @@ from cman_tf.files import atomic_write
 
 _TAG = re.compile(r"O|[BIESLU]-\S.*")
 _DOCUMENT = "-DOCSTART-"
+# Phrases of a sentence, as CoNLL-2003 has them in English and German beside its entities.
+_CHUNKS = set("NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NC VC PC".split())
+# The line number and columns of each token of a sentence.
+_Rows = Sequence[tuple[int, list[str]]]
 
 
 def recognises(path: str | Path) -> bool:
@@ -67,9 +73,11 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
     reading = reading or Reading()
     column = _column(reading)
     documents = []
-    sentences = list(_sentences(path, reading))
+    numbered = list(_sentences(path, reading))
+    sentences = [rows for _, rows in numbered]
+    names = _names([document for document, _ in numbered])
     first = int(_is_numbered(sentences))
-    for rows in sentences:
+    for name, rows in zip(names, sentences):
         tokens, tags = [], []
         for number, cells in rows:
             with located(f"{path}, line {number}"):
@@ -79,20 +87,48 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
                 token, tag = cells[first], cells[-1 if column is None else column].strip()
                 if not token:
                     raise InputError(f"Every token must be a non-empty string. Received: {show(' '.join(cells))}")
-                if not _TAG.fullmatch(tag) or tag != "O" and not is_name(tag[2:]):
+                if not is_tag(tag):
                     raise InputError(
                         "A tag must be O, B-type, I-type, E-type, S-type, L-type or U-type; choose their column with "
                         f"--column. Received: {show(tag)}"
                     )
             tokens.append(token)
             tags.append(tag)
-        documents.append(Document(tokens, entities_of(tags)))
+        documents.append(Document(tokens, entities_of(tags), id=name))
     if not documents:
         raise InputError(f"{path} contains no sentences.")
+    if column is None:
+        _count_others(sentences, first, path, reading)
     return documents
 
 
-def _is_numbered(sentences: Sequence[Sequence[tuple[int, list[str]]]]) -> bool:
+def _count_others(sentences: Sequence[_Rows], first: int, path: str | Path, reading: Reading) -> None:
+    """Count the entities in columns of tags before the last, such as the outer ones of GermEval."""
+    widths = {len(cells) for rows in sentences for _, cells in rows}
+    for column in range(first + 1, min(widths) - 1 if len(widths) == 1 else 0):
+        tags = [[cells[column].strip() for _, cells in rows] for rows in sentences]
+        if all(is_tag(tag) for row in tags for tag in row):
+            found = [entity for row in tags for entity in entities_of(row)]
+            if {entity.type for entity in found} - _CHUNKS:
+                reading.leave_out(
+                    f"entities in column {column + 1}, which --column {column + 1} reads", str(path), len(found)
+                )
+
+
+def _names(documents: Sequence[int]) -> list[str]:
+    """Ids of sentences from the numbers of their documents, `2:1`; "" for a document of one sentence.
+
+    A file of one document has no ids: its only `-DOCSTART-` is a header.
+    """
+    sizes, seen = Counter(documents), Counter[int]()
+    names = []
+    for document in documents:
+        seen[document] += 1
+        names.append(f"{document}:{seen[document]}" if len(sizes) > 1 and sizes[document] > 1 else "")
+    return names
+
+
+def _is_numbered(sentences: Sequence[_Rows]) -> bool:
     """Whether the first of at least three columns counts the tokens of each sentence from 1."""
     rows = [(str(count), cells) for sentence in sentences for count, (_, cells) in enumerate(sentence, 1)]
     return len(rows) > 2 and all(len(cells) > 2 and cells[0] == count for count, cells in rows)
@@ -106,18 +142,25 @@ def _column(reading: Reading) -> int | None:
     return reading.column - 1
 
 
-def _sentences(path: str | Path, reading: Reading) -> Iterator[list[tuple[int, list[str]]]]:
-    """Yield the `(line number, columns)` of each sentence."""
+def _sentences(path: str | Path, reading: Reading) -> Iterator[tuple[int, _Rows]]:
+    """Yield the number of its document and the `(line number, columns)` of each sentence."""
     rows: list[tuple[int, list[str]]] = []
+    document = 0
     # Not splitlines: a token may be U+2028 or a similar character.
     for number, line in enumerate([*read_text(path).split("\n"), ""], 1):
         started = line.startswith(_DOCUMENT)
-        reading.documents += started
         if rows and (started or not line.strip()):
-            yield rows
+            yield document, rows
             rows = []
+        document += started
+        reading.documents += started
         if line.strip() and not started and not (not rows and _is_other(line)):
             rows.append((number, _columns(line)))
+
+
+def is_tag(found: object) -> bool:
+    """Whether a value is O, or a prefix and the name of a type, such as `"B-Peop"`."""
+    return isinstance(found, str) and bool(_TAG.fullmatch(found)) and (found == "O" or is_name(found[2:]))
 
 
 def entities_of(tags: Sequence[str]) -> list[Entity]:

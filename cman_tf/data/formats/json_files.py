@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import re
@@ -13,6 +14,8 @@ from cman_tf.data.formats.reading import beginning, located, read_text, show
 from cman_tf.data.formats.records import check_object, parse_json
 from cman_tf.errors import InputError
 
+_DECODER = json.JSONDecoder()
+_NEXT = re.compile(r"[\s,]*(?={)")
 # A first object that is longer than this is read in larger steps.
 _STEP = 65536
 
@@ -83,11 +86,16 @@ def unwrapped(found: Any) -> Any:
 _OWN = {"text", "tokens", "sentences", "sentText", "sentext", "passages", "_views", "%TYPES", "%FEATURE_STRUCTURES"}
 
 
+ANNOTATION = ("entities", "spans", "label", "labels", "annotations", "triple_list", "spo_list", "passages")
+"""Keys of annotated texts in the forms of several programs."""
+
+
 class First(NamedTuple):
     """The beginning of a JSON file.
 
     Args:
-        record: dict. The first object; empty for an empty list.
+        record: dict. The first object, or, if that is a text alone, the first with annotation or tokens that is near;
+            empty for an empty list.
         listed: bool. Whether the file is a list of objects, possibly inside an object, rather than lines.
     """
 
@@ -130,15 +138,34 @@ def _first_of(path: str, *state: int) -> First | None:
 
 
 def _first(text: str) -> First | None:
-    decoder = json.JSONDecoder()
     if listed := text.startswith("["):
-        inside = text[1:].lstrip()
-        found = {} if inside.startswith("]") else decoder.raw_decode(inside)[0]
+        rest = text[1:].lstrip()
+        found, end = ({}, 1) if rest.startswith("]") else _DECODER.raw_decode(rest)
+        others = _objects(rest[end:])
     else:
-        found = unwrapped(decoder.raw_decode(text)[0])
+        found, end = _DECODER.raw_decode(text)
+        found, others = unwrapped(found), _objects(text[end:])
         if listed := isinstance(found, list):
-            found = found[0]
-    return First(found, listed) if isinstance(found, dict) else None
+            found, others = found[0], (item for item in found if isinstance(item, dict))
+    if not isinstance(found, dict):
+        return None
+    if _is_bare(found):
+        # A tool writes no annotation for a text that was skipped or has none.
+        found = next((item for item in others if not _is_bare(item)), found)
+    return First(found, listed)
+
+
+def _is_bare(record: Mapping[str, Any]) -> bool:
+    return "text" in record and not {"tokens", *ANNOTATION} & set(record)
+
+
+def _objects(text: str) -> Iterator[Mapping[str, Any]]:
+    """The objects of a text, one per line or in a list, up to the first that is cut or malformed."""
+    position = 0
+    with contextlib.suppress(ValueError, RecursionError):
+        while start := _NEXT.match(text, position):
+            found, position = _DECODER.raw_decode(text, start.end())
+            yield found
 
 
 def forget() -> None:

@@ -9,6 +9,9 @@ original `text` and the `offsets` of its tokens, pairs of Unicode code points; w
 in the text. A document of several sentences has `sentences`, pairs of tokens (start, end). Written files also contain
 each entity's `text`, `char_start`, `char_end` and, in such a document, `sentence`, an index, for other programs;
 reading ignores these four, because they follow from the rest.
+
+Instead of entities, a line may have a tag for each token, as data sets of Hugging Face have in `ner_tags` or `tags`:
+`["B-Peop", "O", "B-Loc"]`. Numbers in place of tags are left out, because the file does not have their names.
 """
 
 from __future__ import annotations
@@ -19,26 +22,24 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.data.formats import json_files
+from cman_tf.data.formats import json_files, token_tags
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unique, located, read_lines, show, written
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, show_keys, to_bytes, value
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
-# Keys of annotated texts in the forms of other programs.
-_ANNOTATION = {"entities", "spans", "label", "labels", "annotations", "triple_list", "spo_list", "passages"}
 # Number of lines that are tokenized together.
 _CHUNK = 256
 
 
 def recognises(path: str | Path) -> bool:
-    """Whether the first line is a JSON object with `tokens` as strings, or with a `text` and no annotation."""
+    """Whether the lines are JSON objects with `tokens` as strings, or with a `text` and no annotation."""
     found = json_files.first(path)
     if found is None or found.listed:
         return False
     record = found.record
-    return json_files.has_tokens(record) or "text" in record and not set(record) & _ANNOTATION
+    return json_files.has_tokens(record) or "text" in record and not set(record) & set(json_files.ANNOTATION)
 
 
 def read(
@@ -76,12 +77,15 @@ def iterate(
         if not line.strip():
             continue
         record = parse_json(line.removesuffix("\n"), path, number)
-        with located(f"{path}, line {number}"):
+        place = f"{path}, line {number}"
+        with located(place):
             check_object(record, "A line")
             name = identifier(record, "id")
             check_unique(name, f"line {number}", identifiers)
-            has_tokens = "tokens" in record
-            waiting.append((name, _document(record, name, reading) if has_tokens else _raw_text(record, tokenize)))
+            if "tokens" in record:
+                waiting.append((name, _document(record, name, reading, place)))
+            else:
+                waiting.append((name, _raw_text(record, tokenize)))
         if len(waiting) == _CHUNK:
             yield from _tokenized(waiting, tokenize)
             waiting = []
@@ -134,9 +138,10 @@ def _score(item: Entity | Relation) -> dict[str, float]:
     return {} if item.score is None else {"score": float(item.score)}
 
 
-def _document(record: Mapping[str, Any], name: str, reading: Reading | None = None) -> Document:
+def _document(record: Mapping[str, Any], name: str, reading: Reading | None = None, place: str = "") -> Document:
     tokens = value(record, "tokens", "a list of strings")
     entities, relations = annotation(record, reading)
+    entities = token_tags.entities(record, entities, reading or Reading(), place)
     sentences = value(record, "sentences", "a list of pairs of whole numbers", [])
     if "text" not in record:
         return Document(tokens, entities, relations, id=name, sentences=sentences)
@@ -166,7 +171,11 @@ def _raw_text(record: Mapping[str, Any], tokenize: object) -> str:
         raise InputError(
             "A line must have a key 'tokens', because raw text is read for prediction only. Received: raw text"
         )
-    for key in ("entities", "relations"):
-        if record.get(key):
-            raise InputError(f"`{key}` must come with 'tokens', whose indices they use. Received: raw text")
+    for key in (*json_files.ANNOTATION, "relations"):
+        # Strings are no spans: they may be topics of the text.
+        if isinstance(record.get(key), list) and any(isinstance(item, (dict, list)) for item in record[key]):
+            raise InputError(
+                f"`{key}` must come with 'tokens', whose indices they use; for characters, name the format of the "
+                "file with --input-format (doccano, prodigy, ...). Received: raw text"
+            )
     return value(record, "text", "a string")

@@ -82,7 +82,7 @@ class Reading:
         return number + (self.ends == "inclusive")
 
     def leave_out(self, what: str, place: str, count: int = 1) -> None:
-        """Count something that is left out.
+        """Count an annotation that is left out.
 
         Args:
             what: str. The reason, a plural, e.g. `"relations across sentences"`.
@@ -94,6 +94,10 @@ class Reading:
         """
         if self.strict:
             raise InputError(f"With --strict, nothing may be left out. Received: {what} in {place}")
+        self.count(what, place, count)
+
+    def count(self, what: str, place: str, count: int = 1) -> None:
+        """Count what is left out of an annotation that is read, such as blanks; a strict reading allows it."""
         self.left_out[what] += count
         self.examples.setdefault(what, place)
 

@@ -112,7 +112,11 @@ def located(place: str | Path) -> Iterator[None]:
     except InputError as error:
         # A rule ends with what was received, which is in the place; a whole sentence is about it.
         text = str(error)
-        raise InputError(f"{place}: {text}" if text.endswith(".") else f"{text} in {place}") from None
+        if text.endswith("."):
+            text = f"{place}: {text}"
+        elif not text.endswith(f" in {place}"):
+            text = f"{text} in {place}"
+        raise InputError(text) from None
 
 
 _REPR = reprlib.Repr()

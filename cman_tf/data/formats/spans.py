@@ -95,18 +95,19 @@ def documents(
 
     Returns:
         list of `Document`, with the tokens that the package finds. Ids are those of the texts, followed by `:1`, `:2`,
-        ... if a text has several sentences.
+        ... if a text has several sentences. A text of several sentences without an id gets its number in the file, so
+        that its sentences are known to be of one text.
 
     Raises:
         InputError: if there is no sentence, or the choices demand it.
     """
     used: set[str] = set()
+    # Ids of the file first, so that no number takes one.
+    texts = [replace(text, id=_unused(text.id, used)) if text.id else text for text in texts]
     found: list[_Sentence] = []
-    for text in texts:
+    for number, text in enumerate(texts, 1):
         reading.documents += 1
-        if text.id:
-            text = replace(text, id=_unused(text.id, used))
-        found += _sentences(text, reading, reading.sentences or sentences)
+        found += _sentences(text, text.id or _unused(str(number), used), reading, reading.sentences or sentences)
     result = []
     tokenize = tokenize or raw_text.documents
     for item, document in zip(found, tokenize([item.text for item in found])):
@@ -158,7 +159,8 @@ def _unused(name: str, used: set[str]) -> str:
     return result
 
 
-def _sentences(text: Text, reading: Reading, way: str) -> list[_Sentence]:
+def _sentences(text: Text, name: str, reading: Reading, way: str) -> list[_Sentence]:
+    """The sentences of a text; `name` is its id in theirs, if there are several."""
     spans, same = _entities(text, reading)
     parts = text.sentences if text.sentences is not None and reading.sentences is None else split(text.text, way)
     numbers = _numbers(text.text, parts) if way == "lines" and text.sentences is None else range(1, len(parts) + 1)
@@ -180,7 +182,7 @@ def _sentences(text: Text, reading: Reading, way: str) -> list[_Sentence]:
     whole = list(numbers)[:1] == [1] and len(groups) == 1
     result = []
     for row, end in zip(groups, ends):
-        id = text.id if whole or not text.id else f"{text.id}:{numbers[row]}"
+        id = text.id if whole else f"{name}:{numbers[row]}"
         start, stop = parts[row][0], parts[end - 1][1]
         inside = [key for key in spans if row <= rows[key] < end]
         # An entity may begin before its sentence, if the sentence was found without some sign.
@@ -248,7 +250,10 @@ def _entities(text: Text, reading: Reading) -> tuple[dict[Hashable, tuple], dict
                 if reading.discontinuous == "drop":
                     reading.leave_out("discontinuous entities", place)
                     continue
-            start, end = pieces[0][0], pieces[-1][1]
+            given = pieces[0][0], pieces[-1][1]
+            start, end, *_ = raw_text.trimmed(text.text, *given, span.type)
+            if (start, end) != given:
+                reading.count("blanks at the ends of spans", place)
             entity = (start, end, span.type)
             if entity in known:
                 same[key] = known[entity]

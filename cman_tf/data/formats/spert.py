@@ -4,7 +4,7 @@
       "relations": [{"type": "Live_In", "head": 0, "tail": 1}], "orig_id": 7}, ...]
 
 `end` is exclusive, `head` and `tail` are indices into `entities`. The format has no scores, original text and character
-offsets; JSON lines do.
+offsets; JSON lines do. Instead of entities, a sentence may have tags of its tokens, as in JSON lines.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document
-from cman_tf.data.formats import json_files
+from cman_tf.data.formats import json_files, token_tags
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unique, located, read_text, show, written
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, to_bytes, value
@@ -58,8 +58,10 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
             check_object(record, "A sentence")
             name = identifier(record, "orig_id")
             check_unique(name, place, identifiers)
+            tokens = value(record, "tokens", "a list of strings")
             entities, relations = annotation(record, reading)
-            documents.append(Document(value(record, "tokens", "a list of strings"), entities, relations, id=name))
+            entities = token_tags.entities(record, entities, reading or Reading(), f"{path}, {place}")
+            documents.append(Document(tokens, entities, relations, id=name))
     return documents
 
 

@@ -57,8 +57,12 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
 def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:
     key = next((name for name in ("sentText", "sentext") if name in record), "text")
     text = spans.Text(value(record, key, "a string"), place)
+    article = [record.get(name) for name in ("articleId", "sentId")]
     if key == "text":
         text.id = char_spans.name(record)
+    elif all(isinstance(part, (str, int)) for part in article):
+        # The sentences of an article stay together in a split.
+        text.id = "{}:{}".format(*article)
     found: dict[str, int] = {}
     for item in value(record, "entityMentions", "a list", []):
         with reading.trying("entities that are not in their text", place):

@@ -103,7 +103,9 @@ def test_the_documents_say_what_each_reader_was_tried_on():
 def test_columns_with_the_number_of_the_token():
     assert formats.recognise(CASES / "germeval.tsv") == "iob2"
     assert read("germeval.tsv", column=3)[0] == [([("Ana Lima", "PER"), ("Radio Oslo", "ORG")], []), ([], [])]
-    assert read("germeval.tsv")[0][0] == ([("Oslo", "LOC")], [])
+    found, reading = read("germeval.tsv")
+    assert found[0] == ([("Oslo", "LOC")], [])
+    assert reading.left_out == {"entities in column 3, which --column 3 reads": 2}
     assert formats.read(CASES / "germeval.tsv")[1].tokens == ("1980", "ended", ".")
 
 

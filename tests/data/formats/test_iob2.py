@@ -34,6 +34,21 @@ def test_the_column_may_be_chosen(tmp_path):
             iob2.read(path, reading=Reading(column=column))
 
 
+def test_entities_in_another_column_are_counted(tmp_path):
+    (tmp_path / "a").write_text("Ana B-Peop B-NP O\nleft O B-VP O\nOslo B-Loc B-NP B-Town\n")
+    reading = Reading()
+    assert formats.read(tmp_path / "a", reading=reading)[0].entities == (Entity(2, 3, "Town"),)
+    assert reading.left_out == {"entities in column 2, which --column 2 reads": 2}
+    chosen = Reading(column=4, strict=True)
+    assert formats.read(tmp_path / "a", reading=chosen)[0].entities == (Entity(2, 3, "Town"),)
+
+
+def test_entities_in_another_column_alone_are_refused(tmp_path):
+    (tmp_path / "a").write_text("Ana B-Peop O\nleft O O\n")
+    with pytest.raises(InputError, match="left out: entities in column 2, which --column 2 reads"):
+        formats.read(tmp_path / "a")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -77,6 +92,20 @@ def test_what_columns_cannot_hold_is_refused(tmp_path):
             iob2.write([document], tmp_path / "a")
     iob2.write([ann()], tmp_path / "a")
     assert (tmp_path / "a").read_text().startswith("Ann\tB-Peop\nLee\tI-Peop\nof\tO\n")
+
+
+@pytest.mark.parametrize(
+    ("documents", "expected"),
+    [
+        (["ab", "c", "de"], ["1:1", "1:2", "", "3:1", "3:2"]),
+        # A header.
+        (["abc"], ["", "", ""]),
+    ],
+)
+def test_sentences_of_one_document_have_its_number(tmp_path, documents, expected):
+    text = "".join("-DOCSTART- O\n\n" + "".join(f"{token} B-X\n\n" for token in tokens) for tokens in documents)
+    (tmp_path / "a").write_text(text)
+    assert [document.id for document in formats.read(tmp_path / "a")] == expected
 
 
 def test_a_sign_that_begins_comments_may_be_a_token(tmp_path):

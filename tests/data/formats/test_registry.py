@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from cman_tf.data import formats
@@ -33,6 +35,34 @@ def test_files_are_recognised_whatever_their_name(tmp_path, name):
 def test_recognise_looks_at_the_content(tmp_path, text, name):
     (tmp_path / "a.json").write_text(text)
     assert formats.recognise(tmp_path / "a.json") == name
+
+
+TEXT = {"text": "Ana left."}
+SPAN = {"start": 0, "end": 3, "label": "Peop"}
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize(
+    ("first", "later", "name"),
+    [
+        (TEXT, {**TEXT, "entities": [SPAN]}, "doccano"),
+        (TEXT, {**TEXT, "label": [[0, 3, "Peop"]]}, "doccano"),
+        ({**TEXT, "answer": "ignore", "_input_hash": 7}, {**TEXT, "spans": [SPAN], "answer": "accept"}, "prodigy"),
+    ],
+)
+def test_texts_without_annotation_do_not_hide_that_of_later_ones(tmp_path, first, later, name, listed):
+    records = [first, first, later]
+    text = json.dumps(records) if listed else "\n".join(map(json.dumps, records))
+    (tmp_path / "a").write_text(text)
+    assert formats.recognise(tmp_path / "a") == name
+    assert formats.read(tmp_path / "a")[-1].entities == (Entity(0, 1, "Peop"),)
+
+
+def test_annotation_far_behind_raw_texts_is_refused(tmp_path):
+    lines = [json.dumps(TEXT)] * 5000 + [json.dumps({**TEXT, "spans": [SPAN]})]
+    (tmp_path / "a").write_text("\n".join(lines))
+    with pytest.raises(InputError, match=r"`spans` must come with 'tokens'.* --input-format .*, line 5001$"):
+        formats.read(tmp_path / "a", tokenize=lambda texts: [Document(text.split()) for text in texts])
 
 
 def test_blank_lines_do_not_hide_the_content(tmp_path):

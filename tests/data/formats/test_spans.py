@@ -80,6 +80,15 @@ def test_pieces_with_white_space_between_them_are_one():
     assert not reading.left_out
 
 
+def test_blanks_at_the_ends_are_counted():
+    found, reading = read({1: ([(0, 9)], "Peop"), 2: ([(17, 22)], "Loc"), 3: ("Bo", "Peop")}, strict=True)
+    assert [entities for _, entities, _ in found] == [[("Ana Lima", "Peop"), ("Oslo", "Loc")], [("Bo", "Peop")]]
+    assert reading.left_out == {"blanks at the ends of spans": 2}
+    found, reading = read({1: ([(0, 9)], "Peop"), 2: ("Ana Lima", "Peop")}, [(2, 1, "Is")])
+    assert found[0][1] == [("Ana Lima", "Peop")]
+    assert reading.left_out["entities annotated twice"] == 1
+
+
 NESTED = {1: ("Ana Lima", "Peop"), 2: ("Lima", "Loc"), 3: ("Oslo", "Loc"), 4: ("Rome", "Loc")}
 
 
@@ -147,3 +156,9 @@ def test_offsets_of_other_programs():
         "😀 A &amp; B",
         {1: Span([(2, 11)], "Org", mention="A &amp; B")},
     )
+
+
+def test_only_texts_of_several_sentences_get_a_number_as_id():
+    texts = [Text("Ana left.", "a"), Text("It rains. It pours.", "a"), Text("Bo came.", "a", "2")]
+    documents = spans.documents(texts, "a", Reading())
+    assert [document.id for document in documents] == ["", "2~2:1", "2~2:2", "2"]

@@ -171,6 +171,8 @@ def test_triples_find_their_mentions(tmp_path):
     found, reading = read(tmp_path / "a", [record])
     assert found == [([("Bo", "Peop"), ("Bo", "Dog")], [])]
     assert reading.left_out == {"entities that are not in their text": 1}
+    (tmp_path / "a").write_text(json.dumps({**record, "articleId": "nyt/7.xml", "sentId": "3"}))
+    assert [document.id for document in formats.read(tmp_path / "a")] == ["nyt/7.xml:3"]
 
 
 STACKED = """#FORMAT=WebAnno TSV 3.3
