@@ -26,12 +26,13 @@ def section(figures: Mapping[str, Any]) -> str:
     ]
     heads = ["1 worker" if name == "1" else f"{name} workers" for name in workers]
     speed, start = (predicted[workers[-1]][key] for key in ("sentences_per_second", "start_seconds"))
+    share = estimate["sentences"] / estimate["machines"]
     text = (
         f"**{estimate['sentences']:,} sentences on {estimate['machines']} machines** would take "
-        f"{estimate['hours']:.1f} hours, {estimate['machine_hours']:,.0f} machine-hours: {start:.0f} s "
-        f"for the start and {estimate['sentences'] / estimate['machines']:,.0f} sentences a machine at {speed:.0f} sentences/s. This is "
-        "computed, not measured. It assumes that each machine is like the measured one and runs two workers, that "
-        "sentences are like the measured ones and evenly divided, that storage and network do not limit (a sentence is "
-        "a few hundred bytes), and that no machine fails or is slower than the others."
+        f"{estimate['hours']:.1f} hours, {estimate['machine_hours']:,.0f} machine-hours: {start:.0f} s for the start "
+        f"and {share:,.0f} sentences a machine at {speed:.0f} sentences/s. This is computed, not measured. It assumes "
+        "that each machine is like the measured one and runs two workers, that sentences are like the measured ones "
+        "and evenly divided, that storage and network do not limit (a sentence is a few hundred bytes), and that no "
+        "machine fails or is slower than the others."
     )
     return markdown.section("Several workers and machines", about, markdown.table(["", *heads], rows), [text])
