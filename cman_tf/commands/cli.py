@@ -87,7 +87,12 @@ def parser(program: str, description: str, example: str, usage: str = "[options]
 
 
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
-    """Parse the arguments, suggest the nearest option for an unknown one, and apply `-v`."""
+    """Parse the arguments, suggest the nearest option for an unknown one, and apply `-v`.
+
+    Raises:
+        InputError: if they are not valid, or an option that takes one value is given twice.
+    """
+    _check_once(parser, argv)
     # Intermixed: sentences may come after options.
     args, unknown = parser.parse_known_intermixed_args(argv)
     if unknown:
@@ -96,6 +101,22 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Name
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
         logging.getLogger("tensorflow").setLevel(logging.INFO)
     return args
+
+
+def _check_once(parser: argparse.ArgumentParser, argv: Sequence[str]) -> None:
+    """Refuse an option that is given twice: argparse would keep the last value and say nothing of the others."""
+    seen: dict[str, str] = {}
+    for argument in argv:
+        option = argument.split("=")[0]
+        action = parser._option_string_actions.get(option)
+        # Switches may be repeated, and options whose values are collected.
+        if action is None or action.nargs == 0 or isinstance(action, argparse._AppendAction):
+            continue
+        if action.dest in seen:
+            # Two options may have the same meaning, such as --corpus and --corpus.name.
+            both = f"{option} twice" if seen[action.dest] == option else f"{seen[action.dest]} and {option}"
+            raise InputError(f"An option must be given once. Received: {both}")
+        seen[action.dest] = option
 
 
 def _unknown_option(parser: argparse.ArgumentParser, option: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cman_tf.commands import cli
 from cman_tf.commands.data_pick import pick
-from cman_tf.commands.inputs import add_reading, read_sentences, reading_of, renamed
+from cman_tf.commands.inputs import add_language, add_reading, read_sentences, reading_of, renamed
 from cman_tf.data import formats
 from cman_tf.errors import InputError, printable
 from cman_tf.files import atomic_folder, atomic_write, check_new_file, check_new_folder
@@ -57,6 +57,7 @@ def _check(argv: list[str]) -> None:
         "--json", metavar="FILE", help="write all counts and findings to a file too (default: print only)"
     )
     parser.add_argument("--html", metavar="FILE", help="write them to a page for a browser too (default: print only)")
+    add_language(parser)
     args = cli.parse(parser, argv)
     cli.check_count("--examples", args.examples)
     for path in filter(None, (args.json, args.html)):
@@ -65,7 +66,7 @@ def _check(argv: list[str]) -> None:
     from cman_tf.data import checks, corpora
     from cman_tf.evaluation.corpus_page import write_corpus_page
 
-    corpus = corpora.load(args.corpus, overlap=None, data_dir=args.data_dir, splits=())
+    corpus = corpora.load(args.corpus, overlap=None, data_dir=args.data_dir, splits=(), language=args.language)
     counts, found = checks.counts(corpus.splits), checks.findings(corpus.splits)
     _print(counts, found, args.examples)
     if args.json:

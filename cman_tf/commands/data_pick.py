@@ -46,7 +46,7 @@ def pick(argv: list[str]) -> None:
     run = Run.open(args.run, allow_encoders=args.allow_encoder)
     predictor = run.predictor(options.overrides(args))
     known = [document for path in args.annotated for document in formats.read(path, None, predictor.tokenize)]
-    texts = stream([], args.texts, args.input_format, args.sentences, predictor.tokenize)
+    texts = stream([], args.texts, args.input_format, args.sentences, predictor.tokenize, args.language)
     split = args.sentences in (None, "split")
     pool = list(sentences.each(predictor.with_tokens(list(texts), split, args.language)))
     with cli.progress(len(pool), "sentences") as advance:

@@ -40,8 +40,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_language(parser: argparse.ArgumentParser) -> None:
+    """Add `--language`, for commands that split texts into sentences."""
+    parser.add_argument(
+        "--language",
+        metavar="CODE",
+        default="en",
+        help="language of the texts, for the sentence splitter, such as de (default: en)",
+    )
+
+
 def add_reading(parser: argparse.ArgumentParser) -> None:
-    """Add the options for what a sentence cannot represent."""
+    """Add `--language`, and the options for what a sentence cannot represent."""
+    add_language(parser)
     group = parser.add_argument_group("what to do with annotations that a sentence cannot represent")
     for option, known, text in (
         (
@@ -62,7 +73,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
 
 def reading_of(args: argparse.Namespace) -> Reading:
     """The `Reading` of the options that `add_reading` adds."""
-    names = ("sentences", "nested", "discontinuous", "cross_sentence", "ends", "annotator", "column", "strict")
+    names = "sentences language nested discontinuous cross_sentence ends annotator column strict".split()
     given = {name: getattr(args, name) for name in names}
     return Reading(**{name: value for name, value in given.items() if value is not None})
 

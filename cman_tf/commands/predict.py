@@ -33,7 +33,7 @@ def command(argv: list[str]) -> None:
     outputs.check_output(args.format, args.output)
     run = Run.open(args.run, allow_encoders=args.allow_encoder)
     predictor = run.predictor(options.overrides(args))
-    documents = stream(args.text, args.input, args.input_format, args.sentences, predictor.tokenize)
+    documents = stream(args.text, args.input, args.input_format, args.sentences, predictor.tokenize, args.language)
     split = args.sentences in (None, "split")
     with cli.progress(None, "sentences") as advance:
         found = predictor.pipe(documents, split=split, language=args.language, progress=advance)

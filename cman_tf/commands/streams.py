@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from cman_tf.commands.inputs import TEXT, copied, detected, renamed
+from cman_tf.commands.inputs import TEXT, add_language, copied, detected, renamed
 from cman_tf.data import formats
 from cman_tf.data.document import Document
 from cman_tf.data.formats import jsonl
@@ -43,12 +43,7 @@ def add_form(parser: argparse.ArgumentParser) -> None:
         help="sentences of a text: split (by a sentence splitter; blank lines and list items end sentences too), lines "
         "(each line is a sentence, and a document of its own), text (the text is one sentence) (default: split)",
     )
-    parser.add_argument(
-        "--language",
-        metavar="CODE",
-        default="en",
-        help="language of the texts, for the sentence splitter, such as de (default: en)",
-    )
+    add_language(parser)
 
 
 def stream(
@@ -57,6 +52,7 @@ def stream(
     format: str | None = None,
     sentences: str | None = None,
     tokenize: Callable[[list[str]], list[Document]] | None = None,
+    language: str = "en",
 ) -> Iterator[Document]:
     """Read documents one after the other.
 
@@ -68,6 +64,7 @@ def stream(
             `"split"`.
         tokenize: callable, list of str -> list of `Document`. For formats whose entities count characters. Default: the
             package's tokenizer.
+        language: str. That of annotated texts, which are split here. Default: `"en"`.
 
     Yields:
         `Document`. A text has no tokens yet. Its id is the name of its file, in a folder the path from there, followed
@@ -103,7 +100,7 @@ def stream(
                 f"--sentences requires texts that are not split into sentences. Received: {path} in format {format}"
             )
         else:
-            yield from formats.read(name, format, tokenize, Reading(sentences=sentences))
+            yield from formats.read(name, format, tokenize, Reading(sentences=sentences, language=language))
 
 
 def _folder(path: Path, sentences: str | None) -> Iterator[Document]:

@@ -57,6 +57,7 @@ def load(
     unread: Collection[str] = (),
     seed: int = 1,
     tokenizer: str = "unicode2",
+    language: str = "en",
 ) -> Corpus:
     """Read a corpus.
 
@@ -72,6 +73,7 @@ def load(
         seed: int. Selects the 15 % of ADE's training sentences that become dev. It is not the seed of a run, so that
             runs with several seeds are measured on the same sentences.
         tokenizer: str. That of formats without tokens, see `cman_tf.data.tokenizer.tokenize`. Default: `"unicode2"`.
+        language: str. That of texts which are split into sentences, see `formats.read`. Default: `"en"`.
 
     Returns:
         `Corpus`.
@@ -91,7 +93,7 @@ def load(
     for split in splits:
         if split not in files and not (split == "dev" and name == "ade"):
             raise InputError(f"{name} has no {split} split: it contains no file such as {split}.json.")
-    documents = {split: _sentences(path, tokenizer) for split, path in files.items()}
+    documents = {split: _sentences(path, tokenizer, language) for split, path in files.items()}
     if name == "ade":
         documents["train"], documents["dev"] = _hold_out(documents["train"], seed)
         files["dev"] = files["train"]
@@ -141,10 +143,10 @@ def _files(
     return {split: file for split, file in _folder(path).items() if split in wanted}, f"folder {name}"
 
 
-def _sentences(path: Path, tokenizer: str) -> list[Document]:
+def _sentences(path: Path, tokenizer: str, language: str) -> list[Document]:
     # The others have tokens, or are refused.
-    raw = path.is_dir()
-    documents = formats.read(path, tokenize=functools.partial(raw_text.documents, tokenizer=tokenizer) if raw else None)
+    tokenize = functools.partial(raw_text.documents, tokenizer=tokenizer) if path.is_dir() else None
+    documents = formats.read(path, tokenize=tokenize, language=language)
     with located(path):
         return [part for document in documents for part in sentences.parts(document)]
 

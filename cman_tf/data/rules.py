@@ -46,10 +46,12 @@ def parse(names: Sequence[str], relation_types: Sequence[str], learnt: Sequence[
         learnt: sequence of str, the rules that `learn` returned.
 
     Raises:
-        InputError: if a rule is unknown, or names a type that is not a relation type.
+        InputError: if a rule is unknown, or names a type that is not a relation type, or two rules contradict each
+            other.
     """
     given = [name for rule in names for name in (learnt if rule == LEARNT else [rule])]
     one_type, inverse = False, [-1] * len(relation_types)
+    pairs: list[tuple[int, int]] = []
     single: dict[str, list[bool]] = {form: [False] * len(relation_types) for form in ("one_tail", "one_head")}
     for rule in given:
         form, _, rest = rule.partition(":")
@@ -58,17 +60,23 @@ def parse(names: Sequence[str], relation_types: Sequence[str], learnt: Sequence[
         elif form in single:
             single[form][_number(rest, relation_types, rule)] = True
         elif form == "symmetric":
-            number = _number(rest, relation_types, rule)
-            inverse[number] = number
+            pairs.append((_number(rest, relation_types, rule),) * 2)
         elif form == "inverse":
             ends = rest.split("=")
             # A name may contain the sign.
             halves = [("=".join(ends[:cut]), "=".join(ends[cut:])) for cut in range(1, len(ends))]
             pair = next((half for half in halves if set(half) <= set(relation_types)), (rest, ""))
-            one, other = (_number(name, relation_types, rule) for name in pair)
-            inverse[one], inverse[other] = other, one
+            pairs.append((_number(pair[0], relation_types, rule), _number(pair[1], relation_types, rule)))
         else:
             raise InputError(f"A rule of `decoding.rules` must be {_FORMS}. Received: {rule}")
+    for one, other in pairs:
+        for number, opposite in ((one, other), (other, one)):
+            if inverse[number] not in (-1, opposite):
+                raise InputError(
+                    "`decoding.rules` must not give a type two inverse types. Received: "
+                    f"{', '.join(given)} for {relation_types[number]}"
+                )
+            inverse[number] = opposite
     if one_type and any(number >= 0 for number in inverse):
         raise InputError(
             f"`decoding.rules` must not have {ONE_TYPE} with a symmetric or inverse type. Received: {', '.join(given)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from cman_tf.data.formats.reading import check_unicode, types, written
 from cman_tf.data.sentences import each
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
+from cman_tf.interop.merging import Node, merged
 
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
@@ -20,10 +22,11 @@ def write_cypher(documents: Iterable[Document], path: str | Path) -> None:
 
         MERGE (:`Peop` {name: 'Ana Lima'});
         MATCH (a:`Peop` {name: 'Ana Lima'}), (b:`Loc` {name: 'Oslo'}) MERGE (a)-[r:`Live_In`]->(b)
-            SET r.score = 0.97, r.sentence = '7:1';
+            SET r.count = 1, r.score = 0.97,
+            r.places = '[{"sentence": "7:1", "text": "Ana Lima lives in Oslo.", "score": 0.97}]';
 
-    Loading a file twice changes nothing. A relation that is found twice is one edge with the best score and its
-    sentence; `score` is missing where it is unknown. `text` of the sentence is `r.text`.
+    Loading a file twice changes nothing. A relation that is found several times is one edge with the number of places,
+    the best score, which is missing where none is known, and the places as JSON.
 
     Args:
         documents: iterable of `Document`. A sentence without an id is called `#1` if it is the first, and so on.
@@ -33,22 +36,17 @@ def write_cypher(documents: Iterable[Document], path: str | Path) -> None:
         InputError: if a type contains a backslash, which versions of Cypher read differently, a text contains a lone
             surrogate, or the file cannot be written.
     """
-    nodes: dict[str, None] = {}
-    edges: dict[tuple[str, str, str], tuple[float | None, str]] = {}
-    for number, found in enumerate(written(each(documents), _checked), 1):
-        names = [_node(entity.type, found.entity_text(entity)) for entity in found.entities]
-        nodes.update(dict.fromkeys(names))
-        for relation in found.relations:
-            edge = names[relation.head], _name(relation.type), names[relation.tail]
-            score = None if relation.score is None else float(relation.score)
-            about = f"r.sentence = {_string(found.id or f'#{number}')}, r.text = {_string(found.text)}"
-            if edge not in edges or (score or 0.0) > (edges[edge][0] or 0.0):
-                edges[edge] = score, about
+    nodes, edges = merged(written(each(documents), _checked))
     with atomic_write(path) as file:
-        file.writelines(f"MERGE (:{node});\n" for node in nodes)
-        for (head, kind, tail), (score, about) in edges.items():
-            scored = "" if score is None else f"r.score = {score!r}, "
-            file.write(f"MATCH (a:{head}), (b:{tail}) MERGE (a)-[r:{kind}]->(b) SET {scored}{about};\n")
+        file.writelines(f"MERGE (:{_node(node)});\n" for node in nodes)
+        for (head, kind, tail), about in edges.items():
+            # A property cannot be a list of maps.
+            places = _string(json.dumps(about["places"], ensure_ascii=False))
+            scored = f"r.score = {about['score']!r}, " if "score" in about else ""
+            file.write(
+                f"MATCH (a:{_node(head)}), (b:{_node(tail)}) MERGE (a)-[r:{_name(kind)}]->(b) "
+                f"SET r.count = {about['count']}, {scored}r.places = {places};\n"
+            )
 
 
 def _checked(document: Document) -> Document:
@@ -59,8 +57,9 @@ def _checked(document: Document) -> Document:
     return document
 
 
-def _node(kind: str, mention: str) -> str:
-    return f"{_name(kind)} {{name: {_string(' '.join(mention.split()))}}}"
+def _node(node: Node) -> str:
+    kind, mention = node
+    return f"{_name(kind)} {{name: {_string(mention)}}}"
 
 
 def _name(kind: str) -> str:

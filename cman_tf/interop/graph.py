@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cman_tf.data.sentences import each
 from cman_tf.errors import optional, printable
 from cman_tf.files import atomic_write
+from cman_tf.interop.merging import merged
 
 if TYPE_CHECKING:
     import networkx
@@ -21,32 +23,27 @@ if TYPE_CHECKING:
 def relation_graph(documents: Iterable[Document]) -> networkx.MultiDiGraph:
     """The graph of all sentences together: entities of the same words and type are one node.
 
+    A relation that is found several times is one edge.
+
     Args:
         documents: iterable of `Document`. A sentence without an id is called `#1` if it is the first, and so on.
 
     Returns:
         `networkx.MultiDiGraph`. Nodes are named `type:mention` and have `mention`, `type` and `count`, the number of
-        its entities. Edges go from head to tail and have `type`, `sentence_id`, `text` and, if known, `score`.
+        its entities. Edges go from head to tail and have `type`, `count`, the number of places where the relation was
+        found, if known `score`, the best, and `places`: a JSON list of objects with `sentence`, `text` and `score`.
 
     Raises:
         InputError: if networkx is not installed.
     """
     graph = optional("networkx", "frames").MultiDiGraph()
-    for number, document in enumerate(each(documents), 1):
-        names = []
-        for entity in document.entities:
-            mention = " ".join(printable(document.entity_text(entity)).split())
-            names.append(f"{printable(entity.type)}:{mention}")
-            count = graph.nodes[names[-1]]["count"] if names[-1] in graph else 0
-            graph.add_node(names[-1], mention=mention, type=printable(entity.type), count=count + 1)
-        for relation in document.relations:
-            about: dict[str, Any] = {
-                "type": printable(relation.type),
-                "sentence_id": printable(document.id or f"#{number}"),
-            }
-            if relation.score is not None:
-                about["score"] = float(relation.score)
-            graph.add_edge(names[relation.head], names[relation.tail], text=printable(document.text), **about)
+    nodes, edges = merged(each(documents), printable)
+    for (kind, mention), count in nodes.items():
+        graph.add_node(f"{kind}:{mention}", mention=mention, type=kind, count=count)
+    for (head, kind, tail), about in edges.items():
+        # GraphML has no lists.
+        places = json.dumps(about["places"], ensure_ascii=False)
+        graph.add_edge(":".join(head), ":".join(tail), type=kind, **{**about, "places": places})
     return graph
 
 
@@ -106,7 +103,7 @@ def graph_picture(graph: networkx.MultiDiGraph) -> Figure:
     kinds: dict[tuple[str, str], list[str]] = {}
     for head, tail, kind in graph.edges(data="type"):
         kinds.setdefault((head, tail), []).append(kind)
-    labels = {ends: ", ".join(dict.fromkeys(found)) for ends, found in kinds.items()}
+    labels = {ends: ", ".join(found) for ends, found in kinds.items()}
     # Without parallel edges, for which networkx requires a label each.
     networkx.draw_networkx_edge_labels(
         networkx.DiGraph(graph), places, labels, ax=axes, font_size=7, font_color="#555555"

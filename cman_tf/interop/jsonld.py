@@ -11,6 +11,7 @@ from urllib.parse import quote
 from cman_tf.data.formats.reading import check_unicode, written
 from cman_tf.data.sentences import each
 from cman_tf.files import atomic_write
+from cman_tf.interop.merging import Node, merged
 
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
@@ -35,11 +36,11 @@ def write_jsonld(documents: Iterable[Document], path: str | Path) -> None:
            "relation:Live_In": [{"@id": "entity:Loc:Oslo"}]},
           {"@id": "entity:Loc:Oslo", "@type": "type:Loc", "name": "Oslo", "count": 1},
           {"@type": "Relation", "head": "entity:Peop:Ana%20Lima", "property": "relation:Live_In",
-           "tail": "entity:Loc:Oslo", "score": 0.97,
+           "tail": "entity:Loc:Oslo", "count": 1, "score": 0.97,
            "places": [{"sentence": "7:1", "text": "Ana Lima lives in Oslo.", "score": 0.97}]}]}
 
-    A relation is a property of its head; a property has no score, so a node `Relation` has the best one and the places
-    where the relation was found. Types and names in identifiers are percent-encoded.
+    A relation is a property of its head; a property has no score, so a node `Relation` has the best one, and the number
+    and list of the places where the relation was found. Types and names in identifiers are percent-encoded.
 
     Args:
         documents: iterable of `Document`. A sentence without an id is called `#1` if it is the first, and so on.
@@ -48,23 +49,18 @@ def write_jsonld(documents: Iterable[Document], path: str | Path) -> None:
     Raises:
         InputError: if a type is not valid, a text contains a lone surrogate, or the file cannot be written.
     """
-    nodes: dict[str, dict[str, Any]] = {}
-    edges: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for number, found in enumerate(written(each(documents), _checked), 1):
-        names = [_entity(nodes, entity.type, found.entity_text(entity)) for entity in found.entities]
-        for relation in found.relations:
-            kind = f"relation:{_encoded(relation.type)}"
-            head, tail = names[relation.head], names[relation.tail]
-            if (head, kind, tail) not in edges:
-                nodes[head].setdefault(kind, []).append({"@id": tail})
-                edges[head, kind, tail] = {"@type": "Relation", "head": head, "property": kind, "tail": tail}
-            edge = edges[head, kind, tail]
-            place: dict[str, Any] = {"sentence": found.id or f"#{number}", "text": found.text}
-            if relation.score is not None:
-                place["score"] = float(relation.score)
-                edge["score"] = max(place["score"], edge.get("score", 0.0))
-            edge.setdefault("places", []).append(place)
-    content = {"@context": CONTEXT, "@graph": [*nodes.values(), *edges.values()]}
+    nodes, edges = merged(written(each(documents), _checked))
+    own: dict[Node, dict[str, Any]] = {}
+    for node, count in nodes.items():
+        kind, mention = node
+        own[node] = {"@id": _identifier(node), "@type": f"type:{_encoded(kind)}", "name": mention, "count": count}
+    relations = []
+    for (head, kind, tail), about in edges.items():
+        name = f"relation:{_encoded(kind)}"
+        own[head].setdefault(name, []).append({"@id": _identifier(tail)})
+        ends = {"head": _identifier(head), "property": name, "tail": _identifier(tail)}
+        relations.append({"@type": "Relation", **ends, **about})
+    content = {"@context": CONTEXT, "@graph": [*own.values(), *relations]}
     with atomic_write(path) as file:
         json.dump(content, file, ensure_ascii=False, indent=1)
         file.write("\n")
@@ -75,13 +71,9 @@ def _checked(document: Document) -> Document:
     return document
 
 
-def _entity(nodes: dict[str, dict[str, Any]], kind: str, mention: str) -> str:
-    """The identifier of the node of an entity, which is made or counted."""
-    mention = " ".join(mention.split())
-    name = f"entity:{_encoded(kind)}:{_encoded(mention)}"
-    node = nodes.setdefault(name, {"@id": name, "@type": f"type:{_encoded(kind)}", "name": mention, "count": 0})
-    node["count"] += 1
-    return name
+def _identifier(node: Node) -> str:
+    kind, mention = node
+    return f"entity:{_encoded(kind)}:{_encoded(mention)}"
 
 
 def _encoded(text: str) -> str:

@@ -85,8 +85,10 @@ def decode_relations(
 ) -> dict[str, tf.Tensor]:
     """Relations between decoded entities: all with a probability above `threshold` that obey the constraints.
 
-    Where a rule allows one relation of several, the most probable one stays. After that, what a symmetric or inverse
-    type states in one direction is added in the other, with the same probability.
+    What a symmetric or inverse type states in one direction holds in the other, with the higher score of the two. Both
+    are one candidate, which is left out if the type constraint forbids one of them. Candidates are taken in the order
+    of their logits, of equal ones the first in the order of head, tail and type; each stays if it obeys the rules
+    together with those that stayed before it.
 
     Args:
         scores: float32 `(batch, entities, entities, relation types)`, logits of the entities' last tokens.
@@ -99,40 +101,60 @@ def decode_relations(
         dict of `(batch, relations)`, padded: `relation_head`, `relation_tail` (indices of entities) and
         `relation_type` int32, `relation_score` float32 (probability), `relation_mask` bool.
     """
-    scores = tf.sigmoid(scale[0] * scores + scale[1])
+    # Not probabilities, of which high ones are equal.
+    logits = scale[0] * scores + scale[1]
     mask = entities["entity_mask"]
-    keep = (scores > threshold) & (mask[:, :, None] & mask[:, None, :])[..., None]
-    keep &= ~tf.eye(tf.shape(mask)[1], dtype=tf.bool)[None, :, :, None]
+    possible = (mask[:, :, None] & mask[:, None, :])[..., None] & ~tf.eye(tf.shape(mask)[1], dtype=tf.bool)[..., None]
     types = entities["entity_type"]
-    keep &= tf.gather(tf.gather(constraints.allowed, types), types, axis=2, batch_dims=1)
-    scores = _obeying(tf.where(keep, scores, 0.0), constraints)
-    cells = tf.cast(tf.where(scores > 0), tf.int32)
+    possible &= tf.gather(tf.gather(constraints.allowed, types), types, axis=2, batch_dims=1)
+    possible &= _opposite(possible, constraints.inverse)
+    logits = tf.where(possible & (tf.sigmoid(logits) > threshold), logits, logits.dtype.min)
+    logits = tf.maximum(logits, _opposite(logits, constraints.inverse))
+    kept = _obeying(logits, constraints)
+    cells = tf.cast(tf.where(kept), tf.int32)
     row, head, tail, relation = tf.unstack(cells, num=4, axis=1)
     padded = by_row(row, tf.shape(mask)[0])
     return {
         "relation_head": padded(head),
         "relation_tail": padded(tail),
         "relation_type": padded(relation),
-        "relation_score": padded(tf.gather_nd(scores, cells)),
+        "relation_score": padded(tf.sigmoid(tf.gather_nd(logits, cells))),
         "relation_mask": padded(tf.ones_like(row)) > 0,
     }
 
 
-def _obeying(scores: tf.Tensor, constraints: Constraints) -> tf.Tensor:
-    """Scores `(batch, heads, tails, relation types)`: 0 where the rules forbid them, and inverse ones added."""
+def _obeying(logits: tf.Tensor, constraints: Constraints) -> tf.Tensor:
+    """Bool `(batch, heads, tails, relation types)`: the candidates that stay, of logits above the lowest number."""
+    cells = tf.where(logits > logits.dtype.min)
+    # As a list: candidates are few, and most sentences have no logits to sort.
+    order = tf.argsort(tf.gather_nd(logits, cells), direction="DESCENDING", stable=True)
+    count = tf.size(order, cells.dtype)
+    ranks = tf.scatter_nd(tf.gather(cells, order), tf.range(count, 0, -1), tf.shape(logits, cells.dtype))
+    # Both directions of a candidate have the rank of the first.
+    ranks = tf.maximum(ranks, _opposite(ranks, constraints.inverse))
 
-    def best(scores: tf.Tensor, others: tf.Tensor, applies: tf.Tensor) -> tf.Tensor:
-        return tf.where(applies & (scores < others), 0.0, scores)
+    def rivals(ranks: tf.Tensor) -> tf.Tensor:
+        """The highest rank among the candidates that exclude each candidate, and its own if any can."""
+        pair = tf.reduce_max(ranks, axis=3, keepdims=True)
+        found = tf.where(constraints.one_type, tf.maximum(pair, tf.transpose(pair, [0, 2, 1, 3])), 0)
+        of_head = tf.where(constraints.one_tail, tf.reduce_max(ranks, axis=2, keepdims=True), 0)
+        of_tail = tf.where(constraints.one_head, tf.reduce_max(ranks, axis=1, keepdims=True), 0)
+        found = tf.maximum(found, tf.maximum(of_head, of_tail))
+        return tf.maximum(found, _opposite(found, constraints.inverse))
 
-    def turned(scores: tf.Tensor) -> tf.Tensor:
-        return tf.transpose(scores, [0, 2, 1, 3])
+    def take(waiting: tf.Tensor, kept: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        best = waiting & (ranks >= rivals(tf.where(waiting, ranks, 0)))
+        return waiting & ~best & (rivals(tf.where(best, ranks, 0)) == 0), kept | best
 
-    of_pair = tf.reduce_max(scores, axis=3, keepdims=True)
-    scores = best(scores, tf.maximum(of_pair, turned(of_pair)), constraints.one_type)
-    scores = best(scores, tf.reduce_max(scores, axis=2, keepdims=True), constraints.one_tail)
-    scores = best(scores, tf.reduce_max(scores, axis=1, keepdims=True), constraints.one_head)
-    inverse = tf.gather(turned(scores), tf.maximum(constraints.inverse, 0), axis=3)
-    return tf.where(constraints.inverse >= 0, tf.maximum(scores, inverse), scores)
+    # Without rules, the first step takes all.
+    waiting = ranks > 0
+    return tf.while_loop(lambda waiting, _: tf.reduce_any(waiting), take, (waiting, tf.zeros_like(waiting)))[1]
+
+
+def _opposite(values: tf.Tensor, inverse: tf.Tensor) -> tf.Tensor:
+    """Values `(batch, heads, tails, relation types)` of the inverse relations; without an inverse type, their own."""
+    turned = tf.gather(tf.transpose(values, [0, 2, 1, 3]), tf.maximum(inverse, 0), axis=3)
+    return tf.where(inverse >= 0, turned, values)
 
 
 def no_relations(rows: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from cman_tf.commands import cli, convert
@@ -59,6 +61,15 @@ def test_whole_texts_as_sentences(tmp_path, capsys):
     assert "With --strict, nothing may be left out. Received: relations across sentences in " in told
     assert run(capsys, tmp_path / "in", tmp_path / "out.json", "--sentences", "text")[0] == 0
     assert formats.read(tmp_path / "out.json")[0].tokens == ("Ann", "left", "Rome", ".")
+
+
+def test_texts_are_split_in_their_language(tmp_path, capsys):
+    text = {"text": "Ana kam am 3. Mai nach Oslo. Bo auch.", "label": [[0, 3, "Peop"]]}
+    (tmp_path / "in.jsonl").write_text(json.dumps(text) + "\n")
+    for options, count in (([], 3), (["--language", "de"], 2)):
+        out = tmp_path / f"{count}.json"
+        code, said, _ = run(capsys, tmp_path / "in.jsonl", out, *options)
+        assert (code, said) == (0, f"{out}: {count} sentences, 1 entities, 0 relations\n")
 
 
 @pytest.mark.parametrize(

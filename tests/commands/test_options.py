@@ -90,6 +90,8 @@ def test_names_are_taken_as_they_are_written(text):
         (["--training.epochs", "many"], "`training.epochs` must be a valid integer. Received: 'many'"),
         (["--training.epochs", "0"], "must be greater than or equal to 1. Received: 0"),
         (["--training.epochs"], "argument --training.epochs: expected one argument"),
+        (["--seed", "1", "--seed=2"], "An option must be given once. Received: --seed twice"),
+        (["--corpus", "a", "--corpus.name", "b"], "An option must be given once. Received: --corpus and --corpus.name"),
         (["--seed", "abc"], "`seed` must be a valid integer. Received: 'abc' in the options"),
         (["--seed", "-1"], "`seed` must be greater than or equal to 0. Received: -1"),
         (["--protocol", "dev"], "`protocol` must be 'train' or 'train+dev'. Received: 'dev'"),
@@ -106,6 +108,17 @@ def test_options_that_fit_refuses(refused, tmp_path, monkeypatch, argv, told):
     monkeypatch.chdir(tmp_path)
     assert told in refused("cman fit", *argv)
     assert files(tmp_path) == []
+
+
+def test_an_option_with_one_value_is_given_once(refused):
+    told = refused("cman predict", "run", "--input", "a.txt", "--input", "b.txt")
+    assert told.endswith("An option must be given once. Received: --input twice\n")
+    parser = cli.parser("test", "", "")
+    options.add_allow_encoder(parser)
+    parser.add_argument("--input")
+    parser.add_argument("text", nargs="*")
+    args = cli.parse(parser, ["-v", "--allow-encoder", "a", "--input=x", "-v", "--allow-encoder", "b", "c"])
+    assert (args.allow_encoder, args.input, args.text) == (["a", "b"], "x", ["c"])
 
 
 @pytest.mark.parametrize("program", ["cman evaluate", "cman predict"])

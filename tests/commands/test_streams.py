@@ -69,6 +69,13 @@ def test_a_text_may_begin_like_json(tmp_path, text):
     assert read(tmp_path / "braces.txt") == [("braces.txt", text)]
 
 
+def test_annotated_texts_are_split_in_their_language(tmp_path):
+    text = {"text": "Ana kam am 3. Mai nach Oslo. Bo auch.", "label": [[0, 3, "Peop"]]}
+    (tmp_path / "a.jsonl").write_text(json.dumps(text) + "\n")
+    assert len(list(stream([], str(tmp_path / "a.jsonl")))) == 3
+    assert len(list(stream([], str(tmp_path / "a.jsonl"), language="de"))) == 2
+
+
 def test_known_formats_keep_their_tokens(tmp_path, documents):
     for format in AVAILABLE:
         name = tmp_path / (f"{format}.txt" if format == "multihead" else format)

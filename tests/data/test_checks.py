@@ -134,6 +134,15 @@ def test_command(capsys, tmp_path):
     assert all(example in page for examples in written["findings"].values() for example in examples[:500])
 
 
+def test_texts_are_split_in_their_language(capsys, tmp_path):
+    text = {"text": "Ana kam am 3. Mai nach Oslo. Bo auch.", "label": [[0, 3, "Peop"]]}
+    (tmp_path / "train.jsonl").write_text(json.dumps(text) + "\n")
+    for options, count in (([], "3"), (["--language", "de"], "2")):
+        command(["check", str(tmp_path), *options])
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split()[-1] for line in lines if line.startswith("sentences ")] == [count]
+
+
 @pytest.mark.parametrize(
     ("argv", "message"), [(["look"], "must be check"), (["check", "sample", "--examples", "0"], "1 or")]
 )

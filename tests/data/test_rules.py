@@ -14,6 +14,7 @@ def test_names_of_rules():
     rules = ["one_tail:Born_In", "one_head:Spouse", "symmetric:Spouse", "inverse:Parent=Of=Child_Of"]
     assert parse(rules, TYPES) == (False, (True, False, False, False), (False, True, False, False), (-1, 1, 3, 2))
     assert parse(["learnt", "one_tail:Spouse"], TYPES, ["one_type_per_pair"])[:2] == (True, (False, True, False, False))
+    assert parse(["symmetric:Spouse", "learnt"], TYPES, ["symmetric:Spouse"]).inverse == (-1, 1, -1, -1)
     assert parse([], TYPES) == (False, (False,) * 4, (False,) * 4, (-1,) * 4)
 
 
@@ -23,6 +24,11 @@ def test_names_of_rules():
         (["two_tails:Spouse"], "A rule of `decoding.rules` must be one_type_per_pair, .*Received: two_tails:Spouse$"),
         (["one_tail:Born"], "must name a relation type: Born_In, .* Received: one_tail:Born; nearest: Born_In$"),
         (["inverse:Spouse"], "must name a relation type.*Received: inverse:Spouse"),
+        (
+            ["symmetric:Spouse", "inverse:Spouse=Child_Of"],
+            "must not give a type two inverse types. Received: .* for Spouse$",
+        ),
+        (["inverse:Born_In=Spouse", "inverse:Spouse=Child_Of"], "two inverse types. Received: .* for Spouse$"),
         (["one_type_per_pair", "symmetric:Spouse"], "must not have one_type_per_pair with a symmetric"),
     ],
 )

@@ -36,6 +36,17 @@ def test_each_part_has_its_share_of_sentences_and_of_each_relation_type():
         assert counts[part]["entity Peop"] == common + rare
 
 
+def test_texts_are_split_in_their_language(tmp_path, capsys):
+    text = {"text": "Ana kam am 3. Mai nach Oslo. Bo auch.", "label": [[0, 3, "Peop"]]}
+    lines = [json.dumps({"id": str(number), **text}) + "\n" for number in range(10)]
+    (tmp_path / "in.jsonl").write_text("".join(lines))
+    for options, count in (([], 30), (["--language", "de"], 20)):
+        command(["split", str(tmp_path / "in.jsonl"), str(tmp_path / str(count)), *options])
+        parts = [formats.read(file) for file in (tmp_path / str(count)).iterdir()]
+        assert sum(map(len, parts)) == count
+        capsys.readouterr()
+
+
 def test_shares_of_a_corpus():
     documents = corpora.load("sample").splits["train"]
     parts = splitting.split(documents, dev=0.2, test=0.1)

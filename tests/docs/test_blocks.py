@@ -33,7 +33,13 @@ GENERATED = ("configuration.md", "commands.md", "contributing.md", "changelog.md
 _PROGRAM = r"""#!/bin/sh
 case "$*" in
 *--resume*) ;;
-"fit "*|"search "*|"-m cman_tf.fit "*|"-m tuning.search "*) set -- "$@" --training.epochs 2 ;;
+"fit "*|"search "*|"-m cman_tf.fit "*|"-m tuning.search "*)
+    # An option may be given only once.
+    for word do
+        if [ "$last" = --training.epochs ]; then word=2; fi
+        shift; set -- "$@" "$word"; last=$word
+    done
+    case "$*" in *--training.epochs*) ;; *) set -- "$@" --training.epochs 2 ;; esac ;;
 "serve "*|"-m export.server "*)
     if [ -f server.pid ]; then kill $(cat server.pid); tail --pid=$(cat server.pid) -f /dev/null; fi
     {program} "$@" > server.log 2>&1 &

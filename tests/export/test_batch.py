@@ -72,7 +72,8 @@ def run(monkeypatch, tmp_path, capsys):
     (tmp_path / "in").mkdir()
 
     def call(*options, model="models"):
-        code = cli.run("cman-batch", batch.command, ["--model", str(model), "--output", "out/found", *options])
+        output = [] if "--output" in options else ["--output", "out/found"]
+        code = cli.run("cman-batch", batch.command, ["--model", str(model), *output, *options])
         return code, *capsys.readouterr()
 
     return call

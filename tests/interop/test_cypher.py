@@ -18,14 +18,15 @@ def text_of(documents, path):
 def test_nodes_and_edges_are_merged(tmp_path):
     scored = ann().with_annotation(ann().entities, [Relation(0, 2, "Live_In", 0.5), Relation(0, 1, "works for")])
     again = ann("8").with_annotation(ann().entities, [Relation(0, 2, "Live_In", 0.75)])
+    place, text, score = '{"sentence": "', '", "text": "Ann Lee of Acme lives in Paris ."', '"score": '
     assert text_of([scored, again], tmp_path / "a").splitlines() == [
         "MERGE (:`Peop` {name: 'Ann Lee'});",
         "MERGE (:`Org` {name: 'Acme'});",
         "MERGE (:`Loc` {name: 'Paris'});",
         "MATCH (a:`Peop` {name: 'Ann Lee'}), (b:`Loc` {name: 'Paris'}) MERGE (a)-[r:`Live_In`]->(b) "
-        "SET r.score = 0.75, r.sentence = '8', r.text = 'Ann Lee of Acme lives in Paris .';",
+        f"SET r.count = 2, r.score = 0.75, r.places = '[{place}7{text}, {score}0.5}}, {place}8{text}, {score}0.75}}]';",
         "MATCH (a:`Peop` {name: 'Ann Lee'}), (b:`Org` {name: 'Acme'}) MERGE (a)-[r:`works for`]->(b) "
-        "SET r.sentence = '7', r.text = 'Ann Lee of Acme lives in Paris .';",
+        f"SET r.count = 1, r.places = '[{place}7{text}}}]';",
     ]
 
 
@@ -33,9 +34,8 @@ def test_a_relation_of_a_document_has_its_sentence(tmp_path):
     tokens = "It rained . Ann left Rome .".split()
     entities = [Entity(3, 4, "Peop"), Entity(5, 6, "Loc")]
     document = Document(tokens, entities, [Relation(0, 1, "Left")], id="7", sentences=[(0, 3), (3, 7)])
-    assert (
-        text_of([document], tmp_path / "a").splitlines()[-1].endswith("r.sentence = '7:2', r.text = 'Ann left Rome .';")
-    )
+    found = text_of([document], tmp_path / "a").splitlines()[-1]
+    assert found.endswith("""r.places = '[{"sentence": "7:2", "text": "Ann left Rome ."}]';""")
 
 
 def test_values_are_escaped(tmp_path):

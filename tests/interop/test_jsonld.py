@@ -39,6 +39,7 @@ def test_entities_are_nodes_and_relations_their_properties(tmp_path):
             "head": lee,
             "property": "relation:Live_In",
             "tail": paris,
+            "count": 2,
             "score": 0.75,
             "places": [
                 {"sentence": "7", "text": text, "score": 0.5},
@@ -50,6 +51,7 @@ def test_entities_are_nodes_and_relations_their_properties(tmp_path):
             "head": lee,
             "property": "relation:works%20for",
             "tail": acme,
+            "count": 1,
             "places": [{"sentence": "7", "text": text}],
         },
     ]
@@ -78,7 +80,8 @@ def test_every_entity_and_relation_is_in_the_graph(tmp_path_factory, drawn):
         for entity in document.entities
     }
     edges = [edge for edge in graph if "@id" not in edge]
-    assert sum(len(edge["places"]) for edge in edges) == sum(len(document.relations) for document in drawn)
+    assert all(edge["count"] == len(edge["places"]) for edge in edges)
+    assert sum(edge["count"] for edge in edges) == sum(len(document.relations) for document in drawn)
     for edge in edges:
         assert {"@id": edge["tail"]} in nodes[edge["head"]][edge["property"]]
 

@@ -3,6 +3,8 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cman_tf.config.fields import DecodingConfig
 from cman_tf.data.schema import Schema
@@ -145,6 +147,94 @@ def test_an_inverse_type_is_stated_in_the_other_direction_with_the_same_score():
     cells = zip(*(found[f"relation_{name}"][0].numpy().tolist() for name in ("head", "tail", "type")))
     assert sorted(cells) == [(0, 1, 0), (1, 0, 1)]
     np.testing.assert_allclose(found["relation_score"][0], 1 / (1 + np.exp([-2.0, -2.0])), rtol=1e-6)
+
+
+@pytest.mark.parametrize("rules", [["one_tail:a"], ["one_head:b"], ["one_type_per_pair"]])
+def test_equal_probabilities_do_not_keep_both(rules):
+    # The sigmoid of 20 and of 25 is 1.
+    kinds = {"one_tail:a": [(0, 1, 0), (0, 2, 0)], "one_head:b": [(0, 1, 1), (2, 1, 1)]}
+    first, second = kinds.get(rules[0], [(0, 1, 0), (1, 0, 1)])
+    assert found_relations(scores_of({first: 20.0, second: 25.0}), THREE, rules=rules) == [second]
+    assert found_relations(scores_of({first: 25.0, second: 25.0}), THREE, rules=rules) == [first]
+
+
+def test_what_a_symmetric_type_adds_obeys_the_other_rules():
+    rules = ["one_head:a", "one_tail:a", "symmetric:a"]
+    assert found_relations(scores_of({(0, 1, 0): 3.0, (2, 0, 0): 2.0}), THREE, rules=rules) == [(0, 1, 0), (1, 0, 0)]
+    # The pair that excludes 2 and 3 is excluded itself.
+    chain = scores_of({(0, 1, 0): 3.0, (1, 2, 0): 2.0, (3, 2, 0): 1.0})
+    expected = [(0, 1, 0), (1, 0, 0), (2, 3, 0), (3, 2, 0)]
+    assert found_relations(chain, [B0, B0, B0, B0], rules=rules) == expected
+
+
+def test_what_an_inverse_type_adds_obeys_the_type_constraint():
+    allowed = np.zeros([2, 2, 2], bool)
+    allowed[0, 1, 0] = True  # x -a-> y, but not y -b-> x
+    scores, tags = scores_of({(0, 1, 0): 3.0}), [B0, B1, OUT, OUT]
+    assert found_relations(scores, tags, rules=["inverse:a=b"], allowed=tf.constant(allowed)) == []
+    allowed[1, 0, 1] = True
+    found = found_relations(scores, tags, rules=["inverse:a=b"], allowed=tf.constant(allowed))
+    assert found == [(0, 1, 0), (1, 0, 1)]
+
+
+def broken(kept, rules, allowed, types):
+    """The rules that relations `(head, tail, type)` break."""
+    found = set()
+    for one, other in itertools.combinations(kept, 2):
+        if one[2] == other[2]:
+            found |= {f"one_{end}:{'ab'[one[2]]}" for end, i in (("tail", 0), ("head", 1)) if one[i] == other[i]}
+        if {*one[:2]} == {*other[:2]}:
+            found.add("one_type_per_pair")
+    for head, tail, kind in kept:
+        same, inverse = (tail, head, kind) in kept, (tail, head, 1 - kind) in kept
+        found |= {rule for rule, holds in ((f"symmetric:{'ab'[kind]}", same), ("inverse:a=b", inverse)) if not holds}
+    types_allowed = all(allowed[types[head], types[tail], kind] for head, tail, kind in kept)
+    return sorted(found & set(rules)) + ["type_constrained"] * (not types_allowed)
+
+
+def taken(logits, rules, allowed, types):
+    """Relations taken one after the other, those with the highest logit first, where they break no rule."""
+    inverse = {kind: kind for kind in (0, 1) if f"symmetric:{'ab'[kind]}" in rules}
+    inverse = {0: 1, 1: 0} if "inverse:a=b" in rules else inverse
+    groups = {}
+    for head, tail, kind in itertools.product(range(len(types)), range(len(types)), range(2)):
+        if head != tail and logits[head, tail, kind] > 0:
+            other = (tail, head, inverse[kind]) if kind in inverse else (head, tail, kind)
+            group = frozenset([(head, tail, kind), other])
+            groups[group] = max(groups.get(group, 0), logits[head, tail, kind])
+    kept = set()
+    # Of equal ones the first, whether it or its opposite has the score.
+    for group in sorted(groups, key=lambda group: (-groups[group], min(group))):
+        if not broken(kept | group, rules, allowed, types):
+            kept |= group
+    return sorted(kept)
+
+
+RULES = ["one_tail:a", "one_tail:b", "one_head:a", "one_head:b"]
+TURNED = [["one_type_per_pair"], ["symmetric:a"], ["symmetric:b"], ["symmetric:a", "symmetric:b"], ["inverse:a=b"], []]
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_relations_obey_all_rules_together(data):
+    rules = data.draw(st.lists(st.sampled_from(RULES), unique=True)) + data.draw(st.sampled_from(TURNED))
+    types = data.draw(st.lists(st.sampled_from([0, 1]), min_size=2, max_size=5))
+    # Few values, so that many are equal; with all of these the sigmoid is nearly or exactly 1, or below the threshold.
+    size = len(types) ** 2 * 2
+    values = data.draw(st.lists(st.sampled_from([-9.0, -1.0, 1.0, 2.0, 20.0, 25.0]), min_size=size, max_size=size))
+    logits = np.array(values, np.float32).reshape(len(types), len(types), 2)
+    signatures = data.draw(st.one_of(st.just([True] * 8), st.lists(st.booleans(), min_size=8, max_size=8)))
+    allowed = np.array(signatures).reshape(2, 2, 2)
+    padded = np.pad(logits, [[0, 1], [0, 1], [0, 0]], constant_values=30.0)
+    entities = {
+        "entity_type": tf.constant([[*types, 0]]),
+        "entity_mask": tf.constant([[True] * len(types) + [False]]),
+    }
+    obeyed = constraints(rules)._replace(allowed=tf.constant(allowed))
+    found = decode_relations(tf.constant(padded[None]), entities, 0.5, obeyed)
+    kept = list(zip(*(found[f"relation_{name}"][0].numpy().tolist() for name in ("head", "tail", "type"))))
+    assert not broken(set(kept), rules, allowed, types)
+    assert kept == taken(logits, rules, allowed, types)
 
 
 def test_entity_score_is_the_marginal_of_its_span():

@@ -274,9 +274,10 @@ def test_sigkill_and_resume_from_the_command_line(tmp_path, documents, seconds):
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     write_corpus(corpus, documents)
-    options = [f"--{section}.{name}={value}" for section, values in TINY.items() for name, value in values.items()]
+    values = {f"{section}.{name}": value for section, own in TINY.items() for name, value in own.items()}
+    options = [f"--{name}={value}" for name, value in {**values, "training.epochs": 60}.items()]
     (tmp_path / "vectors.txt").write_text("ana 1 2 3 4 5 6\nelsewhere 4 5 6 7 8 9\n", encoding="utf-8")
-    options += ["--corpus", str(corpus), "--training.epochs=60", f"--words.vectors={tmp_path / 'vectors.txt'}"]
+    options += ["--corpus", str(corpus), f"--words.vectors={tmp_path / 'vectors.txt'}"]
 
     def command(run, *arguments):
         return [sys.executable, "-m", "cman_tf.fit", "--run-dir", str(run), *arguments]

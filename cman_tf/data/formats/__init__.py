@@ -89,6 +89,7 @@ def read(
     format: str | None = None,
     tokenize: Callable[[list[str]], list[Document]] | None = None,
     reading: Reading | None = None,
+    language: str = "en",
 ) -> list[Document]:
     """Read annotated or raw sentences.
 
@@ -99,6 +100,7 @@ def read(
             characters. Default: the package's tokenizer; raw lines are refused.
         reading: `Reading` or None. Choices for what a `Document` cannot represent; it counts what was read and what
             was left out. Default: the default choices, and a warning if something was left out.
+        language: str. That of the default choices. Default: `"en"`.
 
     Returns:
         list of `Document`, at least one.
@@ -109,7 +111,7 @@ def read(
     format = format or recognise(path)
     if not format:
         raise not_recognised(path)
-    counts = reading or Reading()
+    counts = reading or Reading(language=language)
     documents = counts.finish(_named(format).read(path, tokenize, counts), path)
     if reading is None and counts.left_out:
         logging.getLogger(__name__).warning("%s: %s", path, counts)

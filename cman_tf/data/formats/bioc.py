@@ -74,7 +74,7 @@ def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text
             if start < len(text.text) or start > len(text.text) + 100_000:
                 raise InputError(f"Offsets must rise from passage to passage. Received: {start}")
             # Passages are paragraphs.
-            spans.add_part(text, value(part, "text", "a string", ""), "\n" * (start - len(text.text)))
+            spans.add_part(text, value(part, "text", "a string", ""), reading, "\n" * (start - len(text.text)))
     concepts = Concepts()
     for part in parts:
         for item in value(part, "annotations", "a list", []):
@@ -94,7 +94,7 @@ def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text
                     continue
                 kind, head, tail = _concept_link(item)
                 with reading.trying("relations of concepts without mentions", place):
-                    ends = concepts.nearest(text, head, tail, reading.sentences)
+                    ends = concepts.nearest(text, head, tail, reading)
                     text.relations.append(spans.Link(*ends, kind, None, place))
     return text
 

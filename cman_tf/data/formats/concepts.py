@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Hashable
 
 from cman_tf.data.formats import spans
+from cman_tf.data.formats.losses import Reading
 from cman_tf.errors import InputError
 
 
@@ -24,15 +25,13 @@ class Concepts:
             if concept.strip() not in ("", "-", "-1"):
                 self._mentions[concept.strip()].append(key)
 
-    def nearest(
-        self, text: spans.Text, head: str, tail: str, sentences: str | None = None
-    ) -> tuple[Hashable, Hashable]:
+    def nearest(self, text: spans.Text, head: str, tail: str, reading: Reading) -> tuple[Hashable, Hashable]:
         """The mentions of two concepts that are nearest to each other, in one sentence if there are any.
 
         Args:
             text: `Text` with the mentions.
             head, tail: str. Concepts, possibly after their type: `"Chemical|MESH:D001241"`.
-            sentences: str or None. How the text is split, see `Reading`. Default: it has sentences.
+            reading: `Reading`. How the text is split, if it says; otherwise the text has sentences.
 
         Returns:
             `(head, tail)`, keys of `text.spans`.
@@ -44,7 +43,8 @@ class Concepts:
         pairs = [(one, other) for one in heads for other in tails if one != other]
         if not pairs:
             raise InputError(f"A relation must link concepts of entities. Received: {head} and {tail}")
-        parts = spans.split(text.text, sentences) if sentences else text.sentences or ()
+        way = reading.sentences
+        parts = spans.split(text.text, way, reading.language) if way else text.sentences or ()
         starts = [start for start, _ in parts]
         return min(pairs, key=lambda pair: _distance(text, starts, *pair))
 

@@ -37,6 +37,7 @@ class Reading:
             length. Default: `"drop"`.
         ends: str. Whether the `end` of a span is `"exclusive"` or `"inclusive"`. Default: `"exclusive"`.
         sentences: str or None. How a text is split: `"split"`, `"lines"` or `"text"` (one). Default: by format.
+        language: str. ISO 639 code of the texts, for `"split"`, see `cman_tf.data.sentences.split`. Default: `"en"`.
         annotator: str or None. Whose annotations to read, if there are several. Default: there must be only one.
         column: int or None. Column of the tags in a file of columns, from 1. Default: the last.
         strict: bool. Whether anything left out raises `InputError`. Default: it is counted.
@@ -56,6 +57,7 @@ class Reading:
     cross_sentence: str = "drop"
     ends: str = "exclusive"
     sentences: str | None = None
+    language: str = "en"
     annotator: str | None = None
     column: int | None = None
     strict: bool = False

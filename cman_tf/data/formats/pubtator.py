@@ -57,9 +57,9 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
         with reading.trying("malformed lines", place):
             if found and found[2] == "t":
                 texts[found[1]] = spans.Text("", place, found[1])
-                spans.add_part(texts[found[1]], found[3])
+                spans.add_part(texts[found[1]], found[3], reading)
             elif found:
-                spans.add_part(_known(texts, found[1]), found[3], " ")
+                spans.add_part(_known(texts, found[1]), found[3], reading, " ")
             elif line.strip():
                 name, *cells = line.split("\t")
                 text = _known(texts, name)
@@ -75,7 +75,7 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
     for name, (kind, head, tail, *_), place in pending:
         with reading.trying("relations of concepts without mentions", place):
             text = texts[name]
-            ends = concepts[name].nearest(text, head, tail, reading.sentences)
+            ends = concepts[name].nearest(text, head, tail, reading)
             text.relations.append(spans.Link(*ends, kind, None, place))
     return spans.documents(texts.values(), path, reading, tokenize)
 

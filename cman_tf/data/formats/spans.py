@@ -162,7 +162,8 @@ def _unused(name: str, used: set[str]) -> str:
 def _sentences(text: Text, name: str, reading: Reading, way: str) -> list[_Sentence]:
     """The sentences of a text; `name` is its id in theirs, if there are several."""
     spans, same = _entities(text, reading)
-    parts = text.sentences if text.sentences is not None and reading.sentences is None else split(text.text, way)
+    given = text.sentences if reading.sentences is None else None
+    parts = given if given is not None else split(text.text, way, reading.language)
     numbers = _numbers(text.text, parts) if way == "lines" and text.sentences is None else range(1, len(parts) + 1)
     starts = [start for start, _ in parts]
     # `joined[n]`: sentence n belongs to the one before it.
@@ -205,30 +206,32 @@ def _sentences(text: Text, name: str, reading: Reading, way: str) -> list[_Sente
     return result
 
 
-def split(text: str, way: str) -> list[tuple[int, int]]:
+def split(text: str, way: str, language: str = "en") -> list[tuple[int, int]]:
     """Spans of the sentences of a text.
 
     Args:
         text: str.
         way: str. `"split"`, `"lines"` or `"text"`, see `Reading`.
+        language: str, see `Reading`. Default: `"en"`.
 
     Returns:
         list of `(start, end)`; none is blank.
     """
     if way == "split":
-        return split_sentences(text)
+        return split_sentences(text, language)
     if way == "text":
         return [(0, len(text))] if text.strip() else []
     # Not splitlines: a text may contain U+2028 and similar characters. A \r stays outside tokens.
     return [(line.start(), line.end()) for line in re.finditer(r"[^\n]+", text) if line[0].strip()]
 
 
-def add_part(text: Text, part: str, gap: str = "") -> None:
+def add_part(text: Text, part: str, reading: Reading, gap: str = "") -> None:
     """Append a part to a text, such as a title or paragraph, with a gap before it. Its end is the end of a sentence."""
     text.text += gap
     start = len(text.text)
     text.text += part
-    text.sentences = [*(text.sentences or ()), *((start + first, start + last) for first, last in split(part, "split"))]
+    parts = split(part, "split", reading.language)
+    text.sentences = [*(text.sentences or ()), *((start + first, start + last) for first, last in parts)]
 
 
 def _numbers(text: str, parts: Sequence[tuple[int, int]]) -> list[int]:

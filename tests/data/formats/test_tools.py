@@ -15,6 +15,7 @@ from tests.data.examples import ann, documents, write_json
 from tests.data.formats.test_cases import CASES, shown
 
 TEXT = "Ana Lima lives in Oslo."
+DATE = "Ana kam am 3. Mai nach Oslo. Bo auch."
 
 
 def task(*annotations, text=TEXT, **others):
@@ -239,15 +240,44 @@ def test_webanno_projects_ask_for_an_annotator(tmp_path):
     assert reading.left_out["texts of other annotators"] == 2
 
 
+@pytest.mark.parametrize(
+    ("format", "content"),
+    [
+        ("pubtator", f"7|t|{DATE}\n7\t0\t3\tAna\tPeop\tA\n7\t23\t27\tOslo\tLoc\tB\n7\tIn\tA\tB\n"),
+        (
+            "doccano",
+            json.dumps(
+                {
+                    "text": DATE,
+                    "entities": [
+                        {"id": 1, "label": "Peop", "start_offset": 0, "end_offset": 3},
+                        {"id": 2, "label": "Loc", "start_offset": 23, "end_offset": 27},
+                    ],
+                    "relations": [{"id": 3, "from_id": 1, "to_id": 2, "type": "In"}],
+                }
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize("sentences", [None, "split"])
+def test_texts_are_split_in_their_language(tmp_path, format, content, sentences):
+    (tmp_path / "a").write_text(content + "\n")
+    german, english = (Reading(sentences=sentences, language=language) for language in ("de", "en"))
+    found = formats.read(tmp_path / "a", format, reading=german)
+    assert [document.text for document in found] == ["Ana kam am 3. Mai nach Oslo.", "Bo auch."]
+    assert [relation.type for document in found for relation in document.relations] == ["In"]
+    assert (len(formats.read(tmp_path / "a", format, reading=english)), english.relations) == (3, 0)
+
+
 def test_concepts_that_are_none_and_two_concepts_of_one_mention_have_no_relation():
     text = Text("Ana met Bo", "a", spans={key: Span([span], "Peop") for key, span in enumerate([(0, 3), (8, 10)])})
     concepts = Concepts()
     for key, names in ((0, "A|B"), (0, "-1"), (1, "-1"), (1, "C")):
         concepts.add(key, names)
-    assert concepts.nearest(text, "A", "C", "split") == (0, 1)
+    assert concepts.nearest(text, "A", "C", Reading(sentences="split")) == (0, 1)
     for head, tail in (("A", "B"), ("-1", "-1")):
         with pytest.raises(InputError, match=rf"must link concepts of entities\. Received: {head} and {tail}"):
-            concepts.nearest(text, head, tail, "split")
+            concepts.nearest(text, head, tail, Reading(sentences="split"))
 
 
 def test_pre_annotations_have_scores(tmp_path):
