@@ -14,7 +14,7 @@ from tests.data.examples import NAMES, written
 
 WHOLE = "jsonl"
 # Their texts are split again; IOB2 has no relations.
-SPLIT_AGAIN = ("label_studio", "doccano", "cas_json", "cas_xmi")
+SPLIT_AGAIN = ("label_studio", "doccano", "prodigy", "cas_json", "cas_xmi")
 
 
 def example(id="news.txt"):

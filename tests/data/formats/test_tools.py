@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cman_tf.data import formats
+from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.formats.concepts import Concepts
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.spans import Span, Text
 from cman_tf.errors import InputError
-from tests.data.examples import ann, documents, write_json
+from tests.data.examples import ann, documents, sentence, write_json
 from tests.data.formats.test_cases import CASES, shown
 
 TEXT = "Ana Lima lives in Oslo."
@@ -150,6 +151,22 @@ def test_prodigy_leaves_out_what_was_rejected_and_asks_for_one_annotator(tmp_pat
     assert len(read(tmp_path / "a", lines, annotator="x")[0]) == 2
 
 
+def test_prodigy_gets_what_rel_manual_asks_for(tmp_path):
+    [document, other] = formats.read(CASES / "prodigy.jsonl")
+    formats.write([document, sentence("")], tmp_path / "a", "prodigy")
+    [line] = (tmp_path / "a").read_text().splitlines()  # none for the text without tokens
+    record, expected = json.loads(line), prodigy()
+    assert record["tokens"] == [*expected["tokens"][:5], {**expected["tokens"][5], "ws": False}]
+    assert (record["spans"], record["relations"]) == (expected["spans"][:2], expected["relations"])
+
+
+def test_prodigy_keeps_apart_entities_of_the_same_words(tmp_path):
+    entities = [Entity(0, 1, "Peop"), Entity(0, 1, "Org"), Entity(1, 2, "Loc")]
+    document = Document(["Lima", "Oslo"], entities, [Relation(1, 2, "In"), Relation(1, 0, "Of")], id="7")
+    formats.write([document], tmp_path / "a", "prodigy")
+    assert formats.read(tmp_path / "a") == [document]
+
+
 def test_dygie_counts_what_it_cannot_read(tmp_path):
     record = json.loads((CASES / "dygie.jsonl").read_text())
     record["clusters"] = [[[0, 1], [6, 6]]]
@@ -268,7 +285,7 @@ def test_pre_annotations_have_scores(tmp_path):
 WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=5)
 
 
-@pytest.mark.parametrize("name", ["label_studio", "doccano"])
+@pytest.mark.parametrize("name", ["label_studio", "doccano", "prodigy"])
 @settings(deadline=None, max_examples=25)
 @given(documents(WORDS, spaced=True))
 def test_entities_and_relations_come_back(tmp_path_factory, name, drawn):
