@@ -90,6 +90,34 @@ def test_label_studio_offsets_are_those_of_the_mentions(tmp_path, text, start, m
     assert not reading.left_out
 
 
+@pytest.mark.parametrize(
+    ("data", "name", "mention"),
+    [
+        ({"source": "https://example.org/7", "content": TEXT}, "x", "Ana Lima"),
+        ({"title": "Of Ana Lima", "content": TEXT}, "content", "Ana Lima"),
+        ({"title": "Of Ana Lima", "content": TEXT}, "content", None),
+        ({"title": "Of Ana Lima", "text": TEXT}, "x", None),
+        ({"text": "Of Oslo", "content": TEXT}, "text", "Ana Lima"),
+        ({"content": TEXT, "id": "7"}, "x", None),
+        ({"content": "&lt;" + TEXT, "text": "", "id": 7}, "x", "Ana Lima"),
+    ],
+)
+def test_label_studio_reads_the_text_that_was_annotated(tmp_path, data, name, mention):
+    shift = data["content"].index("Ana") if data.get("content", "").startswith("&") else 0
+    result = {**region("a", shift, shift + 8, "Peop", mention), "to_name": name}
+    found, reading = read(tmp_path / "a", [{**task(annotated(result)), "data": data}])
+    assert (found, reading.left_out) == ([([("Ana Lima", "Peop")], [])], {})
+
+
+@pytest.mark.parametrize("results", [(), (region("a", 0, 8, "Peop"),), (region("a", 0, 2, "Peop", "Bo"),)])
+def test_label_studio_does_not_guess_which_text_was_annotated(tmp_path, results):
+    tasks = [{**task(annotated(*results)), "data": {"source": "https://example.org/7", "content": TEXT}}]
+    with pytest.raises(InputError, match=r"text as `text` in `data`\. Received: keys 'source', 'content' in .*task 1"):
+        read(tmp_path / "a", tasks)
+    found, reading = read(tmp_path / "a", [*tasks, task(annotated(ANA))])
+    assert (len(found), reading.left_out) == (1, {"malformed tasks": 1})
+
+
 def test_label_studio_counts_what_is_no_entity_or_relation(tmp_path):
     choice = {"id": "c", "type": "choices", "value": {"choices": ["good"]}}
     unnamed = link("a", "b", labels=())
