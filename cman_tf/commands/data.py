@@ -104,8 +104,8 @@ def _split(argv: list[str]) -> None:
     parser.add_argument(
         "source",
         metavar="IN",
-        help="an annotated file, a folder (brat, csv, webanno, CAS), a ZIP archive (webanno, CAS), a folder with one "
-        "file, or - (standard input)",
+        help="an annotated file, a folder (brat, csv, webanno, CAS), a ZIP archive (doccano, webanno, CAS), a "
+        "folder with one file, or - (standard input)",
     )
     parser.add_argument("target", metavar="OUT", help="a new folder, for train.jsonl, dev.jsonl and test.jsonl")
     parser.add_argument(

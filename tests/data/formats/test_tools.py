@@ -1,6 +1,7 @@
 """Particulars of the files of annotation tools."""
 
 import json
+import zipfile
 
 import pytest
 from hypothesis import given, settings
@@ -163,6 +164,35 @@ def test_ends_of_relations_are_ids_or_indices(tmp_path):
 def test_inclusive_ends_of_characters(tmp_path):
     record = {"text": TEXT, "entities": [{"start": 0, "end": 7, "label": "Peop"}]}
     assert read(tmp_path / "a", record, ends="inclusive")[0] == [([("Ana Lima", "Peop")], [])]
+
+
+def packed(path, **files):
+    """Write an archive of JSON lines, as doccano exports it."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, records in files.items():
+            archive.writestr(f"{name}.jsonl", "".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+def test_doccano_archives(tmp_path):
+    path = packed(tmp_path / "a.zip", all=[json.loads(line) for line in (CASES / "doccano.jsonl").open()])
+    assert formats.recognise(path) == "doccano"
+    expected = formats.read(CASES / "doccano.jsonl")
+    assert formats.read(path) == expected
+
+
+def test_doccano_archives_have_a_file_for_each_annotator(tmp_path):
+    one, other = {"text": TEXT, "label": [[0, 8, "Peop"]]}, {"text": "Bo left.", "label": [[0, 2, "Peop"]]}
+    assert len(formats.read(packed(tmp_path / "a.zip", unknown=[], admin=[one], bo=[other]))) == 2
+    path = packed(tmp_path / "b.zip", admin=[one], bo=[{**one, "label": []}, other])
+    with pytest.raises(InputError, match=r"with --annotator\. Received: admin, bo in .*b\.zip$"):
+        formats.read(path)
+    reading = Reading(annotator="bo")
+    found = formats.read(path, reading=reading)
+    assert [shown(document)[0] for document in found] == [[], [("Bo", "Peop")]]
+    assert reading.left_out == {"texts of other annotators": 1}
+    with pytest.raises(InputError, match=r"must be in one of the formats .*ZIP archive with .*x\.jsonl"):
+        formats.read(packed(tmp_path / "c.zip", x=[{"y": 1}]))
 
 
 def prodigy(**changes):
