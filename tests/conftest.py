@@ -119,26 +119,30 @@ def config():
     return configs.from_dict(TINY)
 
 
-@pytest.fixture(scope="session")
-def random_run(tmp_path_factory, documents):
-    """`(Run, Predictor)` of a tiny network with random weights: what it finds is nonsense, and plenty.
-
-    Nothing is trained, and one graph is traced: the run is scored with the predictor that the tests use.
-    """
+def untrained_run(folder, documents, values):
+    """`(Run, Network, corpus)` of a tiny network with random weights: what it finds is nonsense, and plenty."""
     import tensorflow as tf
 
     from cman_tf.data import formats
-    from cman_tf.predictor import Predictor
-    from cman_tf.training import results, workflow
+    from cman_tf.training import workflow
 
-    corpus = tmp_path_factory.mktemp("data") / "corpus"
     for split in ("train", "dev", "test"):
-        formats.write(documents, corpus / f"{split}.json", "spert")
-    values = {**TINY, "corpus": {"name": str(corpus)}, "decoding": {"threshold": 0.4}}
-    run, network, read = workflow.begin(configs.from_dict(values), tmp_path_factory.mktemp("runs") / "run")
+        formats.write(documents, folder / "corpus" / f"{split}.json", "spert")
+    values = {**values, "corpus": {"name": str(folder / "corpus")}, "decoding": {"threshold": 0.4}}
+    run, network, read = workflow.begin(configs.from_dict(values), folder / "run")
     for number, weight in enumerate((network.model.crf.kernel, network.model.head_selection.scorer)):
         weight.assign(tf.random.stateless_normal(weight.shape, [2, number], stddev=5.0))
     run.save_weights(network)
+    return run, network, read
+
+
+@pytest.fixture(scope="session")
+def random_run(tmp_path_factory, documents):
+    """`(Run, Predictor)` of an untrained run. One graph is traced: it is scored with the predictor that tests use."""
+    from cman_tf.predictor import Predictor
+    from cman_tf.training import results
+
+    run, network, read = untrained_run(tmp_path_factory.mktemp("runs"), documents, TINY)
     predictor = Predictor(network)
     results.score_run(run, read, documents, [], predictor)
     return run, predictor

@@ -21,7 +21,7 @@ def command(argv: list[str]) -> None:
     parser.add_argument(
         "source",
         metavar="IN",
-        help="a file, a folder (brat, csv, webanno, CAS), a ZIP archive (webanno, CAS), or -",
+        help="a file, a folder (brat, csv, webanno, CAS), a ZIP archive (doccano, webanno, CAS), or -",
     )
     parser.add_argument("target", metavar="OUT", help="a file, or a new folder (brat, csv, CAS)")
     parser.add_argument(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,10 @@ from cman_tf.files import atomic_folder, atomic_write, check_new_file, check_new
 
 if TYPE_CHECKING:
     from cman_tf.data.checks import Finding
+
+
+_WIDTH = 100
+"""Characters of a line of a table."""
 
 
 def command(argv: list[str]) -> None:
@@ -88,10 +93,14 @@ def _print(counts: Mapping[str, Mapping[str, Any]], found: Sequence[Finding], ex
 
 def _table(counts: Mapping[str, Mapping[str, Any]]) -> None:
     names = list(dict.fromkeys(name for figures in counts.values() for name in figures))
-    width = max(len(printable(name)) for name in names)
+    # Long names of types are wrapped.
+    lines = {name: textwrap.wrap(printable(name), _WIDTH - 9 * len(counts), subsequent_indent="  ") for name in names}
+    width = max(len(line) for wrapped in lines.values() for line in wrapped)
     print(" " * width + "".join(f"{split:>9}" for split in counts))
-    for name in names:
-        print(f"{printable(name):<{width}}" + "".join(f"{figures.get(name, 0):>9,}" for figures in counts.values()))
+    for name, (first, *others) in lines.items():
+        print(f"{first:<{width}}" + "".join(f"{figures.get(name, 0):>9,}" for figures in counts.values()))
+        for line in others:
+            print(line)
 
 
 def _split(argv: list[str]) -> None:
@@ -105,8 +114,8 @@ def _split(argv: list[str]) -> None:
     parser.add_argument(
         "source",
         metavar="IN",
-        help="an annotated file, a folder (brat, csv, webanno, CAS), a ZIP archive (webanno, CAS), a folder with one "
-        "file, or - (standard input)",
+        help="an annotated file, a folder (brat, csv, webanno, CAS), a ZIP archive (doccano, webanno, CAS), a "
+        "folder with one file, or - (standard input)",
     )
     parser.add_argument("target", metavar="OUT", help="a new folder, for train.jsonl, dev.jsonl and test.jsonl")
     parser.add_argument(

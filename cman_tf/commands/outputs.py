@@ -18,7 +18,7 @@ from cman_tf.files import atomic_write, check_new_file, check_new_folder
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
 
-# The last six cannot store scores.
+# The last seven cannot store scores.
 FORMATS = (
     "table",
     "jsonl",
@@ -30,6 +30,7 @@ FORMATS = (
     "cypher",
     "jsonld",
     "docbin",
+    "prodigy",
     "brat",
     "cas_json",
     "cas_xmi",

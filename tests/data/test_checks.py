@@ -6,7 +6,7 @@ import json
 import pytest
 
 from cman_tf.commands.data import command
-from cman_tf.data import checks, corpora
+from cman_tf.data import checks, corpora, formats
 from cman_tf.data.document import Document, Entity
 from cman_tf.errors import InputError
 from tests.conftest import sentence
@@ -141,6 +141,20 @@ def test_texts_are_split_in_their_language(capsys, tmp_path):
         command(["check", str(tmp_path), *options])
         lines = capsys.readouterr().out.splitlines()
         assert [line.split()[-1] for line in lines if line.startswith("sentences ")] == [count]
+
+
+def test_long_names_of_types_are_wrapped(capsys, tmp_path):
+    person, place, lives = ("natural " + letter * 92 for letter in "pcl")
+    train = [sentence("Ana lives in Oslo", [(0, 1, person), (3, 4, place)], [(0, 1, lives)], str(n)) for n in range(12)]
+    formats.write(train, tmp_path / "train.jsonl")
+    command(["split", str(tmp_path / "train.jsonl"), str(tmp_path / "parts")])
+    split = capsys.readouterr().out.splitlines()
+    command(["check", str(tmp_path / "parts")])
+    checked = capsys.readouterr().out.split("\nTo look at")[0].splitlines()
+    for lines in (split, checked):
+        assert max(map(len, lines)) <= 100
+        assert all("".join(lines).count(letter) >= 92 for letter in "pcl")
+        assert [line.split()[1:] for line in lines if line.startswith("sentences")] == [["10", "1", "1"]]
 
 
 @pytest.mark.parametrize(

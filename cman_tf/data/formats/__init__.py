@@ -74,6 +74,7 @@ _SUFFIXES = {".json": "spert", ".txt": "multihead", ".jsonl": "jsonl", ".spacy":
 _SUFFIX_OF = {
     "label_studio": ".json",
     "doccano": ".jsonl",
+    "prodigy": ".jsonl",
     "iob2": ".iob2",
     **{format: suffix for suffix, format in _SUFFIXES.items()},
 }

@@ -8,24 +8,31 @@
 Offsets are code points of the whole text. A line is a sentence, unless an entity crosses its end (`--sentences split`
 finds sentences instead). Its tokens are found as in prediction, and split where an entity begins or ends inside them.
 Blank lines are skipped. The sentence in line 3 of `news/7.txt` has the id `news/7:3`; the only sentence of a text,
-`news/7`. Writing restores texts and lines from the ids. Sentences with other ids are written to one text, `sentences`.
+`news/7`. Writing restores texts and lines from the ids: a document with the id `news/7` or `news/7.txt` is written with
+its text and offsets as they are, a sentence with the id `news/7:3` to line 3. Documents with other ids are written to
+one text, `sentences`, a sentence per line, or as it is if there is only one. Types in brat have no blanks: they are
+written as `_`.
 """
 
 from __future__ import annotations
 
 import codecs
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-from cman_tf.data.document import Document
+from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.formats import offsets, spans
 from cman_tf.data.formats.losses import Reading
-from cman_tf.data.formats.reading import check_unicode, read_bytes, read_text, show, types, written
-from cman_tf.data.sentences import each
+from cman_tf.data.formats.reading import check_unicode, read_bytes, read_text, show, written
+from cman_tf.data.sentences import parts
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_folder
+
+Item = TypeVar("Item", Entity, Relation)
 
 # Type and pieces; the blanks of a type are an error of brat, not of ours.
 _ENTITY = re.compile(r"(T\S*)\t(\S+) (\d{1,9} \d{1,9}(?:;\d{1,9} \d{1,9})*)\t(.*)")
@@ -110,44 +117,79 @@ def _relation(line: str, place: str) -> spans.Link:
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
-    """Write a new folder, whole or not at all, one sentence per line. Line ends within a sentence become blanks.
+    """Write a new folder, whole or not at all. Blanks in types become `_`, which a warning counts.
 
-    `read` returns the documents without scores and blank texts, with blanks for line ends, and with other tokens where
-    the package splits the text differently.
+    The text of a document that has a file of its own stays as it is, with a line end added if it ends in none. Other
+    texts have one sentence per line, whose line ends become blanks. `read` returns the sentences without scores and
+    blank texts, and with other tokens where the package splits the text differently. For texts of several lines that
+    are no sentences, it needs `Reading(sentences="split")`.
 
     Raises:
-        InputError: if the folder is not empty or cannot be written, a text contains a lone surrogate, or
-            a type is not valid or contains blanks.
+        InputError: if the folder is not empty or cannot be written, a text contains a lone surrogate, a type is not
+            valid, two types differ only in blanks and `_`, or an entity or relation of a text that is written line by
+            line is in two sentences.
     """
-    texts: dict[str, list[Document | None]] = {}
-    for document in written(each(documents), _checked):
-        _place(texts, document)
+    names: dict[tuple[bool, str], str] = {}
+    texts: dict[str, list[tuple[int | None, Document]]] = {}
+    for document in written(documents, lambda document: _checked(document, names)):
+        name, line = _place(document.id)
+        texts.setdefault(name, []).append((line, document))
     with atomic_folder(path) as folder:
-        for name, rows in texts.items():
+        for name, placed in texts.items():
             # Not with_suffix, which would replace the part of a name after a dot.
             text, annotations = folder / f"{name}.txt", folder / f"{name}.ann"
             text.parent.mkdir(parents=True, exist_ok=True)
-            text.write_bytes("".join(f"{row.text if row else ''}\n" for row in rows).encode())
+            rows = _rows(placed)
+            text.write_bytes("".join(map(_line, rows)).encode())
             annotations.write_bytes(_annotations(rows).encode())
+    changed = {name: kind for (_, name), kind in names.items() if kind != name}
+    for name, kind in list(changed.items())[:1]:
+        message = "brat has no blanks in types: %d are written with _, such as %s for %r"
+        logging.getLogger(__name__).warning(message, len(changed), name, kind)
 
 
-def _checked(document: Document) -> Document:
+def _checked(document: Document, names: dict[tuple[bool, str], str]) -> Document:
+    """The document with types as brat has them, which are added to `names`, with those they come from."""
     check_unicode(document.text)
-    for name in types(document):
-        if any(character.isspace() for character in name):
-            raise InputError(f"A type in brat standoff must not contain blanks. Received: {name!r}")
-    # A sentence of several lines gets blanks for its line ends, which keep the offsets.
-    return document if "\n" not in document.text else replace(document, text=document.text.replace("\n", " "))
+
+    def renamed(item: Item) -> Item:
+        name = re.sub(r"\s", "_", item.type)
+        # Entities and relations may have types of the same name.
+        known = names.setdefault((isinstance(item, Entity), name), item.type)
+        if known != item.type:
+            raise InputError(f"brat has no blanks in types, only _. Received: both {known!r} and {item.type!r}")
+        return replace(item, type=name)
+
+    return document.with_annotation(map(renamed, document.entities), map(renamed, document.relations))
 
 
-def _place(texts: dict[str, list[Document | None]], document: Document) -> None:
-    found = _ID.fullmatch(document.id)
+def _place(id: str) -> tuple[str, int | None]:
+    """`(name of the text, line)`; the line is None if the id has none."""
+    found = _ID.fullmatch(id)
+    if not found:
+        return _OTHERS, None
     # The id of a document may be the name of its file.
-    name, line = (found["name"].removesuffix(".txt"), int(found["line"] or 1)) if found else (_OTHERS, 0)
-    rows = texts.setdefault(name, [])
-    # A line that is taken or not given: the next one.
-    line = max(line - 1, len(rows))
-    rows += [None] * (line - len(rows)) + [document]
+    return found["name"].removesuffix(".txt"), int(found["line"]) if found["line"] else None
+
+
+def _rows(placed: Sequence[tuple[int | None, Document]]) -> list[Document | None]:
+    """The parts of one text: the document that has it for itself, or sentences in their lines."""
+    if len(placed) == 1 and placed[0][0] is None:
+        return [placed[0][1]]
+    rows: list[Document | None] = []
+    for line, document in placed:
+        for number, sentence in enumerate(parts(document)):
+            # A line that is taken or not given: the next one.
+            place = max((line or 1) - 1 + number, len(rows))
+            # A sentence of several lines gets blanks for its line ends, which keep the offsets.
+            flat = replace(sentence, text=sentence.text.replace("\n", " ")) if "\n" in sentence.text else sentence
+            rows += [None] * (place - len(rows)) + [flat]
+    return rows
+
+
+def _line(row: Document | None) -> str:
+    text = row.text if row else ""
+    return text if text.endswith("\n") else text + "\n"
 
 
 def _annotations(rows: Sequence[Document | None]) -> str:
@@ -155,14 +197,23 @@ def _annotations(rows: Sequence[Document | None]) -> str:
     for row in rows:
         if row:
             for number, entity in enumerate(row.entities, count + 1):
-                start, end = row.char_span(entity)
-                lines.append(f"T{number}\t{entity.type} {position + start} {position + end}\t{row.text[start:end]}\n")
+                borders, mention = _pieces(row, entity, position)
+                lines.append(f"T{number}\t{entity.type} {borders}\t{mention}\n")
             for number, relation in enumerate(row.relations, relations + 1):
                 head, tail = count + 1 + relation.head, count + 1 + relation.tail
                 lines.append(f"R{number}\t{relation.type} Arg1:T{head} Arg2:T{tail}\n")
             count, relations = count + len(row.entities), relations + len(row.relations)
-        position += (len(row.text) if row else 0) + 1
+        position += len(_line(row))
     return "".join(lines)
+
+
+def _pieces(row: Document, entity: Entity, position: int) -> tuple[str, str]:
+    """Borders and text of an entity. It has a piece in each of its lines, as brat writes it."""
+    start, end = row.char_span(entity)
+    found = [(start + piece.start(), start + piece.end()) for piece in re.finditer(r"[^\r\n]+", row.text[start:end])]
+    found = found or [(start, end)]
+    borders = ";".join(f"{position + first} {position + last}" for first, last in found)
+    return borders, re.sub(r"[\r\n]", " ", " ".join(row.text[first:last] for first, last in found))
 
 
 def _text(path: Path) -> str:

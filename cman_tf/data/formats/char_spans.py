@@ -11,19 +11,21 @@
 The first is doccano's export of relation projects from version 1.6, the second and third are those of sequence
 labelling (`labels` in some versions). Spans may be in `entities`, `spans`, `label`, `labels` or `annotations`, as
 objects or lists; ends of relations are ids of entities or, if these have none, their indices. Offsets are code points.
-Writing makes doccano's newer form, to import and correct.
+A ZIP archive as doccano exports it has a file for each annotator, such as `admin.jsonl`, or `all.jsonl`; if a text is
+in several, `--annotator` chooses a file by its name. Writing makes doccano's newer form, to import and correct.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+import contextlib
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document
-from cman_tf.data.formats import json_files, spans
+from cman_tf.data.formats import json_files, projects, spans
 from cman_tf.data.formats.losses import Reading
-from cman_tf.data.formats.reading import check_unicode, show, written
+from cman_tf.data.formats.reading import check_unicode, decoded, show, written
 from cman_tf.data.formats.records import check_object, show_keys, to_bytes, value
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
@@ -35,16 +37,31 @@ _HEAD, _TAIL = ("from_id", "head", "from", "source", "head_id"), ("to_id", "tail
 
 
 def recognises(path: str | Path) -> bool:
-    """Whether the objects have a `text` and spans, but no tokens."""
-    found = json_files.first(path)
-    if found is None:
+    """Whether the objects, of a file or of a file `.jsonl` in an archive, have a `text` and spans, but no tokens."""
+    if projects.is_archive(path):
+        with contextlib.suppress(InputError):
+            return any(_is_text(record) for file in _files(path) for _, record in _records(file))
         return False
-    record = found.record
+    found = json_files.first(path)
+    return found is not None and _is_text(found.record)
+
+
+def _is_text(record: Mapping[str, Any]) -> bool:
     return (
         isinstance(record.get(_text_key(record)), str)
         and "tokens" not in record
         and any(isinstance(record.get(key), list) for key in _LISTS)
     )
+
+
+def _files(path: str | Path) -> Iterator[projects.Member]:
+    return (file for file in projects.members(path) if file.path.suffix == ".jsonl")
+
+
+def _records(file: projects.Member) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    data = file.read()
+    # Somebody who annotated nothing has an empty file.
+    return json_files.records_in(decoded(data, file.place), file.place, "text") if data.strip() else iter(())
 
 
 def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Reading | None = None) -> list[Document]:
@@ -56,10 +73,26 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
         list of `Document`.
 
     Raises:
-        InputError: if the file cannot be read, is not JSON, contains no sentences, or the choices of `reading` demand
-            it.
+        InputError: if the file cannot be read, is not JSON, contains no sentences, a text of an archive has several
+            annotators and `reading` chooses none, or the choices of `reading` demand it.
     """
-    return spans.from_records(json_files.records(path, "text"), _text, path, reading, tokenize)
+    reading = reading or Reading()
+    records = _chosen(path, reading) if projects.is_archive(path) else json_files.records(path, "text")
+    return spans.from_records(records, _text, path, reading, tokenize)
+
+
+def _chosen(path: str | Path, reading: Reading) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The objects of an archive, of the chosen annotator."""
+    found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    for file in _files(path):
+        found.setdefault(file.path.stem, []).extend(_records(file))
+    texts = [{str(record.get(_text_key(record))) for _, record in records} for records in found.values()]
+    reading.check_annotator(found, len(set().union(*texts)) < sum(map(len, texts)), path)
+    for person, records in found.items():
+        if reading.annotator in (None, person):
+            yield from records
+        elif records:
+            reading.leave_out("texts of other annotators", records[0][0], len(records))
 
 
 def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:

@@ -33,7 +33,11 @@ def records(path: str | Path, what: str = "sentence") -> Iterator[tuple[str, Map
     Raises:
         InputError: if the file cannot be read, is not UTF-8 or valid JSON, contains no objects or something else.
     """
-    text = read_text(path)
+    yield from records_in(read_text(path), path, what)
+
+
+def records_in(text: str, path: str | Path, what: str = "sentence") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The objects of a file whose content is `text`, see `records`."""
     if not text.lstrip().startswith("[") and not _is_one_value(text):
         # Not splitlines: a text may contain U+2028 and similar characters, which do not end a line of JSON lines.
         for number, line in enumerate(text.split("\n"), 1):

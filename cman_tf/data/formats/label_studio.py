@@ -6,9 +6,10 @@
 
 The form is that of Label Studio's page "Task format" and of its own exports (Text, Labels and Relations tags). Offsets
 are code points, or UTF-16 units as of versions before 1.5; each span's text shows which, and whether the text was
-escaped as HTML. A relation with direction `left` has its head at `to_id`; one with `bi` is read from left to right. If
-tasks have annotations of several people, `--annotator` chooses; cancelled ones are not read. Predictions are read from
-tasks without annotations. Writing makes pre-annotations: predictions with scores, to import and correct.
+escaped as HTML. It also shows which of several strings in `data` was annotated; otherwise that is the one that
+`to_name` names, or `text`. A relation with direction `left` has its head at `to_id`; one with `bi` is read from left to
+right. If tasks have annotations of several people, `--annotator` chooses; cancelled ones are not read. Predictions are
+read from tasks without annotations. Writing makes pre-annotations: predictions with scores, to import and correct.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from cman_tf.data.document import Document
 from cman_tf.data.formats import json_files, offsets, spans
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unicode, show, written
-from cman_tf.data.formats.records import check_object, identifier, to_bytes, value
+from cman_tf.data.formats.records import check_object, identifier, show_keys, to_bytes, value
 from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
@@ -81,10 +82,6 @@ def _task(task: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:
     data = task.get("data")
     check_object(data, "`data`")
     assert isinstance(data, dict)
-    texts = [item for item in (data.get("text"), *data.values()) if isinstance(item, str)]
-    if not texts:
-        raise InputError(f"A task must have a text in `data`. Received: {show(data)}")
-    text = texts[0]
     found: dict[Hashable, spans.Span] = {}
     links: list[spans.Link] = []
     known = _annotations(task)
@@ -95,7 +92,8 @@ def _task(task: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:
         reading.leave_out("annotations of other annotators", place, len(known) - len(mine))
     if len(mine) > 1:
         reading.leave_out("earlier annotations of the same annotator", place, len(mine) - 1)
-    for number, item in enumerate(value(mine[-1], "result", "a list", []) if mine else ()):
+    results = value(mine[-1], "result", "a list", []) if mine else []
+    for number, item in enumerate(results):
         with reading.trying("malformed results", place):
             check_object(item, "A result")
             if item.get("type") == "relation":
@@ -105,8 +103,30 @@ def _task(task: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:
             else:
                 reading.leave_out(f"results of type {show(item.get('type'))}", place)
     # `from_id` names a region; one with several labels is several entities, of which the first is linked.
-    text, moved = offsets.aligned(list(dict.fromkeys([text, html.unescape(text), html.escape(text)])), found)
+    text, moved = _aligned(data, results, found)
     return spans.Text(text, place, _id(task), moved, links)
+
+
+def _aligned(
+    data: Mapping[str, Any], results: Iterable[Any], found: dict[Hashable, spans.Span]
+) -> tuple[str, dict[Hashable, spans.Span]]:
+    """The annotated text of a task, and the spans with its offsets.
+
+    It is the string in `data` that the mentions fit best. Of equal ones, it is that named by `to_name`, then `text`.
+    """
+    texts = {key: item for key, item in data.items() if isinstance(item, str) and key != "id"}
+    if not texts:
+        raise InputError(f"A task must have a text in `data`. Received: {show(data)}")
+    named = [item.get("to_name") for item in results if isinstance(item, dict)]
+    likely = list(dict.fromkeys(key for key in (*named, "text") if isinstance(key, str) and key in texts))
+    keys = [*likely, *(key for key in texts if key not in likely)]
+    forms = [form for key in keys for form in (texts[key], html.unescape(texts[key]), html.escape(texts[key]))]
+    text, moved = offsets.aligned(list(dict.fromkeys(forms)), found)
+    if len(texts) > 1 and not likely and not any(offsets.fits(text, span) for span in moved.values()):
+        raise InputError(
+            f"A task with several texts must have its text as `text` in `data`. Received: {show_keys(texts)}"
+        )
+    return text, moved
 
 
 def _id(task: Mapping[str, Any]) -> str:

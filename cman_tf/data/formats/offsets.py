@@ -32,17 +32,19 @@ def aligned(
                 key: replace(span, pieces=[(convert(start), convert(end)) for start, end in span.pieces])
                 for key, span in spans.items()
             }
-            fitting = sum(
-                span.mention is None
-                or " ".join(text[max(s, 0) : e] for s, e in span.pieces).split() == span.mention.split()
-                for span in moved.values()
-            )
+            fitting = sum(span.mention is None or fits(text, span) for span in moved.values())
             if best is None or fitting > best[0]:
                 best = fitting, text, moved
             if fitting == len(spans):
                 break
     assert best is not None
     return best[1], best[2]
+
+
+def fits(text: str, span: Span) -> bool:
+    """Whether a span has a mention, which is the text at its offsets."""
+    found = " ".join(text[max(start, 0) : end] for start, end in span.pieces)
+    return span.mention is not None and found.split() == span.mention.split()
 
 
 def _code_points(text: str) -> Callable[[int], int]:

@@ -6,19 +6,22 @@
                     "label": "Live_In"}], "answer": "accept"}
 
 The form is that of Prodigy's documentation (`db-out`, interface `relations`). Lines with the answers `reject` and
-`ignore` are counted as left out. A relation's end that is only a token, without a labelled span, is left out.
+`ignore` are counted as left out. A relation's end that is only a token, without a labelled span, is left out. Writing
+makes the input of `rel.manual`, one line for each document, with its tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cman_tf.data.document import Document
+from cman_tf.data.document import Document, Entity
 from cman_tf.data.formats import char_spans, json_files, spans
 from cman_tf.data.formats.losses import Reading
-from cman_tf.data.formats.records import check_object, value
+from cman_tf.data.formats.reading import check_unicode, written
+from cman_tf.data.formats.records import check_object, to_bytes, value
+from cman_tf.files import atomic_write
 
 
 def recognises(path: str | Path) -> bool:
@@ -68,23 +71,72 @@ def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text
     meta = record.get("meta")
     name = char_spans.name(record) or (char_spans.name(meta) if isinstance(meta, dict) else "")
     text = spans.Text(value(record, "text", "a string"), place, name)
+    # By borders alone: the span of a relation's end need not have a label.
+    first: dict[Hashable, Hashable] = {}
     for item in value(record, "spans", "a list", []):
         with reading.trying("malformed entities", place):
             check_object(item, "A span")
-            key = _key(item)
-            # A span with two labels has two entries; relations link the first.
-            own: Hashable = key if key not in text.spans else (*key, item.get("label"))
-            text.spans[own] = spans.Span([key], value(item, "label", "a string"), None, None, place)
+            borders, label = _borders(item), value(item, "label", "a string")
+            own: Hashable = (borders, label)
+            while own in text.spans:
+                own = (own, "again")
+            text.spans[own] = spans.Span([borders], label, None, None, place)
+            first.setdefault(borders, own)
     for item in value(record, "relations", "a list", []):
         with reading.trying("malformed relations", place):
             check_object(item, "A relation")
             ends = []
             for role in ("head_span", "child_span"):
                 check_object(item.get(role), f"`{role}`")
-                ends.append(_key(item[role]))
+                borders = _borders(item[role])
+                own = (borders, str(item[role].get("label")))
+                ends.append(own if own in text.spans else first.get(borders, borders))
             text.relations.append(spans.Link(ends[0], ends[1], value(item, "label", "a string"), None, place))
     return text
 
 
-def _key(item: Mapping[str, Any]) -> tuple[int, int]:
+def _borders(item: Mapping[str, Any]) -> tuple[int, int]:
     return value(item, "start", "a whole number"), value(item, "end", "a whole number")
+
+
+def write(documents: Iterable[Document], path: str | Path) -> None:
+    """Write lines for `rel.manual`, to correct. Texts without tokens are left out: there is nothing to annotate.
+
+    `read` returns the documents without scores, with the tokens and sentences that the package finds. The id of a
+    document is in `meta`, which Prodigy shows.
+
+    Raises:
+        InputError: if a text contains a lone surrogate or a type is not valid, or the file cannot be written.
+    """
+    with atomic_write(path, "wb") as file:
+        file.writelines(to_bytes(record) + b"\n" for record in written(documents, _record) if record["tokens"])
+
+
+def _record(document: Document) -> dict[str, Any]:
+    check_unicode(document.text, document.id)
+    text = document.text
+    tokens = [
+        {"text": token, "start": start, "end": end, "id": number, "ws": text[end : end + 1].isspace()}
+        for number, (token, (start, end)) in enumerate(zip(document.tokens, document.offsets))
+    ]
+    entities = [_span(document, entity) for entity in document.entities]
+    relations = [
+        # Prodigy links the last tokens of spans.
+        {
+            "head": entities[relation.head]["token_end"],
+            "child": entities[relation.tail]["token_end"],
+            "head_span": entities[relation.head],
+            "child_span": entities[relation.tail],
+            "label": relation.type,
+        }
+        for relation in document.relations
+    ]
+    meta = {"meta": {"id": document.id}} if document.id else {}
+    return {"text": text, "tokens": tokens, "spans": entities, "relations": relations, **meta}
+
+
+def _span(document: Document, entity: Entity) -> dict[str, Any]:
+    start, end = document.char_span(entity)
+    # Both tokens belong to the span.
+    tokens = {"token_start": int(entity.start), "token_end": int(entity.end) - 1}
+    return {"start": start, "end": end, **tokens, "label": entity.type}

@@ -1,10 +1,11 @@
 import os
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cman_tf.data.document import Document, Entity
+from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.formats import brat
 from cman_tf.data.formats.losses import Reading
 from cman_tf.errors import InputError
@@ -149,10 +150,48 @@ def test_ids_that_are_no_file_names_stay_in_the_folder(tmp_path):
     assert [document.id for document in brat.read(tmp_path / "out")] == [f"sentences:{n}" for n in range(1, 11)]
 
 
-def test_line_ends_in_a_sentence_become_blanks(tmp_path):
-    document = Document(["a", "b"], [Entity(0, 2, "X")], text="a\nb", offsets=[(0, 1), (2, 3)], id="7")
+def test_a_text_of_its_own_stays_as_it_is(tmp_path):
+    text = "\nAnn\r\nLee left.  \n\n Bo met Ann Lee."
+    offsets = [(word.start(), word.end()) for word in re.finditer(r"\w+|\.", text)]
+    tokens = [text[start:end] for start, end in offsets]
+    entities = [Entity(4, 5, "Peop"), Entity(0, 2, "Peop"), Entity(6, 8, "Peop")]
+    document = Document(tokens, entities, [Relation(0, 1, "Knows")], text, offsets, "news/7.txt", [(0, 4), (4, 9)])
+    brat.write([document, sentence("It rains", id="8.txt")], tmp_path / "out")
+    assert (tmp_path / "out" / "news" / "7.txt").read_bytes().decode() == text + "\n"
+    assert (tmp_path / "out" / "news" / "7.ann").read_bytes().decode() == (
+        "T1\tPeop 20 22\tBo\nT2\tPeop 1 4;6 9\tAnn Lee\nT3\tPeop 27 34\tAnn Lee\nR1\tKnows Arg1:T1 Arg2:T2\n"
+    )
+    assert (tmp_path / "out" / "8.txt").read_text() == "It rains\n"
+    [found] = brat.read(tmp_path / "out" / "news", reading=Reading(sentences="text"))
+    assert shown(found)[1:] == shown(document)[1:]
+
+
+def test_texts_that_share_a_file_have_a_line_for_each_sentence(tmp_path):
+    document = Document(["a", "b"], [Entity(0, 2, "X")], text="a\nb", offsets=[(0, 1), (2, 3)])
+    several = Document(["c", "d"], text="c\n\nd", offsets=[(0, 1), (3, 4)], sentences=[(0, 1), (1, 2)])
+    brat.write([document, several], tmp_path / "out")
+    assert (tmp_path / "out" / "sentences.txt").read_text() == "a b\nc\nd\n"
+    assert brat.read(tmp_path / "out")[0].entities == (Entity(0, 2, "X"),)
+    brat.write([several], tmp_path / "alone")
+    assert (tmp_path / "alone" / "sentences.txt").read_text() == "c\n\nd\n"
+
+
+def test_blanks_in_types_become_underscores(tmp_path, caplog):
+    entities = [Entity(0, 1, "natural person"), Entity(1, 2, "lives_in")]
+    document = sentence("Ann Rome", id="7").with_annotation(entities, [Relation(0, 1, "lives in")])
     brat.write([document], tmp_path / "out")
-    assert [(found.text, found.entities) for found in brat.read(tmp_path / "out")] == [("a b", (Entity(0, 2, "X"),))]
+    [found] = brat.read(tmp_path / "out")
+    assert [entity.type for entity in found.entities] == ["natural_person", "lives_in"]
+    assert found.relations == (Relation(0, 1, "lives_in"),)
+    assert caplog.messages == [
+        "brat has no blanks in types: 2 are written with _, such as natural_person for 'natural person'"
+    ]
+    other = sentence("Bo").with_annotation([Entity(0, 1, "natural_person")], [])
+    with pytest.raises(
+        InputError, match=r"only _\. Received: both 'natural person' and 'natural_person' in sentence 2$"
+    ):
+        brat.write([document, other], tmp_path / "other")
+    assert sorted(os.listdir(tmp_path)) == ["out"]
 
 
 def test_sentences_that_cannot_be_written_leave_nothing(tmp_path):
@@ -199,8 +238,3 @@ def refused(folder):
     except InputError as error:
         return str(error)
     return None
-
-
-def test_a_line_end_in_a_sentence_becomes_a_blank(tmp_path):
-    brat.write([Document(["a", "b"], text="a\nb", offsets=[(0, 1), (2, 3)], id="7")], tmp_path / "out")
-    assert (tmp_path / "out" / "7.txt").read_text() == "a b\n"

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from cman_tf.data import formats
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.formats import frames, jsonl
+from cman_tf.data.formats.losses import Reading
 from cman_tf.data.sentences import parts
 from tests.data.examples import NAMES, written
 
 WHOLE = "jsonl"
 # Their texts are split again; IOB2 has no relations.
-SPLIT_AGAIN = ("label_studio", "doccano", "cas_json", "cas_xmi")
+SPLIT_AGAIN = ("label_studio", "doccano", "prodigy", "cas_json", "cas_xmi")
 
 
 def example(id="news.txt"):
@@ -46,7 +47,9 @@ def test_columns_have_the_entities_of_each_sentence(tmp_path):
 def test_a_document_is_written_as_it_is_read(tmp_path, name):
     document = example()
     formats.write([document, example("")], tmp_path / "a", name)
-    found = formats.read(tmp_path / "a", name)
+    # A line is a sentence in brat, unless one chooses.
+    reading = Reading(sentences="split") if name == "brat" else None
+    found = formats.read(tmp_path / "a", name, reading=reading)
     if name == WHOLE:
         assert found == [document, example("")]
         return

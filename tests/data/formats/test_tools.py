@@ -1,17 +1,19 @@
 """Particulars of the files of annotation tools."""
 
 import json
+import zipfile
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cman_tf.data import formats
+from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.formats.concepts import Concepts
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.spans import Span, Text
 from cman_tf.errors import InputError
-from tests.data.examples import ann, documents, write_json
+from tests.data.examples import ann, documents, sentence, write_json
 from tests.data.formats.test_cases import CASES, shown
 
 TEXT = "Ana Lima lives in Oslo."
@@ -90,6 +92,34 @@ def test_label_studio_offsets_are_those_of_the_mentions(tmp_path, text, start, m
     assert not reading.left_out
 
 
+@pytest.mark.parametrize(
+    ("data", "name", "mention"),
+    [
+        ({"source": "https://example.org/7", "content": TEXT}, "x", "Ana Lima"),
+        ({"title": "Of Ana Lima", "content": TEXT}, "content", "Ana Lima"),
+        ({"title": "Of Ana Lima", "content": TEXT}, "content", None),
+        ({"title": "Of Ana Lima", "text": TEXT}, "x", None),
+        ({"text": "Of Oslo", "content": TEXT}, "text", "Ana Lima"),
+        ({"content": TEXT, "id": "7"}, "x", None),
+        ({"content": "&lt;" + TEXT, "text": "", "id": 7}, "x", "Ana Lima"),
+    ],
+)
+def test_label_studio_reads_the_text_that_was_annotated(tmp_path, data, name, mention):
+    shift = data["content"].index("Ana") if data.get("content", "").startswith("&") else 0
+    result = {**region("a", shift, shift + 8, "Peop", mention), "to_name": name}
+    found, reading = read(tmp_path / "a", [{**task(annotated(result)), "data": data}])
+    assert (found, reading.left_out) == ([([("Ana Lima", "Peop")], [])], {})
+
+
+@pytest.mark.parametrize("results", [(), (region("a", 0, 8, "Peop"),), (region("a", 0, 2, "Peop", "Bo"),)])
+def test_label_studio_does_not_guess_which_text_was_annotated(tmp_path, results):
+    tasks = [{**task(annotated(*results)), "data": {"source": "https://example.org/7", "content": TEXT}}]
+    with pytest.raises(InputError, match=r"text as `text` in `data`\. Received: keys 'source', 'content' in .*task 1"):
+        read(tmp_path / "a", tasks)
+    found, reading = read(tmp_path / "a", [*tasks, task(annotated(ANA))])
+    assert (len(found), reading.left_out) == (1, {"malformed tasks": 1})
+
+
 def test_label_studio_counts_what_is_no_entity_or_relation(tmp_path):
     choice = {"id": "c", "type": "choices", "value": {"choices": ["good"]}}
     unnamed = link("a", "b", labels=())
@@ -137,6 +167,35 @@ def test_inclusive_ends_of_characters(tmp_path):
     assert read(tmp_path / "a", record, ends="inclusive")[0] == [([("Ana Lima", "Peop")], [])]
 
 
+def packed(path, **files):
+    """Write an archive of JSON lines, as doccano exports it."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, records in files.items():
+            archive.writestr(f"{name}.jsonl", "".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+def test_doccano_archives(tmp_path):
+    path = packed(tmp_path / "a.zip", all=[json.loads(line) for line in (CASES / "doccano.jsonl").open()])
+    assert formats.recognise(path) == "doccano"
+    expected = formats.read(CASES / "doccano.jsonl")
+    assert formats.read(path) == expected
+
+
+def test_doccano_archives_have_a_file_for_each_annotator(tmp_path):
+    one, other = {"text": TEXT, "label": [[0, 8, "Peop"]]}, {"text": "Bo left.", "label": [[0, 2, "Peop"]]}
+    assert len(formats.read(packed(tmp_path / "a.zip", unknown=[], admin=[one], bo=[other]))) == 2
+    path = packed(tmp_path / "b.zip", admin=[one], bo=[{**one, "label": []}, other])
+    with pytest.raises(InputError, match=r"with --annotator\. Received: admin, bo in .*b\.zip$"):
+        formats.read(path)
+    reading = Reading(annotator="bo")
+    found = formats.read(path, reading=reading)
+    assert [shown(document)[0] for document in found] == [[], [("Bo", "Peop")]]
+    assert reading.left_out == {"texts of other annotators": 1}
+    with pytest.raises(InputError, match=r"must be in one of the formats .*ZIP archive with .*x\.jsonl"):
+        formats.read(packed(tmp_path / "c.zip", x=[{"y": 1}]))
+
+
 def prodigy(**changes):
     return {**json.loads((CASES / "prodigy.jsonl").read_text()), **changes}
 
@@ -149,6 +208,22 @@ def test_prodigy_leaves_out_what_was_rejected_and_asks_for_one_annotator(tmp_pat
     with pytest.raises(InputError, match=r"with --annotator\. Received: x, y in"):
         read(tmp_path / "a", lines)
     assert len(read(tmp_path / "a", lines, annotator="x")[0]) == 2
+
+
+def test_prodigy_gets_what_rel_manual_asks_for(tmp_path):
+    [document, other] = formats.read(CASES / "prodigy.jsonl")
+    formats.write([document, sentence("")], tmp_path / "a", "prodigy")
+    [line] = (tmp_path / "a").read_text().splitlines()  # none for the text without tokens
+    record, expected = json.loads(line), prodigy()
+    assert record["tokens"] == [*expected["tokens"][:5], {**expected["tokens"][5], "ws": False}]
+    assert (record["spans"], record["relations"]) == (expected["spans"][:2], expected["relations"])
+
+
+def test_prodigy_keeps_apart_entities_of_the_same_words(tmp_path):
+    entities = [Entity(0, 1, "Peop"), Entity(0, 1, "Org"), Entity(1, 2, "Loc")]
+    document = Document(["Lima", "Oslo"], entities, [Relation(1, 2, "In"), Relation(1, 0, "Of")], id="7")
+    formats.write([document], tmp_path / "a", "prodigy")
+    assert formats.read(tmp_path / "a") == [document]
 
 
 def test_dygie_counts_what_it_cannot_read(tmp_path):
@@ -300,7 +375,7 @@ def test_pre_annotations_have_scores(tmp_path):
 WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=5)
 
 
-@pytest.mark.parametrize("name", ["label_studio", "doccano"])
+@pytest.mark.parametrize("name", ["label_studio", "doccano", "prodigy"])
 @settings(deadline=None, max_examples=25)
 @given(documents(WORDS, spaced=True))
 def test_entities_and_relations_come_back(tmp_path_factory, name, drawn):
