@@ -20,13 +20,14 @@ _CHARACTERS, _TEXTS = 200_000, 1000
 
 
 class FoundEntity(NamedTuple):
-    """A mention of an entity; `text[start:end]` of the document is its `text`."""
+    """A mention of an entity; `text[start:end]` of the document is its `text`, `sentences[sentence]` its sentence."""
 
     type: str
     text: str
     start: int
     end: int
     score: float
+    sentence: int
 
 
 class FoundRelation(NamedTuple):
@@ -39,10 +40,15 @@ class FoundRelation(NamedTuple):
 
 
 class Extraction(NamedTuple):
-    """`entities` and `relations` of a text. `left_out` is the number of items for which the export has no room."""
+    """What is found in a text.
+
+    `sentences` are pairs `(start, end)` of its characters, end exclusive. `left_out` is the number of items for which
+    the export has no room.
+    """
 
     entities: list[FoundEntity]
     relations: list[FoundRelation]
+    sentences: list[tuple[int, int]]
     left_out: int = 0
 
 
@@ -117,13 +123,23 @@ class Client:
 
     @overload
     def extract(  # type: ignore[overload-overlap]
-        self, text: str, min_score: float = 0.0, types: Sequence[str] | None = None, model: str | None = None
+        self,
+        text: str,
+        min_score: float = 0.0,
+        types: Sequence[str] | None = None,
+        model: str | None = None,
+        language: str = "en",
     ) -> Extraction:
         """One text."""
 
     @overload
     def extract(
-        self, text: Iterable[str], min_score: float = 0.0, types: Sequence[str] | None = None, model: str | None = None
+        self,
+        text: Iterable[str],
+        min_score: float = 0.0,
+        types: Sequence[str] | None = None,
+        model: str | None = None,
+        language: str = "en",
     ) -> list[Extraction]:
         """Several texts."""
 
@@ -133,6 +149,7 @@ class Client:
         min_score: float = 0.0,
         types: Sequence[str] | None = None,
         model: str | None = None,
+        language: str = "en",
     ) -> Extraction | list[Extraction]:
         """Find entities and relations in a text of any number of sentences, or in several.
 
@@ -141,6 +158,7 @@ class Client:
             min_score: float. Lowest score of an entity or relation, from 0 to 1.
             types: sequence of str or None. Types of entities and relations that are wanted. Default: all.
             model: str or None. Name of the model. Default: the one that is served.
+            language: str. ISO 639 code of the texts, for the split into sentences. Default: `"en"`.
 
         Returns:
             `Extraction`, or a list of them in the order of the input. Offsets are Unicode code points.
@@ -148,7 +166,7 @@ class Client:
         Raises:
             ClientError: if the server refuses the request or does not answer.
         """
-        found = self.pipe([text] if isinstance(text, str) else text, min_score, types, model)
+        found = self.pipe([text] if isinstance(text, str) else text, min_score, types, model, language)
         return next(found) if isinstance(text, str) else list(found)
 
     def pipe(
@@ -157,12 +175,13 @@ class Client:
         min_score: float = 0.0,
         types: Sequence[str] | None = None,
         model: str | None = None,
+        language: str = "en",
     ) -> Iterator[Extraction]:
         """Find entities and relations in a stream of texts, in constant memory.
 
         Args:
             texts: iterable of str.
-            min_score, types, model: those of `extract`.
+            min_score, types, model, language: those of `extract`.
 
         Yields:
             `Extraction`, in the order of the input.
@@ -170,7 +189,8 @@ class Client:
         Raises:
             ClientError: as `extract`.
         """
-        asked = {"min_score": min_score, "types": list(types) if types is not None else None, "model": model}
+        wanted = list(types) if types is not None else None
+        asked = {"min_score": min_score, "types": wanted, "model": model, "language": language}
         for some in _together(texts):
             count = 0
             for answer in self._ask({"texts": some, **asked}):
@@ -239,11 +259,12 @@ def _together(texts: Iterable[str]) -> Iterator[list[str]]:
 
 def _extraction(answer: dict[str, Any]) -> Extraction:
     entities = {
-        item["id"]: FoundEntity(item["type"], item["text"], item["start"], item["end"], item["score"])
+        item["id"]: FoundEntity(item["type"], item["text"], item["start"], item["end"], item["score"], item["sentence"])
         for item in answer["entities"]
     }
     relations = [
         FoundRelation(item["type"], entities[item["head"]], entities[item["tail"]], item["score"])
         for item in answer["relations"]
     ]
-    return Extraction(list(entities.values()), relations, answer.get("left_out", 0))
+    sentences = [(item["start"], item["end"]) for item in answer["sentences"]]
+    return Extraction(list(entities.values()), relations, sentences, answer.get("left_out", 0))

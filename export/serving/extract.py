@@ -93,7 +93,7 @@ class Extract:
             answer = servable.costs[SIGNATURE]
         found: dict[int, _Found] = {}
         done = 0
-        for batch in self._batches(_rows(asked.documents), answer):
+        for batch in self._batches(_rows(asked), answer):
             call.rows = (call.rows or 0) + len(batch)
             arrays = self._compute(batch, spec, call, deadline)
             for position, row in enumerate(batch):
@@ -156,9 +156,9 @@ class Extract:
                 pause = min(2 * pause, 1.0)
 
 
-def _rows(texts: Sequence[str]) -> Iterator[_Row]:
-    for number, text in enumerate(texts):
-        for start, end in sentences.split(text):
+def _rows(asked: Question) -> Iterator[_Row]:
+    for number, text in enumerate(asked.documents):
+        for start, end in sentences.split(text, asked.language):
             yield _Row(number, start, text[start:end])
 
 
@@ -173,7 +173,9 @@ def _json(found: _Found, asked: Question) -> dict[str, Any]:
     wanted = None if asked.types is None else set(asked.types)
     entities: list[dict[str, Any]] = []
     relations: list[dict[str, Any]] = []
-    for first, part in found.parts:
+    # As in a loaded model's document, a sentence has a token at least.
+    parts = [(first, part) for first, part in found.parts if part.tokens]
+    for number, (first, part) in enumerate(parts):
         part = confident(part, asked.min_score)
         kept = [item for item in part.relations if wanted is None or item.type in wanted]
         linked = {index for item in kept for index in (item.head, item.tail)}
@@ -190,6 +192,7 @@ def _json(found: _Found, asked: Question) -> dict[str, Any]:
                     "text": part.text[start:end],
                     "start": first + start,
                     "end": first + end,
+                    "sentence": number,
                     "score": _rounded(item.score),
                 }
             )
@@ -198,7 +201,8 @@ def _json(found: _Found, asked: Question) -> dict[str, Any]:
             for item in kept
         ]
     more = {"left_out": found.left_out} if found.left_out else {}
-    return {"entities": entities, "relations": relations, **more}
+    spans = [{"start": first, "end": first + len(part.text)} for first, part in parts]
+    return {"entities": entities, "relations": relations, "sentences": spans, **more}
 
 
 def _rounded(score: float | None) -> float:

@@ -33,6 +33,14 @@ class Question(BaseModel):
         "Default: all.",
         json_schema_extra={"examples": [["Peop", "Live_In"]]},
     )
+    language: str = Field(
+        "en",
+        pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
+        max_length=35,
+        description="Language of the texts, for the split into sentences: an ISO 639 code. A related language or "
+        "English stands for those that are not known.",
+        examples=["de"],
+    )
     model: Optional[str] = Field(None, description="Name of the model. Default: the one that is served.")
 
     @model_validator(mode="after")
@@ -57,11 +65,12 @@ class FoundEntity(BaseModel):
     text: str = Field(examples=["Ana Lima"])
     start: int = Field(description="First character, in Unicode code points of the document.")
     end: int = Field(description="End, exclusive.")
+    sentence: int = Field(description="Position of its sentence in `sentences`.")
     score: float = _SCORE
 
 
 class FoundRelation(BaseModel):
-    """A relation between two entities."""
+    """A relation between two entities of a sentence."""
 
     type: str = Field(examples=["Live_In"])
     head: int = Field(description="`id` of its first entity.")
@@ -69,11 +78,19 @@ class FoundRelation(BaseModel):
     score: float = _SCORE
 
 
+class Sentence(BaseModel):
+    """The place of a sentence in the document."""
+
+    start: int = Field(description="First character, in Unicode code points of the document.")
+    end: int = Field(description="End, exclusive.")
+
+
 class Extraction(BaseModel):
     """Entities and relations of a document."""
 
     entities: list[FoundEntity]
     relations: list[FoundRelation]
+    sentences: list[Sentence]
     left_out: int = Field(
         0, description="Number of tokens, entities and relations for which the export has no room. Missing if 0."
     )

@@ -39,6 +39,11 @@ def test_a_document_is_answered_as_by_a_loaded_model(real, run_predictor):
         assert [(relation["type"], relation["head"], relation["tail"]) for relation in answer["relations"]] == [
             (relation.type, relation.head, relation.tail) for relation in document.relations
         ]
+        spans = [(sentence["start"], sentence["end"]) for sentence in answer["sentences"]]
+        assert spans == [document.sentence_span(number) for number in range(len(document.sentences))]
+        assert [entity["sentence"] for entity in answer["entities"]] == [
+            document.sentence_of(entity) for entity in document.entities
+        ]
         for kind in ("entities", "relations"):
             scores = [item.score for item in getattr(document, kind)]
             assert [item["score"] for item in answer[kind]] == pytest.approx(scores, abs=2e-4)
@@ -49,17 +54,25 @@ def test_offsets_are_those_of_the_document(asker):
     answer = found(asker, text=text)
     assert answer == {
         "entities": [
-            {"id": 0, "type": "Peop", "text": "\N{GRINNING FACE}", "start": 0, "end": 1, "score": 0.75},
-            {"id": 1, "type": "Loc", "text": "Oslo.", "start": 15, "end": 20, "score": 0.5},
-            {"id": 2, "type": "Peop", "text": "Bo", "start": 22, "end": 24, "score": 0.75},
-            {"id": 3, "type": "Loc", "text": "Peru.", "start": 34, "end": 39, "score": 0.5},
+            {"id": 0, "type": "Peop", "text": "\N{GRINNING FACE}", "start": 0, "end": 1, "sentence": 0, "score": 0.75},
+            {"id": 1, "type": "Loc", "text": "Oslo.", "start": 15, "end": 20, "sentence": 0, "score": 0.5},
+            {"id": 2, "type": "Peop", "text": "Bo", "start": 22, "end": 24, "sentence": 1, "score": 0.75},
+            {"id": 3, "type": "Loc", "text": "Peru.", "start": 34, "end": 39, "sentence": 1, "score": 0.5},
         ],
         "relations": [
             {"type": "Live_In", "head": 0, "tail": 1, "score": 0.25},
             {"type": "Live_In", "head": 2, "tail": 3, "score": 0.25},
         ],
+        "sentences": [{"start": 0, "end": 20}, {"start": 22, "end": 39}],
     }
     assert found(asker, texts=[text]) == {"documents": [answer]}
+
+
+def test_documents_are_split_in_their_language(asker):
+    text = "Ana kam am 3. Mai nach Oslo. Bo auch."
+    counts = [len(found(asker, text=text, **asked)["sentences"]) for asked in ({}, {"language": "de"})]
+    assert counts == [3, 2]
+    assert len(found(asker, text=text, language="zz-Latn")["sentences"]) == 3
 
 
 def test_what_the_export_has_no_room_for_is_counted(asker):
@@ -70,7 +83,11 @@ def test_what_the_export_has_no_room_for_is_counted(asker):
 def test_uncertain_items_are_left_out(asker):
     assert found(asker, text="Ana Oslo", min_score=0.3)["relations"] == []
     assert [entity["type"] for entity in found(asker, text="Ana Oslo", min_score=0.6)["entities"]] == ["Peop"]
-    assert found(asker, text="Ana Oslo", min_score=1) == {"entities": [], "relations": []}
+    assert found(asker, text="Ana Oslo", min_score=1) == {
+        "entities": [],
+        "relations": [],
+        "sentences": [{"start": 0, "end": 8}],
+    }
 
 
 @pytest.mark.parametrize(
@@ -117,6 +134,10 @@ WRONG = [
     ({"text": "a", "min_score": "1"}, 400, "`min_score` must be a valid number"),
     (b'{"text": "a", "min_score": NaN}', 400, "`min_score` must be"),
     ({"text": "a", "types": "Peop"}, 400, "`types` must be a valid list"),
+    ({"text": "a", "language": 1}, 400, "`language` must be a valid string"),
+    ({"text": "a", "language": None}, 400, "`language` must be a valid string"),
+    ({"text": "a", "language": "German!"}, 400, "`language` must match pattern"),
+    ({"text": "a", "language": ""}, 400, "`language` must match pattern"),
     ({"text": "a", "more": 1}, 400, "Unknown field: more"),
     ({"txt": "a"}, 400, "Unknown field: txt; nearest: text"),
     ({"text": "a", "model": "other"}, 404, "Servable not found"),

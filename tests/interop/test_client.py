@@ -39,12 +39,12 @@ def address(folder):
 def test_a_text_and_several(address):
     client = Client(address + "/")
     found = client.extract(TEXT)
-    ana, bo = FoundEntity("Peop", "\N{GRINNING FACE}", 0, 1, 0.75), FoundEntity("Peop", "Bo", 22, 24, 0.75)
-    oslo, peru = FoundEntity("Loc", "Oslo.", 15, 20, 0.5), FoundEntity("Loc", "Peru.", 34, 39, 0.5)
+    ana, bo = FoundEntity("Peop", "\N{GRINNING FACE}", 0, 1, 0.75, 0), FoundEntity("Peop", "Bo", 22, 24, 0.75, 1)
+    oslo, peru = FoundEntity("Loc", "Oslo.", 15, 20, 0.5, 0), FoundEntity("Loc", "Peru.", 34, 39, 0.5, 1)
     relations = [FoundRelation("Live_In", ana, oslo, 0.25), FoundRelation("Live_In", bo, peru, 0.25)]
-    assert found == Extraction([ana, oslo, bo, peru], relations)
+    assert found == Extraction([ana, oslo, bo, peru], relations, [(0, 20), (22, 39)])
     assert all(TEXT[entity.start : entity.end] == entity.text for entity in found.entities)
-    assert client.extract([TEXT, ""]) == [found, Extraction([], [])]
+    assert client.extract([TEXT, ""]) == [found, Extraction([], [], [])]
     assert client.extract([]) == []
     assert client.extract("a b c d e f g").left_out == 1
 
@@ -53,7 +53,8 @@ def test_what_is_wanted_is_asked_for(address):
     client = Client(address)
     assert client.extract(TEXT, min_score=0.6).relations == []
     assert {entity.type for entity in client.extract(TEXT, types=["Loc"]).entities} == {"Loc"}
-    assert client.extract("", model="cman") == Extraction([], [])
+    assert client.extract("", model="cman") == Extraction([], [], [])
+    assert len(client.extract("Ana kam am 3. Mai nach Oslo. Bo auch.", language="de").sentences) == 2
 
 
 def test_many_texts_are_streamed_in_requests_of_some(address, monkeypatch):
