@@ -45,6 +45,16 @@ def test_whole_texts_as_sentences(tmp_path, capsys):
     assert formats.read(tmp_path / "out.json")[0].tokens == ("Ann", "left", "Rome", ".")
 
 
+def test_an_entity_in_pieces_is_refused_if_the_user_says_so(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("Ana Lima lives.")
+    (tmp_path / "in" / "a.ann").write_text("T1\tPeop 0 8\tAna Lima\nT2\tOdd 0 3;9 14\tAna lives\n")
+    code, said, told = run(capsys, tmp_path / "in", tmp_path / "out.json", "--discontinuous", "refuse")
+    assert (code, said, (tmp_path / "out.json").exists()) == (2, "", False)
+    place = f"{tmp_path / 'in' / 'a.ann'}, line 2"
+    assert told == f"cman convert: An entity must be continuous. Received: 'Ana lives' in {place}\n"
+
+
 @pytest.mark.parametrize(
     ("argv", "told"),
     [

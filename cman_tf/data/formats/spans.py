@@ -240,14 +240,16 @@ def _entities(text: Text, reading: Reading) -> tuple[dict[Hashable, tuple], dict
     same: dict[Hashable, Hashable] = {}
     for key, span in text.spans.items():
         place = span.place or text.place
+        pieces: list[tuple[int, int]] = []
         with reading.trying("entities that do not fit their text", place):
             pieces = _pieces(text.text, span, reading)
-            if len(pieces) > 1:
-                if reading.discontinuous == "refuse" or reading.strict and reading.discontinuous == "drop":
-                    raise InputError(f"An entity must be continuous. Received: {show(_shown(text.text, pieces))}")
-                if reading.discontinuous == "drop":
-                    reading.leave_out("discontinuous entities", place)
-                    continue
+        # Outside of `trying`, which would count what is to be refused.
+        if len(pieces) > 1 and reading.discontinuous != "join":
+            if reading.discontinuous == "refuse" or reading.strict:
+                shown = show(_shown(text.text, pieces))
+                raise InputError(f"An entity must be continuous. Received: {shown} in {place}")
+            reading.leave_out("discontinuous entities", place)
+        elif pieces:
             start, end = pieces[0][0], pieces[-1][1]
             entity = (start, end, span.type)
             if entity in known:

@@ -68,10 +68,9 @@ def test_entities_in_pieces():
     assert reading.left_out == {"discontinuous entities": 1, "relations of entities that are left out": 1}
     found, reading = read(DISCONTINUOUS, [(1, 2, "Is")], text="Ana Lima lives.", discontinuous="join")
     assert found == [("7", [("Ana Lima", "Peop"), ("Ana Lima lives", "Odd")], [("Ana Lima", "Is", "Ana Lima lives")])]
-    found, reading = read(DISCONTINUOUS, text="Ana Lima lives.", discontinuous="refuse")
-    assert reading.left_out == {"entities that do not fit their text": 1}
-    with pytest.raises(InputError, match="must be continuous. Received: 'Ana lives' in a.json"):
-        read(DISCONTINUOUS, text="Ana Lima lives.", discontinuous="refuse", strict=True)
+    for choices in ({"discontinuous": "refuse"}, {"strict": True}, {"discontinuous": "refuse", "strict": True}):
+        with pytest.raises(InputError, match=r"must be continuous\. Received: 'Ana lives' in a\.json$"):
+            read(DISCONTINUOUS, text="Ana Lima lives.", **choices)
 
 
 def test_pieces_with_white_space_between_them_are_one():
