@@ -6,6 +6,7 @@ import argparse
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from cman_tf.commands.inputs import TEXT, copied, detected, renamed
 from cman_tf.data import formats
@@ -88,6 +89,7 @@ def stream(
         if format == TEXT:
             yield from _folder(Path(path), sentences)
             return
+    reading = Reading(sentences=sentences, report=_refuse)
     with copied(path) as name, renamed(name, path):
         format = format or detected(name, path)
         id = os.path.basename(path) if path not in (None, "-") and os.path.isfile(path) else ""
@@ -96,14 +98,18 @@ def stream(
         elif format == TEXT:
             yield _untokenized(read_text(name, blank=True), id)
         elif format == "jsonl":
-            for document in jsonl.iterate(name, lambda lines: [_untokenized(line, "") for line in lines]):
+            for document in jsonl.iterate(name, lambda lines: [_untokenized(line, "") for line in lines], reading):
                 yield from [document] if document.tokens else _raw(document.text, document.id, sentences)
         elif sentences and format not in formats.SPLIT:
             raise InputError(
                 f"--sentences requires texts that are not split into sentences. Received: {path} in format {format}"
             )
         else:
-            yield from formats.read(name, format, tokenize, Reading(sentences=sentences))
+            yield from formats.read(name, format, tokenize, reading)
+
+
+def _refuse(error: InputError) -> NoReturn:
+    raise error
 
 
 def _folder(path: Path, sentences: str | None) -> Iterator[Document]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from cman_tf.data import formats, raw_text, sentences
 from cman_tf.data.document import Document, named
 from cman_tf.data.download import fetch
+from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unicode, located
 from cman_tf.data.overlap import POLICIES, Counts, resolve
 from cman_tf.errors import InputError, check_choice, failed, nearest
@@ -57,6 +58,7 @@ def load(
     unread: Collection[str] = (),
     seed: int = 1,
     tokenizer: str = "unicode",
+    strict: bool = False,
 ) -> Corpus:
     """Read a corpus.
 
@@ -72,6 +74,8 @@ def load(
         seed: int. Selects the 15 % of ADE's training sentences that become dev. It is not the seed of a run, so that
             runs with several seeds are measured on the same sentences.
         tokenizer: str. That of formats without tokens, see `cman_tf.data.tokenizer.tokenize`. Default: `"unicode"`.
+        strict: bool. Whether a sentence or annotation that cannot be read raises `InputError`. Default: it is left
+            out, and a warning has the count, by reason.
 
     Returns:
         `Corpus`.
@@ -91,7 +95,7 @@ def load(
     for split in splits:
         if split not in files and not (split == "dev" and name == "ade"):
             raise InputError(f"{name} has no {split} split: it contains no file such as {split}.json.")
-    documents = {split: _sentences(path, tokenizer) for split, path in files.items()}
+    documents = {split: _sentences(path, tokenizer, strict) for split, path in files.items()}
     if name == "ade":
         documents["train"], documents["dev"] = _hold_out(documents["train"], seed)
         files["dev"] = files["train"]
@@ -141,10 +145,11 @@ def _files(
     return {split: file for split, file in _folder(path).items() if split in wanted}, f"folder {name}"
 
 
-def _sentences(path: Path, tokenizer: str) -> list[Document]:
+def _sentences(path: Path, tokenizer: str, strict: bool) -> list[Document]:
     # The others have tokens, or are refused.
     raw = path.is_dir()
-    documents = formats.read(path, tokenize=functools.partial(raw_text.documents, tokenizer=tokenizer) if raw else None)
+    tokenize = functools.partial(raw_text.documents, tokenizer=tokenizer) if raw else None
+    documents = formats.read(path, tokenize=tokenize, reading=Reading(strict=True) if strict else None)
     with located(path):
         return [part for document in documents for part in sentences.parts(document)]
 

@@ -1,3 +1,6 @@
+import io
+import sys
+
 import pytest
 
 from cman_tf.commands import cli, convert
@@ -70,3 +73,17 @@ def test_refused(tmp_path, monkeypatch, capsys, argv, told):
     assert (code, said) == (2, "")
     assert told in sentence
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cut_file_is_read_up_to_there_and_the_loss_is_counted(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "Ana left.", "label": [[0, 3, "Peop"]]}\n{"text": "Bo le')
+    code, said, told = run(capsys, path, tmp_path / "out.json")
+    assert (code, said) == (0, f"{tmp_path / 'out.json'}: 1 sentences, 1 entities, 0 relations\n")
+    assert "left out:\n  malformed lines: 1 (The file must contain valid JSON. Received: unterminated" in told
+    code, said, told = run(capsys, path, tmp_path / "strict.json", "--strict")
+    assert (code, said, (tmp_path / "strict.json").exists()) == (2, "", False)
+    assert "must contain valid JSON" in told
+    assert "line 2" in told
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    assert "in standard input, line 2, column" in run(capsys, "-", tmp_path / "out.json")[2]

@@ -59,7 +59,8 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
         InputError: if the file cannot be read, is not JSON, contains no sentences, or the choices of `reading` demand
             it.
     """
-    return spans.from_records(json_files.records(path, "text"), _text, path, reading, tokenize)
+    reading = reading or Reading()
+    return spans.from_records(json_files.records(path, "text", reading), _text, path, reading, tokenize)
 
 
 def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:

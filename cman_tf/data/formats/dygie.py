@@ -44,13 +44,11 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
     """
     reading = reading or Reading()
     documents: list[Document] = []
-    for place, record in json_files.records(path, "document"):
-        with reading.trying("malformed documents", place):
+    for place, record in json_files.records(path, "document", reading):
+        with reading.skipping("malformed documents", place):
             documents += _sentences(record, place, reading)
             reading.documents += 1
-    if not documents:
-        raise InputError(f"{path} contains no sentences.")
-    return documents
+    return reading.at_least_one(documents, path)
 
 
 def _sentences(record: Mapping[str, Any], place: str, reading: Reading) -> list[Document]:

@@ -13,6 +13,7 @@ reading ignores these four, because they follow from the rest.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -54,10 +55,12 @@ def read(
         list of `Document` in the order of the lines. Blank lines and unknown keys are ignored.
 
     Raises:
-        InputError: if the file cannot be read or is not UTF-8, or, with its line, if a line is not valid JSON, breaks a
-            rule of `Document`, or is raw text without `tokenize`.
+        InputError: if the file cannot be read or has no line that can be read, or, with the line, if `reading` is
+            strict and a line is not valid JSON in UTF-8, breaks a rule of `Document`, or is raw text without
+            `tokenize`.
     """
-    return list(iterate(path, tokenize, reading))
+    reading = reading or Reading()
+    return reading.at_least_one(list(iterate(path, tokenize, reading)), path)
 
 
 def iterate(
@@ -68,20 +71,23 @@ def iterate(
     """Yield the documents of `read` as they are used, in constant memory but for their ids.
 
     Raises:
-        InputError: as `read`.
+        InputError: as `read`, but not if no line can be read.
     """
     identifiers: dict[str, str] = {}
     waiting: list[tuple[str, Document | str]] = []
-    for number, line in enumerate(read_lines(path), 1):
+    skipping = functools.partial((reading := reading or Reading()).skipping, "malformed lines")
+    for number, line in enumerate(read_lines(path, skipping=skipping), 1):
         if not line.strip():
             continue
-        record = parse_json(line.removesuffix("\n"), path, number)
-        with located(f"{path}, line {number}"):
-            check_object(record, "A line")
-            name = identifier(record, "id")
-            check_unique(name, f"line {number}", identifiers)
-            has_tokens = "tokens" in record
-            waiting.append((name, _document(record, name, reading) if has_tokens else _raw_text(record, tokenize)))
+        with skipping():
+            record = parse_json(line.removesuffix("\n"), path, number)
+            with located(f"{path}, line {number}"):
+                check_object(record, "A line")
+                name = identifier(record, "id")
+                has_tokens = "tokens" in record
+                found = _document(record, name, reading) if has_tokens else _raw_text(record, tokenize)
+                check_unique(name, f"line {number}", identifiers)
+            waiting.append((name, found))
         if len(waiting) == _CHUNK:
             yield from _tokenized(waiting, tokenize)
             waiting = []

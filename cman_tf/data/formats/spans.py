@@ -16,7 +16,7 @@ from typing import Any
 from cman_tf.data import raw_text
 from cman_tf.data.document import Document, Relation
 from cman_tf.data.formats.losses import Reading
-from cman_tf.data.formats.reading import check_type, is_gap, located, show
+from cman_tf.data.formats.reading import check_type, is_gap, show
 from cman_tf.data.sentences import split as split_sentences
 from cman_tf.errors import InputError
 
@@ -110,11 +110,9 @@ def documents(
     result = []
     tokenize = tokenize or raw_text.documents
     for item, document in zip(found, tokenize([item.text for item in found])):
-        with located(item.place):
+        with reading.skipping("malformed sentences", item.place):
             result.append(raw_text.annotated(document, item.spans, item.relations, item.id))
-    if not result:
-        raise InputError(f"{path} contains no sentences{reading.first_loss()}.")
-    return result
+    return reading.at_least_one(result, path)
 
 
 def from_records(
@@ -135,7 +133,7 @@ def from_records(
     reading = reading or Reading()
     texts = []
     for place, record in records:
-        with reading.trying("malformed texts", place):
+        with reading.skipping("malformed texts", place):
             texts.append(convert(record, place, reading))
     return documents(texts, path, reading, tokenize, sentences)
 
