@@ -101,13 +101,14 @@ def read_sentences(
         format = format or detected(name, path)
         if format == TEXT:
             return tokenize(_lines(name))
-        reading = reading or Reading(report=_refuse)
+        reading = reading or Reading(report=refuse)
         documents = formats.read(name, format, tokenize, reading)
         reading.examples = {what: place.replace(name, shown_name(path)) for what, place in reading.examples.items()}
         return documents
 
 
-def _refuse(error: InputError) -> NoReturn:
+def refuse(error: InputError) -> NoReturn:
+    """Raise an error."""
     raise error
 
 
