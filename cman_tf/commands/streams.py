@@ -138,7 +138,7 @@ def stream(
         elif format == TEXT:
             yield _untokenized(read_text(name, blank=True), id)
         elif format == "jsonl":
-            for document in jsonl.iterate(name, lambda lines: [_untokenized(line, "") for line in lines], reading):
+            for document in jsonl.iterate(name, _all_untokenized, reading, annotated=False):
                 yield from [document] if document.tokens else _raw(document.text, document.id, sentences)
         elif sentences and format not in formats.SPLIT:
             raise InputError(
@@ -177,6 +177,10 @@ def _numbered(lines: Iterator[str], id: str) -> Iterator[Document]:
         # A line that could not be read has no line end.
         if line:
             yield _untokenized(line.removesuffix("\n").removesuffix("\r"), f"{id}:{number}" if id else "")
+
+
+def _all_untokenized(texts: Sequence[str]) -> list[Document]:
+    return [_untokenized(text, "") for text in texts]
 
 
 def _untokenized(text: str, id: str) -> Document:

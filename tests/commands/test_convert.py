@@ -5,6 +5,7 @@ import pytest
 
 from cman_tf.commands import cli, convert
 from cman_tf.data import formats
+from cman_tf.data.document import Document, Entity, Relation
 from tests.data.examples import AVAILABLE, ann, written
 
 
@@ -87,3 +88,17 @@ def test_a_cut_file_is_read_up_to_there_and_the_loss_is_counted(tmp_path, capsys
     assert "line 2" in told
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
     assert "in standard input, line 2, column" in run(capsys, "-", tmp_path / "out.json")[2]
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"), [("drop", "2 sentences, 2 entities, 0"), ("merge", "1 sentences, 2 entities, 1")]
+)
+def test_relations_across_sentences_of_a_document(tmp_path, capsys, choice, expected):
+    entities, relations = [Entity(0, 1, "Peop"), Entity(2, 3, "Peop")], [Relation(0, 1, "Met")]
+    document = Document(["Ana", "left", "Bo"], entities, relations, id="d", sentences=[(0, 2), (2, 3)])
+    formats.write([document], tmp_path / "a.jsonl")
+    out = tmp_path / "out.json"
+    assert run(capsys, tmp_path / "a.jsonl", out, "--cross-sentence", choice)[0] == 0
+    found = formats.read(out)
+    counts = [sum(map(len, items)) for items in zip(*((d.entities, d.relations) for d in found))]
+    assert f"{len(found)} sentences, {counts[0]} entities, {counts[1]}" == expected

@@ -4,11 +4,12 @@
     {"id": "7", "tokens": ["Ann", "left", "Rome"], "entities": [{"type": "Peop", "start": 0, "end": 1}, ...],
      "relations": [{"type": "Live_In", "head": 0, "tail": 1, "score": 0.93}]}
 
-Entities and relations are those of SpERT JSON, with an optional `score`. A tokenised line may contain its
-original `text` and the `offsets` of its tokens, pairs of Unicode code points; without offsets the tokens are searched
-in the text. A document of several sentences has `sentences`, pairs of tokens (start, end). Written files also contain
-each entity's `text`, `char_start`, `char_end` and, in such a document, `sentence`, an index, for other programs;
-reading ignores these four, because they follow from the rest.
+Entities and relations are those of SpERT JSON, with an optional `score`. A tokenised line may contain its original
+`text` and the `offsets` of its tokens, pairs of Unicode code points; without offsets the tokens are searched in the
+text. A document of several sentences has `sentences`, pairs of tokens (start, end); a relation between two of them is
+left out or joins them, as `--cross-sentence` says. Written files also contain each entity's `text`, `char_start`,
+`char_end` and, in such a document, `sentence`, an index, for other programs; reading ignores these four, because they
+follow from the rest.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.data.formats import json_files
+from cman_tf.data.formats import across, json_files
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unique, located, read_lines, show, written
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, show_keys, to_bytes, value
@@ -67,8 +68,11 @@ def iterate(
     path: str | Path,
     tokenize: Callable[[list[str]], list[Document]] | None = None,
     reading: Reading | None = None,
+    annotated: bool = True,
 ) -> Iterator[Document]:
     """Yield the documents of `read` as they are used, in constant memory but for their ids.
+
+    Without `annotated`, for prediction, annotation across sentences neither joins them nor is left out.
 
     Raises:
         InputError: as `read`, but not if no line can be read.
@@ -87,6 +91,8 @@ def iterate(
                 has_tokens = "tokens" in record
                 found = _document(record, name, reading) if has_tokens else _raw_text(record, tokenize)
                 check_unique(name, f"line {number}", identifiers)
+            if annotated and isinstance(found, Document):
+                found = across.resolved(found, reading, f"{path}, line {number}")
             waiting.append((name, found))
         if len(waiting) == _CHUNK:
             yield from _tokenized(waiting, tokenize)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cman_tf.data.formats import offsets, spans
+from cman_tf.data.formats import across, offsets, spans
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.spans import Link, Span, Text
 from cman_tf.errors import InputError
@@ -53,9 +53,9 @@ def test_relations_across_sentences():
 
 
 def test_sentences_are_joined_up_to_a_length():
-    text = "Ana left. " + "It rained. " * spans.LONGEST + "Bo came."
+    text = "Ana left. " + "It rained. " * across.LONGEST + "Bo came."
     found, reading = read({1: ("Ana", "Peop"), 2: ("Bo", "Peop")}, [(1, 2, "Met")], text, cross_sentence="merge")
-    assert len(found) == spans.LONGEST + 2
+    assert len(found) == across.LONGEST + 2
     assert reading.left_out == {"relations across sentences that are too long together": 1}
 
 
