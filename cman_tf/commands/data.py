@@ -63,6 +63,9 @@ def _check(argv: list[str]) -> None:
     )
     parser.add_argument("--html", metavar="FILE", help="write them to a page for a browser too (default: print only)")
     add_language(parser)
+    parser.add_argument(
+        "--strict", action="store_true", help="stop at the first sentence or annotation that would be left out"
+    )
     args = cli.parse(parser, argv)
     cli.check_count("--examples", args.examples)
     for path in filter(None, (args.json, args.html)):
@@ -71,7 +74,9 @@ def _check(argv: list[str]) -> None:
     from cman_tf.data import checks, corpora
     from cman_tf.evaluation.corpus_page import write_corpus_page
 
-    corpus = corpora.load(args.corpus, overlap=None, data_dir=args.data_dir, splits=(), language=args.language)
+    corpus = corpora.load(
+        args.corpus, overlap=None, data_dir=args.data_dir, splits=(), language=args.language, strict=args.strict
+    )
     counts, found = checks.counts(corpus.splits), checks.findings(corpus.splits)
     _print(counts, found, args.examples)
     if args.json:

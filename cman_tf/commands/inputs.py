@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from cman_tf.data import formats
 from cman_tf.data.formats import json_files, losses
@@ -68,7 +68,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         group.add_argument(option, choices=tuple(known), help=text)
     group.add_argument("--annotator", metavar="NAME", help="whose annotations to read (default: of one only)")
     group.add_argument("--column", metavar="N", type=int, help="column of the tags, from 1 (default: the last)")
-    group.add_argument("--strict", action="store_true", help="stop at the first annotation that would be left out")
+    group.add_argument("--strict", action="store_true", help="stop at the first thing that would be left out")
 
 
 def reading_of(args: argparse.Namespace) -> Reading:
@@ -94,7 +94,8 @@ def read_sentences(
         tokenize: callable, list of str -> list of `Document`.
         format: str or None. `"text"`, or a key of `cman_tf.data.formats.FORMATS`. Default: detected from the content.
             What no format matches is text if it is standard input, a pipe, or a file named `.txt`.
-        reading: `Reading` or None, see `cman_tf.data.formats.read`.
+        reading: `Reading` or None, see `cman_tf.data.formats.read`. Default: the default choices, but a sentence, line
+            or text that cannot be read is an error.
 
     Returns:
         list of `Document`, one for each sentence or line, in order.
@@ -109,7 +110,17 @@ def read_sentences(
         return tokenize(texts)
     with copied(path) as name, renamed(name, path):
         format = format or detected(name, path)
-        return tokenize(_lines(name)) if format == TEXT else formats.read(name, format, tokenize, reading)
+        if format == TEXT:
+            return tokenize(_lines(name))
+        reading = reading or Reading(report=refuse)
+        documents = formats.read(name, format, tokenize, reading)
+        reading.examples = {what: place.replace(name, shown_name(path)) for what, place in reading.examples.items()}
+        return documents
+
+
+def refuse(error: InputError) -> NoReturn:
+    """Raise an error."""
+    raise error
 
 
 def detected(name: str, path: str | None = None) -> str:
@@ -174,5 +185,9 @@ def renamed(name: str, path: str | None) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        shown = "standard input" if path in (None, "-") else path
-        raise InputError(str(error).replace(name, shown)) from None
+        raise InputError(str(error).replace(name, shown_name(path))) from None
+
+
+def shown_name(path: str | None) -> str:
+    """The name of an input in messages."""
+    return "standard input" if path is None or path == "-" else path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cman_tf.commands import cli, options, outputs
-from cman_tf.commands.streams import add_options, stream
+from cman_tf.commands.streams import Failures, add_options, stream
 
 
 def command(argv: list[str]) -> None:
@@ -33,8 +33,12 @@ def command(argv: list[str]) -> None:
     outputs.check_output(args.format, args.output)
     run = Run.open(args.run, allow_encoders=args.allow_encoder)
     predictor = run.predictor(options.overrides(args))
-    documents = stream(args.text, args.input, args.input_format, args.sentences, predictor.tokenize, args.language)
+    failures = Failures("cman predict")
+    documents = stream(
+        args.text, args.input, args.input_format, args.sentences, predictor.tokenize, args.language, failures
+    )
     split = args.sentences in (None, "split")
     with cli.progress(None, "sentences") as advance:
-        found = predictor.pipe(documents, split=split, language=args.language, progress=advance)
+        found = predictor.pipe(failures.read(documents), split=split, language=args.language, progress=advance)
         outputs.write_predictions((confident(document, args.min_score) for document in found), args.format, args.output)
+    failures.check()

@@ -12,6 +12,7 @@ from pathlib import Path
 from cman_tf.data import formats, raw_text, sentences
 from cman_tf.data.document import Document, named
 from cman_tf.data.download import fetch
+from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unicode, located
 from cman_tf.data.overlap import POLICIES, Counts, resolve
 from cman_tf.errors import InputError, check_choice, failed, nearest
@@ -58,6 +59,7 @@ def load(
     seed: int = 1,
     tokenizer: str = "unicode2",
     language: str = "en",
+    strict: bool = False,
 ) -> Corpus:
     """Read a corpus.
 
@@ -74,6 +76,8 @@ def load(
             runs with several seeds are measured on the same sentences.
         tokenizer: str. That of formats without tokens, see `cman_tf.data.tokenizer.tokenize`. Default: `"unicode2"`.
         language: str. That of texts which are split into sentences, see `formats.read`. Default: `"en"`.
+        strict: bool. Whether a sentence or annotation that cannot be read raises `InputError`. Default: it is left
+            out, and a warning has the count, by reason.
 
     Returns:
         `Corpus`.
@@ -93,7 +97,7 @@ def load(
     for split in splits:
         if split not in files and not (split == "dev" and name == "ade"):
             raise InputError(f"{name} has no {split} split: it contains no file such as {split}.json.")
-    documents = {split: _sentences(path, tokenizer, language) for split, path in files.items()}
+    documents = {split: _sentences(path, tokenizer, language, strict) for split, path in files.items()}
     if name == "ade":
         documents["train"], documents["dev"] = _hold_out(documents["train"], seed)
         files["dev"] = files["train"]
@@ -143,10 +147,11 @@ def _files(
     return {split: file for split, file in _folder(path).items() if split in wanted}, f"folder {name}"
 
 
-def _sentences(path: Path, tokenizer: str, language: str) -> list[Document]:
+def _sentences(path: Path, tokenizer: str, language: str, strict: bool) -> list[Document]:
     # The others have tokens, or are refused.
     tokenize = functools.partial(raw_text.documents, tokenizer=tokenizer) if path.is_dir() else None
-    documents = formats.read(path, tokenize=tokenize, language=language)
+    reading = Reading(language=language, strict=True) if strict else None
+    documents = formats.read(path, tokenize=tokenize, reading=reading, language=language)
     with located(path):
         return [part for document in documents for part in sentences.parts(document)]
 

@@ -1,9 +1,12 @@
+import io
 import json
+import sys
 
 import pytest
 
 from cman_tf.commands import cli, convert
 from cman_tf.data import formats
+from cman_tf.data.document import Document, Entity, Relation
 from tests.data.examples import AVAILABLE, ann, written
 
 
@@ -72,6 +75,16 @@ def test_texts_are_split_in_their_language(tmp_path, capsys):
         assert (code, said) == (0, f"{out}: {count} sentences, 1 entities, 0 relations\n")
 
 
+def test_an_entity_in_pieces_is_refused_if_the_user_says_so(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("Ana Lima lives.")
+    (tmp_path / "in" / "a.ann").write_text("T1\tPeop 0 8\tAna Lima\nT2\tOdd 0 3;9 14\tAna lives\n")
+    code, said, told = run(capsys, tmp_path / "in", tmp_path / "out.json", "--discontinuous", "refuse")
+    assert (code, said, (tmp_path / "out.json").exists()) == (2, "", False)
+    place = f"{tmp_path / 'in' / 'a.ann'}, line 2"
+    assert told == f"cman convert: An entity must be continuous. Received: 'Ana lives' in {place}\n"
+
+
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
@@ -87,3 +100,31 @@ def test_refused(tmp_path, monkeypatch, capsys, argv, told):
     assert (code, said) == (2, "")
     assert told in sentence
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cut_file_is_read_up_to_there_and_the_loss_is_counted(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "Ana left.", "label": [[0, 3, "Peop"]]}\n{"text": "Bo le')
+    code, said, told = run(capsys, path, tmp_path / "out.json")
+    assert (code, said) == (0, f"{tmp_path / 'out.json'}: 1 sentences, 1 entities, 0 relations\n")
+    assert "left out:\n  malformed lines: 1 (The file must contain valid JSON. Received: unterminated" in told
+    code, said, told = run(capsys, path, tmp_path / "strict.json", "--strict")
+    assert (code, said, (tmp_path / "strict.json").exists()) == (2, "", False)
+    assert "must contain valid JSON" in told
+    assert "line 2" in told
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    assert "in standard input, line 2, column" in run(capsys, "-", tmp_path / "out.json")[2]
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"), [("drop", "2 sentences, 2 entities, 0"), ("merge", "1 sentences, 2 entities, 1")]
+)
+def test_relations_across_sentences_of_a_document(tmp_path, capsys, choice, expected):
+    entities, relations = [Entity(0, 1, "Peop"), Entity(2, 3, "Peop")], [Relation(0, 1, "Met")]
+    document = Document(["Ana", "left", "Bo"], entities, relations, id="d", sentences=[(0, 2), (2, 3)])
+    formats.write([document], tmp_path / "a.jsonl")
+    out = tmp_path / "out.json"
+    assert run(capsys, tmp_path / "a.jsonl", out, "--cross-sentence", choice)[0] == 0
+    found = formats.read(out)
+    counts = [sum(map(len, items)) for items in zip(*((d.entities, d.relations) for d in found))]
+    assert f"{len(found)} sentences, {counts[0]} entities, {counts[1]}" == expected

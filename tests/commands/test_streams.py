@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from cman_tf.commands import cli, predict
 from cman_tf.commands.streams import SENTENCES, stream
 from cman_tf.data import formats
 from cman_tf.errors import InputError
@@ -155,13 +156,41 @@ def test_offsets_of_the_table_are_those_of_the_document(capsys):
     )
 
 
-def test_nothing_is_written_if_a_later_document_is_bad(quick, trained, refused, tmp_path):
-    # More than are extracted together, 1024.
-    (tmp_path / "in.jsonl").write_text('{"text": "Ana left."}\n' * 1030 + "{\n")
-    for format in ("table", "jsonl", "multihead"):
-        told = refused("cman predict", trained, "--input", tmp_path / "in.jsonl", "--format", format)
-        assert "line 1031" in told
-        refused(
-            "cman predict", trained, "--input", tmp_path / "in.jsonl", "--format", format, "--output", tmp_path / "x"
-        )
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl"]
+def predicted(capsys, *argv):
+    """`(exit code, ids of the documents, lines on standard error)`."""
+    code = cli.run("cman predict", predict.command, [*map(str, argv), "--format", "jsonl"])
+    out, told = capsys.readouterr()
+    return code, [json.loads(line)["id"] for line in out.splitlines()], told.splitlines()
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_is_predicted(quick, trained, capsys, folder, monkeypatch):
+    (folder / "c.txt").write_bytes("Zoë left.".encode("latin-1"))
+    code, ids, told = predicted(capsys, trained, "--input", folder)
+    assert (code, ids) == (2, ["b/a.txt", "empty.txt", "z.txt"])
+    assert told == [
+        f"cman predict: A file must be UTF-8 text. Received: byte 0xeb in {folder / 'c.txt'}, line 1",
+        "cman predict: Texts or lines that cannot be read: 1; the others are predicted.",
+    ]
+    lines = b'{"id": 1, "text": "Ana left."}\n{"text": "B\n{"text": "\xff"}\n[]\n{"id": 5, "text": "Bo."}\n'
+    (folder / "in.jsonl").write_bytes(lines)
+    code, ids, told = predicted(capsys, trained, "--input", folder / "in.jsonl")
+    assert (code, ids, len(told)) == (2, ["1", "5"], 4)
+    for number, line in enumerate(told[:3], 2):
+        assert f"in {folder / 'in.jsonl'}, line {number}" in line
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
+    assert "in standard input, line 2, column" in predicted(capsys, trained, "--input", "-")[2][0]
+    (folder / "lines.txt").write_bytes(b"Ana left.\n\xff\nBo left.")
+    code, ids, told = predicted(capsys, trained, "--input", folder / "lines.txt", "--sentences", "lines")
+    assert (code, ids, len(told)) == (2, ["lines.txt:1", "lines.txt:3"], 2)
+    bad = {"tokens": ["Ana"], "entities": [{"type": "Peop", "start": 0, "end": 9}]}
+    (folder / "in.json").write_text(json.dumps([{"tokens": ["Ana"], "orig_id": 7}, bad]))
+    code, ids, told = predicted(capsys, trained, "--input", folder / "in.json")
+    assert (code, ids, len(told)) == (2, ["7"], 2)
+
+
+def test_nothing_is_written_if_nothing_can_be_read(quick, trained, capsys, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_bytes(b"\xff")
+    code, ids, told = predicted(capsys, trained, "--input", tmp_path / "in", "--output", tmp_path / "out")
+    assert (code, ids, told[1:]) == (2, [], ["cman predict: Texts or lines that cannot be read: 1; none is left."])
+    assert not (tmp_path / "out").exists()

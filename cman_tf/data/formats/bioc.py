@@ -57,7 +57,8 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
         InputError: if the file cannot be read, is neither JSON nor XML, contains no sentences, or the choices of
             `reading` demand it.
     """
-    records = _xml(path) if _is_xml(path) else json_files.records(path, "document")
+    reading = reading or Reading()
+    records = _xml(path) if _is_xml(path) else json_files.records(path, "document", reading)
     return spans.from_records(records, _text, path, reading, tokenize)
 
 

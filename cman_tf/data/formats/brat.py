@@ -58,9 +58,9 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
         list of `Document`, text by text in the order of their names.
 
     Raises:
-        InputError: if the folder does not exist or contains no sentences, a file of annotations has no text, a file is
-            not UTF-8, or, with file and line, if `reading` is strict and an annotation is malformed, differs from the
-            text, or is left out.
+        InputError: if the folder does not exist or contains no sentences that can be read, or, if `reading` is strict,
+            a file of annotations has no text, a file is not UTF-8, or, with file and line, an annotation is malformed,
+            differs from the text, or is left out.
     """
     reading = reading or Reading()
     path = Path(path)
@@ -68,9 +68,10 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
         raise InputError(f"brat standoff must be a folder of .txt and .ann files. Received: {path}, not a folder")
     texts = []
     for file in sorted(path.rglob("*.ann")):
-        if not file.with_suffix(".txt").is_file():
-            raise InputError(f"{file} has no text: {file.with_suffix('.txt').name} is missing.")
-        texts.append(_annotated(file, file.relative_to(path).with_suffix("").as_posix(), reading))
+        with reading.skipping("texts that cannot be read"):
+            if not file.with_suffix(".txt").is_file():
+                raise InputError(f"{file} has no text: {file.with_suffix('.txt').name} is missing.")
+            texts.append(_annotated(file, file.relative_to(path).with_suffix("").as_posix(), reading))
     return spans.documents(texts, path, reading, tokenize, sentences="lines")
 
 

@@ -68,7 +68,7 @@ def read(
     reading = reading or Reading()
     texts = []
     for file, name in projects.texts(files, path, reading):
-        with reading.trying("malformed texts", file.place):
+        with reading.skipping("malformed texts", file.place):
             cas = _parsed(load(cassis, file), file.place, reading)
             texts.append(_text(cas, name, file.place, reading))
     return spans.documents(texts, path, reading, tokenize)

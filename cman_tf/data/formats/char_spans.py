@@ -40,7 +40,7 @@ def recognises(path: str | Path) -> bool:
     """Whether the objects, of a file or of a file `.jsonl` in an archive, have a `text` and spans, but no tokens."""
     if projects.is_archive(path):
         with contextlib.suppress(InputError):
-            return any(_is_text(record) for file in _files(path) for _, record in _records(file))
+            return any(_is_text(record) for file in _files(path) for _, record in _records(file, Reading()))
         return False
     found = json_files.first(path)
     return found is not None and _is_text(found.record)
@@ -58,10 +58,10 @@ def _files(path: str | Path) -> Iterator[projects.Member]:
     return (file for file in projects.members(path) if file.path.suffix == ".jsonl")
 
 
-def _records(file: projects.Member) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _records(file: projects.Member, reading: Reading) -> Iterator[tuple[str, Mapping[str, Any]]]:
     data = file.read()
     # Somebody who annotated nothing has an empty file.
-    return json_files.records_in(decoded(data, file.place), file.place, "text") if data.strip() else iter(())
+    return json_files.records_in(decoded(data, file.place), file.place, "text", reading) if data.strip() else iter(())
 
 
 def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Reading | None = None) -> list[Document]:
@@ -77,7 +77,7 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
             annotators and `reading` chooses none, or the choices of `reading` demand it.
     """
     reading = reading or Reading()
-    records = _chosen(path, reading) if projects.is_archive(path) else json_files.records(path, "text")
+    records = _chosen(path, reading) if projects.is_archive(path) else json_files.records(path, "text", reading)
     return spans.from_records(records, _text, path, reading, tokenize)
 
 
@@ -85,7 +85,7 @@ def _chosen(path: str | Path, reading: Reading) -> Iterator[tuple[str, Mapping[s
     """The objects of an archive, of the chosen annotator."""
     found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
     for file in _files(path):
-        found.setdefault(file.path.stem, []).extend(_records(file))
+        found.setdefault(file.path.stem, []).extend(_records(file, reading))
     texts = [{str(record.get(_text_key(record))) for _, record in records} for records in found.values()]
     reading.check_annotator(found, len(set().union(*texts)) < sum(map(len, texts)), path)
     for person, records in found.items():

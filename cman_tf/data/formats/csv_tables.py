@@ -48,22 +48,20 @@ def read(
         list of `Document`.
 
     Raises:
-        InputError: if the files are missing, are not CSV in UTF-8 or contain no sentences, if
+        InputError: if the files are missing, are not CSV in UTF-8 or contain no sentences that can be read, if
             `cman_tf.data.formats.frames.documents_from_frames` raises it, or if pandas is not installed.
     """
     from cman_tf.data.formats.frames import documents_from_frames
 
-    path = Path(path)
+    path, reading = Path(path), reading or Reading()
     with located(str(path)):
         relations = _read(path / _FILES[1]) if (path / _FILES[1]).is_file() else None
         entities = _read(path / _FILES[0])
-        if reading and reading.ends == "inclusive" and "end" in entities:
+        if reading.ends == "inclusive" and "end" in entities:
             whole = re.compile("[0-9]{1,9}").fullmatch
             entities["end"] = [str(reading.end(int(end))) if whole(end) else end for end in entities["end"]]
-        documents = documents_from_frames(entities, relations, tokenize)
-    if not documents:
-        raise InputError(f"{path} contains no sentences.")
-    return documents
+        documents = documents_from_frames(entities, relations, tokenize, reading)
+    return reading.at_least_one(documents, path)
 
 
 def _read(path: Path) -> pandas.DataFrame:

@@ -55,9 +55,7 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
     for number, doc in enumerate(docs, 1):
         counts.documents += 1
         documents += spacy_docs.from_doc(doc, counts, f"{path}, Doc {number}")
-    if not documents:
-        raise InputError(f"{path} contains no sentences.")
-    return documents
+    return counts.at_least_one(documents, path)
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:

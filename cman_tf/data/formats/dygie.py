@@ -4,7 +4,8 @@
      "ner": [[[0, 1, "Peop"], [4, 4, "Loc"]], []], "relations": [[[0, 1, 4, 4, "Live_In"]], []]}
 
 One document a line. Token indices count in the document and ends are inclusive. The form is that of DyGIE++'s page
-`doc/data.md` and of the processed SciERC files. Clusters, events and the like are counted as left out.
+`doc/data.md` and of the processed SciERC files. Clusters, events and the like are counted as left out. A relation
+between two sentences is left out or joins them, as `--cross-sentence` says.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.data.formats import char_spans, json_files
+from cman_tf.data.formats import across, char_spans, json_files
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_type, located, show
 from cman_tf.data.formats.records import value
+from cman_tf.data.sentences import parts
 from cman_tf.errors import InputError
 
 _OTHERS = ("clusters", "events", "event_clusters")
@@ -44,47 +46,48 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
     """
     reading = reading or Reading()
     documents: list[Document] = []
-    for place, record in json_files.records(path, "document"):
-        with reading.trying("malformed documents", place):
-            documents += _sentences(record, place, reading)
+    for place, record in json_files.records(path, "document", reading):
+        with reading.skipping("malformed documents", place):
+            document = across.resolved(_document(record, place, reading), reading, place)
+            # A document without tokens has no sentence.
+            documents += parts(document) if document.tokens else []
             reading.documents += 1
-    if not documents:
-        raise InputError(f"{path} contains no sentences.")
-    return documents
+    return reading.at_least_one(documents, path)
 
 
-def _sentences(record: Mapping[str, Any], place: str, reading: Reading) -> list[Document]:
+def _document(record: Mapping[str, Any], place: str, reading: Reading) -> Document:
     found = value(record, "sentences", "a list")
     for key in _OTHERS:
         if any(value(record, key, "a list", [])):
             reading.leave_out(key.replace("_", " "), place)
-    entities, relations = _lists(record, "ner", len(found)), _lists(record, "relations", len(found))
-    name, first, documents = char_spans.name(record), 0, []
-    for number, tokens in enumerate(found):
-        where = f"{place}, sentence {number + 1}"
+    places = [f"{place}, sentence {number}" for number in range(1, len(found) + 1)]
+    tokens: list[str] = []
+    borders = []
+    for where, sentence in zip(places, found):
         with located(where):
-            if not isinstance(tokens, list) or not all(isinstance(token, str) and token for token in tokens):
-                raise InputError(f"A sentence must be a list of tokens. Received: {show(tokens)}")
-        own: dict[tuple[int, int], int] = {}
-        kept: list[Entity] = []
-        for item in entities[number]:
+            if not isinstance(sentence, list) or not all(isinstance(token, str) and token for token in sentence):
+                raise InputError(f"A sentence must be a list of tokens. Received: {show(sentence)}")
+        borders.append((len(tokens), len(tokens) + len(sentence)))
+        tokens += sentence
+    own: dict[tuple[int, int], int] = {}
+    entities: list[Entity] = []
+    for where, items, border in zip(places, _lists(record, "ner", len(found)), borders):
+        for item in items:
             with reading.trying("malformed entities", where):
-                start, end, kind = _numbers(item, 2, first, len(tokens))
-                own.setdefault((start, end), len(kept))
-                kept.append(Entity(start, end + 1, kind))
-        links: list[Relation] = []
-        for item in relations[number]:
+                start, end, kind = _numbers(item, 2, "sentence", *border)
+                own.setdefault((start, end), len(entities))
+                entities.append(Entity(start, end + 1, kind))
+    relations: list[Relation] = []
+    for where, items in zip(places, _lists(record, "relations", len(found))):
+        for item in items:
             with reading.trying("malformed relations", where):
-                *ends, kind = _numbers(item, 4, first, len(tokens))
+                *ends, kind = _numbers(item, 4, "document", 0, len(tokens))
                 pair = [own.get((ends[0], ends[1])), own.get((ends[2], ends[3]))]
                 if pair[0] is None or pair[1] is None or pair[0] == pair[1]:
-                    raise InputError(f"A relation must link two entities of its sentence. Received: {show(item)}")
-                links.append(Relation(pair[0], pair[1], kind))
-        if tokens:
-            id = f"{name}:{number + 1}" if name and len(found) > 1 else name
-            documents.append(Document(tokens, kept, links, id=id))
-        first += len(tokens)
-    return documents
+                    raise InputError(f"A relation must link two entities of its document. Received: {show(item)}")
+                relations.append(Relation(pair[0], pair[1], kind))
+    sentences = [(start, end) for start, end in borders if start < end]
+    return Document(tokens, entities, relations, id=char_spans.name(record), sentences=sentences)
 
 
 def _lists(record: Mapping[str, Any], key: str, count: int) -> list[list[Any]]:
@@ -94,16 +97,15 @@ def _lists(record: Mapping[str, Any], key: str, count: int) -> list[list[Any]]:
     return found
 
 
-def _numbers(item: Any, count: int, first: int, length: int) -> list[Any]:
-    """Token indices within the sentence, and the type. Further values, such as scores, are ignored."""
+def _numbers(item: Any, count: int, what: str, first: int, end: int) -> list[Any]:
+    """Token indices, which must be in their sentence or document, and the type. Further values are ignored."""
     numbers = item[:count] if isinstance(item, list) else []
     if len(item if isinstance(item, list) else []) <= count or any(type(number) is not int for number in numbers):
         raise InputError(f"An annotation must be {count} token indices and a type. Received: {show(item)}")
-    inside = [number - first for number in numbers]
-    if any(not 0 <= number < length for number in inside) or any(a > b for a, b in zip(inside[::2], inside[1::2])):
+    if any(not first <= number < end for number in numbers) or any(a > b for a, b in zip(numbers[::2], numbers[1::2])):
         raise InputError(
-            f"Token indices must count in the document and be in their sentence, from {first} to {first + length - 1}. "
+            f"Token indices must count in the document and be in their {what}, from {first} to {end - 1}. "
             f"Received: {show(item)}"
         )
     check_type(item[count])
-    return [*inside, item[count]]
+    return [*numbers, item[count]]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from cman_tf.data import raw_text
 from cman_tf.data.document import Document, Relation
+from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_type, check_unique, located, show
 from cman_tf.data.sentences import each
 from cman_tf.errors import InputError, optional
@@ -77,6 +78,7 @@ def documents_from_frames(
     entities: pandas.DataFrame,
     relations: pandas.DataFrame | None = None,
     tokenize: Callable[[list[str]], list[Document]] | None = None,
+    reading: Reading | None = None,
 ) -> list[Document]:
     """Documents from frames of annotations, such as those that `pandas.read_csv` returns.
 
@@ -86,27 +88,29 @@ def documents_from_frames(
             blank `type` is a sentence without entities. Other columns are ignored.
         relations: `DataFrame` with columns `sentence_id`, `type`, `head`, `tail`, optional `score`, or None.
         tokenize: callable, list of str -> list of `Document`. Default: the package's tokenizer.
+        reading: `Reading` or None. Counts the rows that cannot be read. Default: a strict one.
 
     Returns:
         list of `Document` in the order in which the sentences first appear, with the tokens that the package finds.
 
     Raises:
-        InputError: if a column is missing, or, with the row (from 1), if a value is missing or of another kind, a text
-            differs from an earlier row of its sentence, a span is outside its text, a mention differs from the text,
-            or a relation links unknown entities.
+        InputError: if a column is missing, or, with the row (from 1), if `reading` is strict and a value is missing or
+            of another kind, a text differs from an earlier row of its sentence, a span is outside its text, a mention
+            differs from the text, or a relation links unknown entities.
     """
+    reading = reading or Reading(strict=True)
     sentences: dict[str, Any] = {}
     for place, row in _rows(entities, "entities", ("sentence_id", "text", "start", "end", "type")):
-        with located(place):
+        with reading.skipping("malformed rows", place):
             _add_entity(sentences, row)
     if relations is not None:
         for place, row in _rows(relations, "relations", ("sentence_id", "type", "head", "tail")):
-            with located(place):
+            with reading.trying("malformed rows", place):
                 _add_relation(sentences, row)
     documents = (tokenize or raw_text.documents)([sentence["text"] for sentence in sentences.values()])
     result = []
     for (name, sentence), document in zip(sentences.items(), documents):
-        with located(f"sentence {name}"):
+        with reading.skipping("malformed sentences", f"sentence {name}"):
             spans = list(sentence["entities"].values())
             result.append(raw_text.annotated(document, spans, sentence["relations"], name))
     return result
@@ -127,13 +131,16 @@ def _rows(frame: pandas.DataFrame, what: str, needed: Sequence[str]) -> Iterator
 
 def _add_entity(sentences: dict[str, Any], row: Mapping[str, Any]) -> None:
     name, text = str(_value(row, "sentence_id")), _text(row, "text")
-    sentence = sentences.setdefault(name, {"text": text, "entities": {}, "relations": []})
+    sentence = sentences.setdefault(name, {"text": text, "entities": {}, "relations": [], "rows": 0})
     if text != sentence["text"]:
         raise InputError(f"All rows of a sentence must have the same text. Received: another one for sentence {name}")
     if "type" not in row:
         return
+    # A row that is left out has a number too, so that relations keep their entities.
+    number, sentence["rows"] = sentence["rows"], sentence["rows"] + 1
     start, end, kind = _whole(row, "start"), _whole(row, "end"), _type(row)
-    key = _key(row.get("entity", len(sentence["entities"])))
+    raw_text.check_span(text, start, end)
+    key = _key(row.get("entity", number))
     if key in sentence["entities"]:
         raise InputError(f"`entity` must be unique in a sentence. Received: {key} again")
     mention = row.get("mention", text[start:end])
@@ -150,6 +157,8 @@ def _add_relation(sentences: dict[str, Any], row: Mapping[str, Any]) -> None:
         if key not in known:
             raise InputError(f"A relation must link entities of its sentence. Received: {key} in sentence {name}")
     head, tail = map(known.index, ends)
+    if head == tail:
+        raise InputError(f"A relation must link two different entities. Received: {ends[0]} twice")
     sentences[name]["relations"].append(Relation(head, tail, kind, _score(row)))
 
 

@@ -67,8 +67,8 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
         list of `Document`, without relations.
 
     Raises:
-        InputError: if the file cannot be read or is not UTF-8, contains no sentences, has no such column, or, with its
-            line, if a tag has another form.
+        InputError: if the file cannot be read or is not UTF-8, or contains no sentences that can be read, or, with its
+            line, if `reading` is strict and a line has no such column or a tag another form.
     """
     reading = reading or Reading()
     column = _column(reading)
@@ -78,28 +78,31 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
     names = _names([document for document, _ in numbered])
     first = int(_is_numbered(sentences))
     for name, rows in zip(names, sentences):
-        tokens, tags = [], []
-        for number, cells in rows:
-            with located(f"{path}, line {number}"):
-                if len(cells) < first + 2 or column is not None and column >= len(cells):
-                    wanted = f"{column + 1} columns" if column is not None else "a token and a tag"
-                    raise InputError(f"A line must have {wanted}. Received: {show(' '.join(cells))}")
-                token, tag = cells[first], cells[-1 if column is None else column].strip()
-                if not token:
-                    raise InputError(f"Every token must be a non-empty string. Received: {show(' '.join(cells))}")
-                if not is_tag(tag):
-                    raise InputError(
-                        "A tag must be O, B-type, I-type, E-type, S-type, L-type or U-type; choose their column with "
-                        f"--column. Received: {show(tag)}"
-                    )
-            tokens.append(token)
-            tags.append(tag)
-        documents.append(Document(tokens, entities_of(tags), id=name))
-    if not documents:
-        raise InputError(f"{path} contains no sentences.")
+        with reading.skipping("malformed sentences"):
+            documents.append(_document(rows, first, column, name, path))
     if column is None:
         _count_others(sentences, first, path, reading)
-    return documents
+    return reading.at_least_one(documents, path)
+
+
+def _document(rows: _Rows, first: int, column: int | None, name: str, path: str | Path) -> Document:
+    tokens, tags = [], []
+    for number, cells in rows:
+        with located(f"{path}, line {number}"):
+            if len(cells) < first + 2 or column is not None and column >= len(cells):
+                wanted = f"{column + 1} columns" if column is not None else "a token and a tag"
+                raise InputError(f"A line must have {wanted}. Received: {show(' '.join(cells))}")
+            token, tag = cells[first], cells[-1 if column is None else column].strip()
+            if not token:
+                raise InputError(f"Every token must be a non-empty string. Received: {show(' '.join(cells))}")
+            if not is_tag(tag):
+                raise InputError(
+                    "A tag must be O, B-type, I-type, E-type, S-type, L-type or U-type; choose their column with "
+                    f"--column. Received: {show(tag)}"
+                )
+        tokens.append(token)
+        tags.append(tag)
+    return Document(tokens, entities_of(tags), id=name)
 
 
 def _count_others(sentences: Sequence[_Rows], first: int, path: str | Path, reading: Reading) -> None:

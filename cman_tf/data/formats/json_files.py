@@ -6,11 +6,12 @@ import contextlib
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cman_tf.data.formats.reading import beginning, located, read_text, show
+from cman_tf.data.formats.losses import Reading
+from cman_tf.data.formats.reading import beginning, located, read_lines, read_text, show
 from cman_tf.data.formats.records import check_object, parse_json
 from cman_tf.errors import InputError
 
@@ -20,32 +21,55 @@ _NEXT = re.compile(r"[\s,]*(?={)")
 _STEP = 65536
 
 
-def records(path: str | Path, what: str = "sentence") -> Iterator[tuple[str, Mapping[str, Any]]]:
+def records(
+    path: str | Path, what: str = "sentence", reading: Reading | None = None
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The objects of a file.
 
     Args:
         path: str or path.
         what: str. What an object is, for error messages. Default: `"sentence"`.
+        reading: `Reading` or None. Counts the lines and items that are no objects. Default: the default choices.
 
     Yields:
         `(place, record)`: the place as `path, line 3` or `path, sentence 3`, and the object.
 
     Raises:
-        InputError: if the file cannot be read, is not UTF-8 or valid JSON, contains no objects or something else.
+        InputError: if the file cannot be read, is a list that is not UTF-8 or valid JSON, or contains no objects or
+            something else; if `reading` is strict, also if a line is not UTF-8 or valid JSON.
     """
-    yield from records_in(read_text(path), path, what)
+    reading = reading or Reading()
+    if _is_lines(path):
+        skipping = functools.partial(reading.skipping, "malformed lines")
+        yield from _of_lines(read_lines(path, skipping=skipping), path, what, reading)
+    else:
+        yield from _of_value(parse_json(read_text(path), path), path, what, reading)
 
 
-def records_in(text: str, path: str | Path, what: str = "sentence") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The objects of a file whose content is `text`, see `records`."""
-    if not text.lstrip().startswith("[") and not _is_one_value(text):
+def records_in(text: str, path: str | Path, what: str, reading: Reading) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The objects of a member of an archive whose content is `text`, one object per line or a list, see `records`."""
+    if text.lstrip().startswith("["):
+        yield from _of_value(parse_json(text, path), path, what, reading)
+    else:
         # Not splitlines: a text may contain U+2028 and similar characters, which do not end a line of JSON lines.
-        for number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
-                place = f"{path}, line {number}"
-                yield place, _object(parse_json(line, path, number), f"A {what}", place)
-        return
-    found = unwrapped(parse_json(text, path))
+        yield from _of_lines(text.split("\n"), path, what, reading)
+
+
+def _of_lines(
+    lines: Iterable[str], path: str | Path, what: str, reading: Reading
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for number, line in enumerate(lines, 1):
+        record = None
+        if line.strip():
+            place = f"{path}, line {number}"
+            with reading.skipping("malformed lines"):
+                record = _object(parse_json(line.removesuffix("\n"), path, number), f"A {what}", place)
+        if record is not None:
+            yield place, record
+
+
+def _of_value(found: Any, path: str | Path, what: str, reading: Reading) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    found = unwrapped(found)
     if isinstance(found, dict):
         yield f"{path}, line 1", found
         return
@@ -55,8 +79,11 @@ def records_in(text: str, path: str | Path, what: str = "sentence") -> Iterator[
     if not found:
         raise InputError(f"{path} contains no {what}s.")
     for number, record in enumerate(found, 1):
-        place = f"{path}, {what} {number}"
-        yield place, _object(record, f"A {what}", place)
+        place, checked = f"{path}, {what} {number}", None
+        with reading.skipping(f"malformed {what}s"):
+            checked = _object(record, f"A {what}", place)
+        if checked is not None:
+            yield place, checked
 
 
 def _object(record: Any, what: str, place: str) -> Mapping[str, Any]:
@@ -65,16 +92,18 @@ def _object(record: Any, what: str, place: str) -> Mapping[str, Any]:
     return record
 
 
-def _is_one_value(text: str) -> bool:
-    """Whether the text is one JSON value, which may be written on several lines."""
-    first = text.strip().split("\n", 1)
-    if len(first) == 1:
-        return True
+def _is_lines(path: str | Path) -> bool:
+    """Whether a file has several lines, the first of which is a JSON value: others are one value on several lines."""
+    # A line that is not UTF-8 is at fault itself.
+    lines = (line for line in read_lines(path, skipping=lambda: contextlib.suppress(InputError)) if line.strip())
+    first = next(lines, "").lstrip()
+    if first.startswith("[") or next(lines, None) is None:
+        return False
     try:
-        json.loads(first[0])
+        json.loads(first)
     except (ValueError, RecursionError):
-        return True
-    return False
+        return False
+    return True
 
 
 def unwrapped(found: Any) -> Any:

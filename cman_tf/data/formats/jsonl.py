@@ -4,11 +4,12 @@
     {"id": "7", "tokens": ["Ann", "left", "Rome"], "entities": [{"type": "Peop", "start": 0, "end": 1}, ...],
      "relations": [{"type": "Live_In", "head": 0, "tail": 1, "score": 0.93}]}
 
-Entities and relations are those of SpERT JSON, with an optional `score`. A tokenised line may contain its
-original `text` and the `offsets` of its tokens, pairs of Unicode code points; without offsets the tokens are searched
-in the text. A document of several sentences has `sentences`, pairs of tokens (start, end). Written files also contain
-each entity's `text`, `char_start`, `char_end` and, in such a document, `sentence`, an index, for other programs;
-reading ignores these four, because they follow from the rest.
+Entities and relations are those of SpERT JSON, with an optional `score`. A tokenised line may contain its original
+`text` and the `offsets` of its tokens, pairs of Unicode code points; without offsets the tokens are searched in the
+text. A document of several sentences has `sentences`, pairs of tokens (start, end); a relation between two of them is
+left out or joins them, as `--cross-sentence` says. Written files also contain each entity's `text`, `char_start`,
+`char_end` and, in such a document, `sentence`, an index, for other programs; reading ignores these four, because they
+follow from the rest.
 
 Instead of entities, a line may have a tag for each token, as data sets of Hugging Face have in `ner_tags` or `tags`:
 `["B-Peop", "O", "B-Loc"]`. Numbers in place of tags are left out, because the file does not have their names.
@@ -16,13 +17,14 @@ Instead of entities, a line may have a tag for each token, as data sets of Huggi
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.data.formats import json_files, token_tags
+from cman_tf.data.formats import across, json_files, token_tags
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unique, located, read_lines, show, written
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, show_keys, to_bytes, value
@@ -55,37 +57,45 @@ def read(
         list of `Document` in the order of the lines. Blank lines and unknown keys are ignored.
 
     Raises:
-        InputError: if the file cannot be read or is not UTF-8, or, with its line, if a line is not valid JSON, breaks a
-            rule of `Document`, or is raw text without `tokenize`.
+        InputError: if the file cannot be read or has no line that can be read, or, with the line, if `reading` is
+            strict and a line is not valid JSON in UTF-8, breaks a rule of `Document`, or is raw text without
+            `tokenize`.
     """
-    return list(iterate(path, tokenize, reading))
+    reading = reading or Reading()
+    return reading.at_least_one(list(iterate(path, tokenize, reading)), path)
 
 
 def iterate(
     path: str | Path,
     tokenize: Callable[[list[str]], list[Document]] | None = None,
     reading: Reading | None = None,
+    annotated: bool = True,
 ) -> Iterator[Document]:
     """Yield the documents of `read` as they are used, in constant memory but for their ids.
 
+    Without `annotated`, for prediction, annotation across sentences neither joins them nor is left out.
+
     Raises:
-        InputError: as `read`.
+        InputError: as `read`, but not if no line can be read.
     """
     identifiers: dict[str, str] = {}
     waiting: list[tuple[str, Document | str]] = []
-    for number, line in enumerate(read_lines(path), 1):
+    skipping = functools.partial((reading := reading or Reading()).skipping, "malformed lines")
+    for number, line in enumerate(read_lines(path, skipping=skipping), 1):
         if not line.strip():
             continue
-        record = parse_json(line.removesuffix("\n"), path, number)
-        place = f"{path}, line {number}"
-        with located(place):
-            check_object(record, "A line")
-            name = identifier(record, "id")
-            check_unique(name, f"line {number}", identifiers)
-            if "tokens" in record:
-                waiting.append((name, _document(record, name, reading, place)))
-            else:
-                waiting.append((name, _raw_text(record, tokenize)))
+        with skipping():
+            record = parse_json(line.removesuffix("\n"), path, number)
+            place = f"{path}, line {number}"
+            with located(place):
+                check_object(record, "A line")
+                name = identifier(record, "id")
+                has_tokens = "tokens" in record
+                found = _document(record, name, reading, place) if has_tokens else _raw_text(record, tokenize)
+                check_unique(name, f"line {number}", identifiers)
+            if annotated and isinstance(found, Document):
+                found = across.resolved(found, reading, place)
+            waiting.append((name, found))
         if len(waiting) == _CHUNK:
             yield from _tokenized(waiting, tokenize)
             waiting = []

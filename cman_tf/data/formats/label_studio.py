@@ -49,13 +49,13 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
             and `reading` chooses none, or the choices of `reading` demand it.
     """
     reading = reading or Reading()
-    tasks = list(json_files.records(path, "task"))
+    tasks = list(json_files.records(path, "task", reading))
     people = [[_name(item) for item in _annotations(task)] for _, task in tasks]
     # Two annotations of one person too: which of them counts is then a choice.
     reading.check_annotator(set().union(*people), any(len(names) > 1 for names in people), path)
     texts = []
     for place, task in tasks:
-        with reading.trying("malformed tasks", place):
+        with reading.skipping("malformed tasks", place):
             texts.append(_task(task, place, reading))
     return spans.documents(texts, path, reading, tokenize)
 

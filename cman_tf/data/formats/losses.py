@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cman_tf.data import overlap
@@ -41,6 +41,8 @@ class Reading:
         annotator: str or None. Whose annotations to read, if there are several. Default: there must be only one.
         column: int or None. Column of the tags in a file of columns, from 1. Default: the last.
         strict: bool. Whether anything left out raises `InputError`. Default: it is counted.
+        report: callable or None. Called with the error of each text, sentence or line that is skipped. Default: they
+            are only counted.
 
     Attributes:
         documents, entities, relations: int.
@@ -61,6 +63,7 @@ class Reading:
     annotator: str | None = None
     column: int | None = None
     strict: bool = False
+    report: Callable[[InputError], object] | None = None
     documents: int = 0
     sentences_read: int = 0
     entities: int = 0
@@ -132,6 +135,34 @@ class Reading:
             if self.strict:
                 raise
             self.leave_out(what, str(error).rstrip("."))
+
+    @contextlib.contextmanager
+    def skipping(self, what: str, place: str | None = None) -> Iterator[None]:
+        """`trying` for a whole text, sentence or line, which is also reported.
+
+        Args:
+            what: str. The reason, a plural.
+            place: str or None. Default: the errors of the block contain it.
+        """
+        try:
+            with located(place) if place else contextlib.nullcontext():
+                yield
+        except InputError as error:
+            if self.strict:
+                raise
+            if self.report:
+                self.report(error)
+            self.leave_out(what, str(error).rstrip("."))
+
+    def at_least_one(self, documents: list[Document], path: object) -> list[Document]:
+        """The documents of a file.
+
+        Raises:
+            InputError: if there are none; with what was left out first.
+        """
+        if not documents:
+            raise InputError(f"{path} contains no sentences{self.first_loss()}.")
+        return documents
 
     def first_loss(self) -> str:
         """What was left out first and where, for the end of a message: `": REASON (PLACE)"`, or "" if nothing was."""

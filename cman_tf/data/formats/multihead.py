@@ -54,16 +54,20 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
         list of `Document`; entities and relations in the order of their last tokens' rows.
 
     Raises:
-        InputError: if the file cannot be read or is not UTF-8, or, with its line, if a row does not have the form above
-            or a relation links a token that does not end an entity.
+        InputError: if the file cannot be read, is not UTF-8 or contains no sentences that can be read, or, with its
+            line, if `reading` is strict and a row does not have the form above or a relation links a token that does
+            not end an entity.
     """
+    reading = reading or Reading()
     identifiers: dict[str, str] = {}
     documents = []
     for number, name, rows in _sentences(path):
-        with located(f"{path}, line {number}"):
-            check_unique(name, f"line {number}", identifiers)
-        documents.append(_document(path, rows, name))
-    return documents
+        with reading.skipping("malformed sentences"):
+            document = _document(path, rows, name)
+            with located(f"{path}, line {number}"):
+                check_unique(name, f"line {number}", identifiers)
+            documents.append(document)
+    return reading.at_least_one(documents, path)
 
 
 def _sentences(path: str | Path) -> Iterator[tuple[int, str, list[tuple[int, str]]]]:

@@ -47,7 +47,7 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
             chooses none, or the choices of `reading` demand it.
     """
     reading = reading or Reading()
-    found = list(json_files.records(path, "text"))
+    found = list(json_files.records(path, "text", reading))
     names = {str(record["_annotator_id"]) for _, record in found if record.get("_annotator_id")}
     accepted = [record["text"] for _, record in found if _is_accepted(record) and isinstance(record.get("text"), str)]
     reading.check_annotator(names, len(names) > 1 and len(set(accepted)) < len(accepted), path)
@@ -58,7 +58,7 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
         elif reading.annotator is not None and str(record.get("_annotator_id")) != reading.annotator:
             reading.leave_out("texts of other annotators", place)
         else:
-            with reading.trying("malformed texts", place):
+            with reading.skipping("malformed texts", place):
                 texts.append(_text(record, place, reading))
     return spans.documents(texts, path, reading, tokenize)
 

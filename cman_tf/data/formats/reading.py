@@ -52,13 +52,19 @@ def decoded(data: bytes, path: str | Path, blank: bool = False) -> str:
     return text
 
 
-def read_lines(path: str | Path, blank: bool = False) -> Iterator[str]:
+def read_lines(
+    path: str | Path,
+    blank: bool = False,
+    skipping: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
+) -> Iterator[str]:
     """Yield the lines of a text file, as they are used, with their line ends and without a byte order mark.
 
     Only `\\n` ends a line: a text may contain U+2028 and similar characters.
 
     Args:
         path, blank: as for `read_text`.
+        skipping: callable that returns a context manager. If it suppresses the error of a line that is not UTF-8, that
+            line is `""`; others have at least a line end. Default: the error is raised.
 
     Raises:
         InputError: if the file cannot be read, is empty or is not UTF-8.
@@ -67,9 +73,11 @@ def read_lines(path: str | Path, blank: bool = False) -> Iterator[str]:
     try:
         with open(path, "rb") as file:
             for number, line in enumerate(file, 1):
-                text = _decoded(line, path, number)
-                empty = empty and not (text if blank else text.strip())
-                yield text
+                text = None
+                with skipping():
+                    text = _decoded(line, path, number)
+                empty = empty and text is not None and not (text if blank else text.strip())
+                yield text or ""
     except InputError:
         raise
     except (OSError, ValueError) as error:

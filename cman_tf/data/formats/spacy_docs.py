@@ -8,12 +8,15 @@ Relations in `doc._.rel` are read too, in the form of spaCy's tutorial on a rela
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.data.formats import across
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_type, is_gap, show
+from cman_tf.data.sentences import parts as split_document
 from cman_tf.errors import InputError, optional
 
 if TYPE_CHECKING:
@@ -145,17 +148,20 @@ def from_doc(doc: Doc, reading: Reading | None = None, place: str = "the Doc") -
         list of `Document`. Their id is `doc.user_data["id"]`, followed by `:1`, `:2`, ... if there are several.
 
     Raises:
-        InputError: if `reading` is strict and an entity or relation crosses the border of a sentence, `doc._.relations`
-            or `doc._.rel` has another form, or the `Doc` has span groups.
+        InputError: if `reading` is strict and an entity crosses the border of a sentence, a relation across sentences
+            is left out, `doc._.relations` or `doc._.rel` has another form, or the `Doc` has span groups.
     """
     reading = reading or Reading(strict=True)
-    whole = reading.sentences == "text"
-    parts = sentences(doc, whole)
-    id = str(doc.user_data.get("id", ""))
+    parts = sentences(doc, reading.sentences == "text")
+    if not parts:
+        return []
     places = {index: (row, column) for row, (_, inside) in enumerate(parts) for column, index in enumerate(inside)}
-    found: list[tuple[list[Entity], list[Relation]]] = [([], []) for _ in parts]
-    # Entities by their index in doc.ents: sentence and index there.
-    went: dict[int, tuple[int, int]] = {}
+    ends = list(itertools.accumulate(len(document) for document, _ in parts))
+    borders = list(zip([0, *ends], ends))
+    entities: list[Entity] = []
+    relations: list[Relation] = []
+    # Index in `entities` by that in doc.ents.
+    went: dict[int, int] = {}
     for number, span in enumerate(doc.ents):
         with reading.trying("entities across sentences or of no type", place):
             inside = [places[index] for index in range(span.start, span.end) if index in places]
@@ -163,8 +169,9 @@ def from_doc(doc: Doc, reading: Reading | None = None, place: str = "the Doc") -
                 raise InputError(f"An entity must be in one sentence of its Doc. Received: {span.text!r}")
             (row, first), (_, last) = inside[0], inside[-1]
             check_type(span.label_)
-            went[number] = row, len(found[row][0])
-            found[row][0].append(Entity(first, last + 1, span.label_, span._.score))
+            went[number] = len(entities)
+            start = borders[row][0]
+            entities.append(Entity(start + first, start + last + 1, span.label_, span._.score))
     for name, group in doc.spans.items():
         if len(group):
             reading.leave_out(f"spans of the group {name!r}", place, len(group))
@@ -176,15 +183,12 @@ def from_doc(doc: Doc, reading: Reading | None = None, place: str = "the Doc") -
                 raise InputError(f"A relation must link two different entities. Received: {relation!r}")
             if head not in went or tail not in went:
                 reading.leave_out("relations of entities that are left out", place)
-            elif went[head][0] != went[tail][0]:
-                _cross(doc, head, tail, kind, reading, place)
             else:
-                row = went[head][0]
-                found[row][1].append(Relation(went[head][1], went[tail][1], kind, score))
-    return [
-        Document(document.tokens, *annotation, document.text, document.offsets, _id(id, row, len(parts)))
-        for row, ((document, _), annotation) in enumerate(zip(parts, found))
-    ]
+                relations.append(Relation(went[head], went[tail], kind, score))
+    [(whole, _)] = sentences(doc, whole=True)
+    id = str(doc.user_data.get("id", ""))
+    document = Document(whole.tokens, entities, relations, whole.text, whole.offsets, id, borders)
+    return split_document(across.resolved(document, reading, place))
 
 
 def _relation(relation: Any, count: int) -> tuple[int, int, Any, Any]:
@@ -196,15 +200,6 @@ def _relation(relation: Any, count: int) -> tuple[int, int, Any, Any]:
             "`doc._.relations` must contain dicts of a type and of head and tail, indices into doc.ents. Received: "
             f"{relation!r} in a Doc of {count} entities"
         ) from None
-
-
-def _cross(doc: Doc, head: int, tail: int, kind: str, reading: Reading, place: str) -> None:
-    if reading.strict:
-        raise InputError(
-            "A relation must link entities of one sentence of its Doc. Received: "
-            f"{kind} from {doc.ents[head].text!r} to {doc.ents[tail].text!r}"
-        )
-    reading.leave_out("relations across sentences", place)
 
 
 def _rel(doc: Doc, reading: Reading, place: str) -> list[dict[str, Any]]:
@@ -234,7 +229,3 @@ def _index(value: Any, count: int) -> int:
     if not isinstance(value, int) or not 0 <= value < count:
         raise IndexError
     return value
-
-
-def _id(id: str, row: int, count: int) -> str:
-    return f"{id}:{row + 1}" if id and count > 1 else id

@@ -15,15 +15,13 @@ from typing import Any
 
 from cman_tf.data import raw_text
 from cman_tf.data.document import Document, Relation
+from cman_tf.data.formats import across
 from cman_tf.data.formats.losses import Reading
-from cman_tf.data.formats.reading import check_type, is_gap, located, show
+from cman_tf.data.formats.reading import check_type, is_gap, show
 from cman_tf.data.sentences import split as split_sentences
 from cman_tf.errors import InputError
 
 Tokenize = Callable[[list[str]], list[Document]]
-
-LONGEST = 120
-"""Words that sentences joined because of a relation may have together."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +109,9 @@ def documents(
     result = []
     tokenize = tokenize or raw_text.documents
     for item, document in zip(found, tokenize([item.text for item in found])):
-        with located(item.place):
+        with reading.skipping("malformed sentences", item.place):
             result.append(raw_text.annotated(document, item.spans, item.relations, item.id))
-    if not result:
-        raise InputError(f"{path} contains no sentences{reading.first_loss()}.")
-    return result
+    return reading.at_least_one(result, path)
 
 
 def from_records(
@@ -136,7 +132,7 @@ def from_records(
     reading = reading or Reading()
     texts = []
     for place, record in records:
-        with reading.trying("malformed texts", place):
+        with reading.skipping("malformed texts", place):
             texts.append(convert(record, place, reading))
     return documents(texts, path, reading, tokenize, sentences)
 
@@ -166,19 +162,19 @@ def _sentences(text: Text, name: str, reading: Reading, way: str) -> list[_Sente
     parts = given if given is not None else split(text.text, way, reading.language)
     numbers = _numbers(text.text, parts) if way == "lines" and text.sentences is None else range(1, len(parts) + 1)
     starts = [start for start, _ in parts]
-    # `joined[n]`: sentence n belongs to the one before it.
-    joined = [False] * len(parts)
     rows: dict[Hashable, int] = {}
-    for key, (start, end, *_) in list(spans.items()):
-        first = max(bisect.bisect_right(starts, start) - 1, 0)
-        last = max(bisect.bisect_left(starts, end) - 1, first)
-        rows[key] = first
-        joined[first + 1 : last + 1] = [True] * (last - first)
+    lasts: dict[Hashable, int] = {}
+    for key, (start, end, *_) in spans.items():
+        rows[key] = max(bisect.bisect_right(starts, start) - 1, 0)
+        lasts[key] = max(bisect.bisect_left(starts, end) - 1, rows[key])
     links = _relations(text, same, reading)
-    if reading.cross_sentence == "merge":
-        for link in links:
-            _merge(text.text, parts, joined, rows[link.head], rows[link.tail])
-    groups = [row for row, is_joined in enumerate(joined) if not is_joined]
+    groups = across.groups(
+        len(parts),
+        ((rows[key], lasts[key]) for key in spans),
+        ((rows[link.head], rows[link.tail]) for link in links),
+        lambda first, last: len(text.text[parts[first][0] : parts[last][1]].split()),
+        reading,
+    )
     ends = [*groups[1:], len(parts)]
     whole = list(numbers)[:1] == [1] and len(groups) == 1
     result = []
@@ -201,8 +197,7 @@ def _sentences(text: Text, name: str, reading: Reading, way: str) -> list[_Sente
     group_of = [bisect.bisect_right(groups, row) for row in range(len(parts))]
     for link in links:
         if group_of[rows[link.head]] != group_of[rows[link.tail]]:
-            long = " that are too long together" if reading.cross_sentence == "merge" else ""
-            reading.leave_out(f"relations across sentences{long}", link.place or text.place)
+            across.leave_out(reading, link.place or text.place)
     return result
 
 
@@ -245,14 +240,19 @@ def _entities(text: Text, reading: Reading) -> tuple[dict[Hashable, tuple], dict
     same: dict[Hashable, Hashable] = {}
     for key, span in text.spans.items():
         place = span.place or text.place
+        pieces: list[tuple[int, int]] = []
         with reading.trying("entities that do not fit their text", place):
             pieces = _pieces(text.text, span, reading)
-            if len(pieces) > 1:
-                if reading.discontinuous == "refuse" or reading.strict and reading.discontinuous == "drop":
-                    raise InputError(f"An entity must be continuous. Received: {show(_shown(text.text, pieces))}")
-                if reading.discontinuous == "drop":
-                    reading.leave_out("discontinuous entities", place)
-                    continue
+        # Outside of `trying`, which would count what is to be refused.
+        if len(pieces) > 1 and reading.discontinuous != "join":
+            if reading.discontinuous == "refuse" or reading.strict:
+                shown = show(_shown(text.text, pieces))
+                raise InputError(f"An entity must be continuous. Received: {shown} in {place}")
+            reading.leave_out("discontinuous entities", place)
+            pieces = []
+        if not pieces:
+            continue
+        with reading.trying("entities that do not fit their text", place):
             given = pieces[0][0], pieces[-1][1]
             start, end, *_ = raw_text.trimmed(text.text, *given, span.type)
             if (start, end) != given:
@@ -318,15 +318,3 @@ def _relations(text: Text, same: dict[Hashable, Hashable], reading: Reading) -> 
                 continue
             links[head, tail, link.type] = replace(link, head=head, tail=tail)
     return list(links.values())
-
-
-def _merge(text: str, parts: Sequence[tuple[int, int]], joined: list[bool], one: int, other: int) -> None:
-    """Join the sentences of both rows and those between, unless they are too long together."""
-    first, last = sorted((one, other))
-    begin, end = first, last
-    while joined[begin]:
-        begin -= 1
-    while end + 1 < len(parts) and joined[end + 1]:
-        end += 1
-    if len(text[parts[begin][0] : parts[end][1]].split()) <= LONGEST:
-        joined[first + 1 : last + 1] = [True] * (last - first)

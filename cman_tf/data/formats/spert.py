@@ -39,30 +39,31 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
         list of `Document`, with `orig_id` as `id`. Unknown keys are ignored.
 
     Raises:
-        InputError: if the file cannot be read, is not UTF-8 or valid JSON, contains no sentences, or has a sentence
-            that breaks a rule of `Document`; with the sentence's place in the list (from 1) and its id.
+        InputError: if the file cannot be read, is not UTF-8 or valid JSON, or contains no sentences that can be read,
+            or if `reading` is strict and a sentence breaks a rule of `Document`; with the sentence's place in the list
+            (from 1) and its id.
     """
+    reading = reading or Reading()
     records = json_files.unwrapped(parse_json(read_text(path), path))
     identifiers: dict[str, str] = {}
     documents = []
     with located(path):
         if not isinstance(records, list):
             raise InputError(f"SpERT JSON must be a list of sentences. Received: {show(records)}")
-    if not records:
-        raise InputError(f"{path} contains no sentences.")
     for number, record in enumerate(records, 1):
         place = f"sentence {number}"
         if isinstance(record, dict) and "orig_id" in record:
             place += f" (id {show(record['orig_id'])})"
-        with located(f"{path}, {place}"):
+        with reading.skipping("malformed sentences", f"{path}, {place}"):
             check_object(record, "A sentence")
             name = identifier(record, "orig_id")
-            check_unique(name, place, identifiers)
             tokens = value(record, "tokens", "a list of strings")
             entities, relations = annotation(record, reading)
-            entities = token_tags.entities(record, entities, reading or Reading(), f"{path}, {place}")
-            documents.append(Document(tokens, entities, relations, id=name))
-    return documents
+            entities = token_tags.entities(record, entities, reading, f"{path}, {place}")
+            document = Document(tokens, entities, relations, id=name)
+            check_unique(name, place, identifiers)
+            documents.append(document)
+    return reading.at_least_one(documents, path)
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:

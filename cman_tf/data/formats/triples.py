@@ -51,7 +51,9 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
         InputError: if the file cannot be read, is not JSON, contains no sentences, or the choices of `reading` demand
             it.
     """
-    return spans.from_records(json_files.records(path), _text, path, reading, tokenize, sentences="text")
+    reading = reading or Reading()
+    records = json_files.records(path, reading=reading)
+    return spans.from_records(records, _text, path, reading, tokenize, sentences="text")
 
 
 def _text(record: Mapping[str, Any], place: str, reading: Reading) -> spans.Text:

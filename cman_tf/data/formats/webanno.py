@@ -61,12 +61,14 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
         list of `Document`, one for each sentence of the file.
 
     Raises:
-        InputError: if a file cannot be read or has another form, there are no sentences, a text has several annotators
-            and `reading` chooses none, or the choices of `reading` demand it.
+        InputError: if there are no sentences that can be read, a text has several annotators and `reading` chooses
+            none, or the choices of `reading` demand it.
     """
     reading = reading or Reading()
-    chosen = projects.texts(_files(Path(path)), path, reading)
-    texts = [_text(file, name, reading) for file, name in chosen]
+    texts = []
+    for file, name in projects.texts(_files(Path(path)), path, reading):
+        with reading.skipping("texts that cannot be read"):
+            texts.append(_text(file, name, reading))
     return spans.documents(texts, path, reading, tokenize)
 
 

@@ -146,7 +146,7 @@ def test_brat_in_sentences_instead_of_lines():
 
 
 def test_inclusive_ends():
-    with pytest.raises(InputError, match=r"use --ends inclusive\. Received: start=4, end=4 .*, sentence 1$"):
+    with pytest.raises(InputError, match=r"use --ends inclusive\. Received: start=4, end=4 .*, sentence 1\)\.$"):
         read("inclusive_end.json")
     assert read("inclusive_end.json", ends="inclusive")[0] == [(ANA, [LIVES])]
 

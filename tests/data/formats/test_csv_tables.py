@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from cman_tf.data.document import Document, Entity
 from cman_tf.data.formats import csv_tables
+from cman_tf.data.formats.losses import Reading
 from cman_tf.errors import InputError
 from tests.data.examples import ann, documents, sentence
 
@@ -45,7 +46,7 @@ def test_tables_as_a_spreadsheet_saves_them(tmp_path):
 def test_the_message_says_what_and_where(tmp_path, content, told):
     (tmp_path / "entities.csv").write_bytes(content)
     with pytest.raises(InputError, match=told.replace("FOLDER", str(tmp_path))):
-        csv_tables.read(tmp_path)
+        csv_tables.read(tmp_path, reading=Reading(strict=True))
 
 
 def test_a_repeated_id_leaves_nothing(tmp_path):

@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cman_tf.data import formats
+from cman_tf.data.formats.losses import Reading
 from cman_tf.errors import InputError
 
 ROW = "0\tAnn\tB-Peop\t['N']\t[0]\n"
@@ -157,7 +158,7 @@ def test_the_message_says_what_and_where(tmp_path, format, text, message):
     path = tmp_path / "train.txt"
     path.write_bytes(text.encode())
     with pytest.raises(InputError, match=message.replace("FILE", str(path))):
-        formats.read(path, format)
+        formats.read(path, format, reading=Reading(strict=True))
 
 
 # The formats that are text, and what each is made of.
@@ -213,7 +214,7 @@ def test_a_file_that_is_no_text(tmp_path, format, content, message):
     elif content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError, match=message.replace("FILE", str(path))):
-        formats.read(path, format)
+        formats.read(path, format, reading=Reading(strict=True))
 
 
 def test_a_name_that_no_file_can_have():

@@ -66,13 +66,13 @@ def test_what_a_person_may_leave_out():
         ([{**ROW, "start": 0.5}], [], r"`start` must be a whole number\. Received: 0\.5 in row 1 of entities$"),
         ([{**ROW, "text": 3}], [], r"`text` must be a string\. Received: 3 in row 1 of entities$"),
         ([{**ROW, "type": " a"}], [], r"outer blanks\. Received: ' a' in row 1 of entities$"),
-        ([{**ROW, "end": 99}], [], r"start=0, end=99 in a text of 14 characters in sentence 7$"),
+        ([{**ROW, "end": 99}], [], r"start=0, end=99 in a text of 14 characters in row 1 of entities$"),
         ([{**ROW, "mention": "Bob"}], [], r"Received: 'Ann' for 'Bob' in row 1 of entities$"),
         ([{**ROW, "entity": 3}, {**ROME, "entity": "3"}], [], r"unique in a sentence\. Received: 3 again in row 2"),
         ([{**ROW, "score": "high"}], [], r"`score` must be a number\. Received: 'high' in row 1 of entities$"),
         ([ROW], [LEFT], r"Received: 1 in sentence 7 in row 1 of relations$"),
         ([ROW], [{**LEFT, "sentence_id": "8"}], r"Received: 0 in sentence 8 in row 1 of relations$"),
-        ([ROW, ROME], [{**LEFT, "tail": 0}], r"two different entities.* in sentence 7$"),
+        ([ROW, ROME], [{**LEFT, "tail": 0}], r"two different entities.* in row 1 of relations$"),
     ],
 )
 def test_the_message_says_what_and_where(entities, relations, told):

@@ -80,7 +80,7 @@ def test_columns_are_not_taken_for_text(tmp_path, text, expected):
 def test_the_message_says_what_and_where(tmp_path, text, told):
     (tmp_path / "a").write_text(text)
     with pytest.raises(InputError, match=told):
-        formats.read(tmp_path / "a", "iob2")
+        formats.read(tmp_path / "a", "iob2", reading=Reading(strict=True))
 
 
 def test_what_columns_cannot_hold_is_refused(tmp_path):

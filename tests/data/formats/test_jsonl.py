@@ -66,7 +66,7 @@ def test_raw_lines_are_tokenised_at_once_and_keep_their_place(tmp_path):
 @pytest.mark.parametrize("key", ["entities", "relations", "spans", "label"])
 def test_raw_lines_have_no_annotation(tmp_path, key):
     path = write_lines(tmp_path / "a", {"text": "a b", key: [{"type": "A", "start": 0, "end": 1}]})
-    with pytest.raises(InputError, match=f"`{key}` must come with 'tokens'.* line 1$"):
+    with pytest.raises(InputError, match=rf"malformed lines \(`{key}` must come with 'tokens'.* line 1\)\.$"):
         jsonl.read(path, split)
 
 

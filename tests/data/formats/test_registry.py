@@ -5,6 +5,7 @@ import pytest
 
 from cman_tf.data import formats
 from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.data.formats.losses import Reading
 from cman_tf.errors import InputError
 from tests.data.examples import ann, entities_only, written
 
@@ -59,11 +60,18 @@ def test_texts_without_annotation_do_not_hide_that_of_later_ones(tmp_path, first
     assert formats.read(tmp_path / "a")[-1].entities == (Entity(0, 1, "Peop"),)
 
 
-def test_annotation_far_behind_raw_texts_is_refused(tmp_path):
+def test_annotation_far_behind_raw_texts_is_reported(tmp_path, caplog):
     lines = [json.dumps(TEXT)] * 5000 + [json.dumps({**TEXT, "spans": [SPAN]})]
     (tmp_path / "a").write_text("\n".join(lines))
-    with pytest.raises(InputError, match=r"`spans` must come with 'tokens'.* --input-format .*, line 5001$"):
-        formats.read(tmp_path / "a", tokenize=lambda texts: [Document(text.split()) for text in texts])
+
+    def tokenize(texts):
+        return [Document(text.split()) for text in texts]
+
+    assert len(formats.read(tmp_path / "a", tokenize=tokenize)) == 5000
+    assert "malformed lines: 1 (`spans` must come with 'tokens'" in caplog.text
+    message = r"`spans` must come with 'tokens'.* --input-format .*, line 5001$"
+    with pytest.raises(InputError, match=message):
+        formats.read(tmp_path / "a", tokenize=tokenize, reading=Reading(strict=True))
 
 
 def test_blank_lines_do_not_hide_the_content(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cman_tf.data.formats import offsets, spans
+from cman_tf.data.formats import across, offsets, spans
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.spans import Link, Span, Text
 from cman_tf.errors import InputError
@@ -53,9 +53,9 @@ def test_relations_across_sentences():
 
 
 def test_sentences_are_joined_up_to_a_length():
-    text = "Ana left. " + "It rained. " * spans.LONGEST + "Bo came."
+    text = "Ana left. " + "It rained. " * across.LONGEST + "Bo came."
     found, reading = read({1: ("Ana", "Peop"), 2: ("Bo", "Peop")}, [(1, 2, "Met")], text, cross_sentence="merge")
-    assert len(found) == spans.LONGEST + 2
+    assert len(found) == across.LONGEST + 2
     assert reading.left_out == {"relations across sentences that are too long together": 1}
 
 
@@ -68,10 +68,9 @@ def test_entities_in_pieces():
     assert reading.left_out == {"discontinuous entities": 1, "relations of entities that are left out": 1}
     found, reading = read(DISCONTINUOUS, [(1, 2, "Is")], text="Ana Lima lives.", discontinuous="join")
     assert found == [("7", [("Ana Lima", "Peop"), ("Ana Lima lives", "Odd")], [("Ana Lima", "Is", "Ana Lima lives")])]
-    found, reading = read(DISCONTINUOUS, text="Ana Lima lives.", discontinuous="refuse")
-    assert reading.left_out == {"entities that do not fit their text": 1}
-    with pytest.raises(InputError, match="must be continuous. Received: 'Ana lives' in a.json"):
-        read(DISCONTINUOUS, text="Ana Lima lives.", discontinuous="refuse", strict=True)
+    for choices in ({"discontinuous": "refuse"}, {"strict": True}, {"discontinuous": "refuse", "strict": True}):
+        with pytest.raises(InputError, match=r"must be continuous\. Received: 'Ana lives' in a\.json$"):
+            read(DISCONTINUOUS, text="Ana Lima lives.", **choices)
 
 
 def test_pieces_with_white_space_between_them_are_one():
