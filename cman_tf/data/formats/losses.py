@@ -49,6 +49,7 @@ class Reading:
         sentences_read: int.
         left_out: `Counter` of str, the reasons.
         examples: dict of the same keys to str, the place of the first.
+        empty_entities: int. Those of token indices that are left out because they start where they end.
 
     Raises:
         InputError: if a choice is unknown.
@@ -70,6 +71,7 @@ class Reading:
     relations: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    empty_entities: int = 0
 
     def __post_init__(self) -> None:
         for name, known in (
@@ -172,8 +174,14 @@ class Reading:
         """Apply the choice for nested entities, and count.
 
         Raises:
-            InputError: if all entities of the file were left out.
+            InputError: if all entities of the file were left out, or all of one token: their ends seem to be inclusive.
         """
+        lengths = {entity.end - entity.start for document in documents for entity in document.entities}
+        # Read on, every other entity would be one token short.
+        if self.ends == "exclusive" and self.empty_entities and 1 not in lengths:
+            raise InputError(
+                f"{path} has empty entities and none of one token; for ends that are inclusive, use --ends inclusive."
+            )
         policy = NESTED[self.nested]
         kept = list(documents)
         if policy:

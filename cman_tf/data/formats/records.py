@@ -88,8 +88,9 @@ def annotation(record: Mapping[str, Any], reading: Reading | None = None) -> tup
     Raises:
         InputError: if a key is missing or a value has the wrong type.
     """
+    reading = reading or Reading()
     entities = [
-        replace(entity, end=_end(entity, reading or Reading()))
+        replace(entity, end=_end(entity, reading))
         for entity in _items(record, "entities", "An entity", Entity, "start", "end")
     ]
     relations = _items(record, "relations", "A relation", Relation, "head", "tail")
@@ -99,6 +100,7 @@ def annotation(record: Mapping[str, Any], reading: Reading | None = None) -> tup
 def _end(entity: Entity, reading: Reading) -> int:
     end = reading.end(entity.end)
     if end == entity.start:
+        reading.empty_entities += 1
         raise InputError(
             "An entity must satisfy 0 <= start < end <= number of tokens; for ends that are inclusive, use --ends "
             f"inclusive. Received: start={entity.start}, end={end} of {show(entity.type)}"

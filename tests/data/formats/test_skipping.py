@@ -68,6 +68,18 @@ def test_a_bad_sentence_of_a_list_is_counted(tmp_path):
         formats.read(tmp_path / "a", reading=Reading(strict=True))
 
 
+def test_ends_that_seem_to_be_inclusive_are_refused(tmp_path):
+    long = {"tokens": ["Ana", "Lima", "left"], "entities": [{"type": "Peop", "start": 0, "end": 2}]}
+    empty = {"tokens": ["Ana", "left"], "entities": [{"type": "Peop", "start": 0, "end": 0}]}
+    (tmp_path / "a").write_text(json.dumps([long, empty]))
+    with pytest.raises(InputError, match="empty entities and none of one token; .*use --ends inclusive"):
+        formats.read(tmp_path / "a")
+    (tmp_path / "a").write_text(json.dumps([long, empty, TOKENS]))
+    reading = Reading()
+    assert len(formats.read(tmp_path / "a", reading=reading)) == 2
+    assert reading.left_out == {"malformed sentences": 1}
+
+
 def test_a_list_that_was_cut_is_refused(tmp_path):
     (tmp_path / "a").write_text(json.dumps([TOKENS, TOKENS])[:-20])
     with pytest.raises(InputError, match="must contain valid JSON"):
