@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cman_tf.data import formats
@@ -114,3 +114,16 @@ def test_any_document_survives(tmp_path_factory, name):
         assert [facts(item) for item in found] == [facts(item) for item in parts(document)]
 
     check()
+
+
+@settings(max_examples=15, deadline=None)
+@given(documents())
+def test_brat_keeps_any_text_and_its_offsets(tmp_path_factory, document):
+    # "a b" and "a_b" would be the same type.
+    assume(not any("_" in item.type for item in (*document.entities, *document.relations)))
+    folder = tmp_path_factory.mktemp("documents") / "a"
+    formats.write([document], folder, "brat")
+    assert (folder / "d.txt").read_bytes().decode() == document.text + "\n"
+    [found] = formats.read(folder, "brat", reading=Reading(sentences="text", strict=True))
+    places = [sorted((*item.char_span(entity), entity.type) for entity in item.entities) for item in (found, document)]
+    assert places[0] == [(start, end, kind.replace(" ", "_")) for start, end, kind in places[1]]
