@@ -59,7 +59,8 @@ def table(folder: str | Path) -> str:
 
 def changes(base: configs.Config, config: configs.Config) -> str:
     """The fields that differ between two configurations and affect the scores, as text."""
-    elsewhere: tuple[str, ...] = ("corpus.data_dir", "encoder.store", "training.epochs")
+    # The corpora have tokens, so their runs are the same with any tokenizer.
+    elsewhere: tuple[str, ...] = ("corpus.data_dir", "words.tokenizer", "encoder.store", "training.epochs")
     if (base.model.relation_projection, config.model.relation_projection) == ("auto", "per_relation"):
         elsewhere += ("model.relation_projection",)  # the public corpora have few types
     found = [name for name in configs.different(base, config) if name not in elsewhere]
