@@ -37,7 +37,7 @@ def test_numbers_need_names(tmp_path, listed):
 
 
 def test_each_token_has_a_tag(tmp_path):
-    with pytest.raises(InputError, match="one tag for each token. Received: 3 for 4 tokens in .*line 1$"):
+    with pytest.raises(InputError, match=r"one tag for each token. Received: 3 for 4 tokens in .*line 1\)\.$"):
         read(tmp_path / "a", {"ner_tags": TAGS[:3]})
 
 
