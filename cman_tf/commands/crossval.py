@@ -40,6 +40,11 @@ def command(argv: list[str]) -> None:
     config = options.configuration(args.config, changes, "ade")
     if config.corpus.name != "ade":
         raise InputError(f"A corpus for cross-validation must come in folds: ade. Received: {config.corpus.name}")
+    if config.training.teacher:
+        raise InputError(
+            "`training.teacher` must not be given: a fold would be tested on sentences that the teacher has learnt. "
+            f"Received: {config.training.teacher}"
+        )
     cli.check_count("--jobs", args.jobs)
     jobs = [
         Job(f"fold{fold}", configs.change(config, {"corpus.fold": fold})) for fold in cli.numbers(args.folds, "--folds")

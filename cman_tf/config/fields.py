@@ -162,6 +162,17 @@ class TrainingConfig:
         ge=0,
         lt=1,
     )
+    teacher: Optional[str] = _field(
+        None,
+        "run folder of a trained network or ensemble whose probabilities are learnt beside the annotation; its test "
+        "sentences must be those of this corpus; not in the paper",
+    )
+    teacher_weight: float = _field(
+        0.5,
+        "share of the teacher's probabilities in the targets, the rest is the annotation; not in the paper",
+        gt=0,
+        le=1,
+    )
     callbacks: tuple[Literal["mlflow", "tensorboard"], ...] = _field(
         (),
         "experiment trackers, as a list: mlflow (configuration, losses and scores), tensorboard (histograms of the "
@@ -225,6 +236,7 @@ PLACES = (
     "encoder.modules",
     "encoder.store",
     "start_from",
+    "training.teacher",
 )
 """Fields that name places on disk. A resumed run may change them, but the content there must be the same."""
 

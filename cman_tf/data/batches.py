@@ -61,6 +61,7 @@ def training_batches(
     first_epoch: int = 0,
     contextual: Mapping[str, Sequence[np.ndarray]] | None = None,
     keep_tokens: bool = False,
+    soft_targets: Mapping[str, Sequence[np.ndarray]] | None = None,
     parts: int | None = None,
     own: slice = slice(None),
 ) -> tuple[tf.data.Dataset, int]:
@@ -76,6 +77,8 @@ def training_batches(
         contextual: dict of names to sequences of float arrays `(tokens, layers, width)`, one for each document, as
             `contextual_1`. They are read when their batch is created. Default: none.
         keep_tokens: bool. Whether features also contain `tokens`, string `(batch, tokens)`. Default False.
+        soft_targets: dict or None. Targets of a training with a teacher, see `cman_tf.training.teaching.soft_targets`.
+            Default: those of the annotation.
         parts: int. Parts of each batch, for training on several devices; `targets` then also contain `share`, float32
             scalar, see `divide`. Default: batches are not divided.
         own: slice. The parts to yield, one after the other. Default: all.
@@ -84,12 +87,16 @@ def training_batches(
         `(dataset, steps)`: `tf.data.Dataset` of `(features, targets)`, and the number of batches in an epoch.
         `features`: the output of `Featurizer`, and those of `contextual` `(batch, tokens, layers, width)`.
         `targets`: `tags` int32 `(batch, tokens)`; `relations` int32 `(batch, relations, 3)`, rows of (head token, tail
-        token, relation type), -1 for padding.
+        token, relation type), -1 for padding; and those of `soft_targets`, padded with 0.
     """
     contextual = contextual or {}
     tokens = [np.array([token.encode() for token in document.tokens], object) for document in documents]
     tags = [np.array(schema.tag_ids(document), np.int32) for document in documents]
-    cells = [np.array(schema.relation_cells(document), np.int32).reshape(-1, 3) for document in documents]
+    soft = dict(soft_targets or {})
+    cells = soft.pop("relations", None) or [
+        np.array(schema.relation_cells(document), np.int32).reshape(-1, 3) for document in documents
+    ]
+    zero_padded = {**contextual, **soft}
     lengths = [len(document) for document in documents]
 
     def generate() -> Iterator[dict[str, Any]]:
@@ -103,7 +110,7 @@ def training_batches(
                     "relations": pad([cells[row] for row in rows], -1),
                     "share": np.float32(share),
                 }
-                yield batch | {name: pad([vectors[row] for row in rows], 0) for name, vectors in contextual.items()}
+                yield batch | {name: pad([values[row] for row in rows], 0) for name, values in zero_padded.items()}
             epoch += 1
 
     signature = {
@@ -112,15 +119,15 @@ def training_batches(
         "relations": tf.TensorSpec([None, None, 3], tf.int32),
         "share": tf.TensorSpec([], tf.float32),
     }
-    for name, vectors in contextual.items():
-        signature[name] = tf.TensorSpec([None, None, *vectors[0].shape[1:]], vectors[0].dtype)
+    for name, values in zero_padded.items():
+        signature[name] = tf.TensorSpec([None, None, *values[0].shape[1:]], values[0].dtype)
 
     @tf.autograph.experimental.do_not_convert  # no Python loops or conditions to convert
     def featurize(batch: Mapping[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         features = {**featurizer(batch["tokens"]), **{name: batch[name] for name in contextual}}
         if keep_tokens:
             features["tokens"] = batch["tokens"]
-        return features, {name: batch[name] for name in ("tags", "relations", *["share"] * bool(parts))}
+        return features, {name: batch[name] for name in ("tags", "relations", *soft, *["share"] * bool(parts))}
 
     dataset = tf.data.Dataset.from_generator(generate, output_signature=signature).map(featurize)
     return dataset.prefetch(2), -(-len(documents) // batch_size)

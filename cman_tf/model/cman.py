@@ -119,6 +119,7 @@ class Cman(tf.keras.Model):
         micro_batch: int = 0,
         most_cells: int = 0,
         relation_negatives: float = 1.0,
+        soft_targets: bool = False,
         fine_tuning: TrainedEncoders | None = None,
         seed: int = 0,
         **kwargs: Any,
@@ -134,6 +135,7 @@ class Cman(tf.keras.Model):
                 The gradient of a sentence with more pairs is computed alone.
             relation_negatives: float. Probability that the pairs of a token that does not end an entity are in the
                 relation loss, see `sample_tokens`; 1 is eq. 12, all pairs.
+            soft_targets: bool. Whether targets include `SOFT_TARGETS`, see `training_batches`.
             fine_tuning: `TrainedEncoders` or None. Encoders to train too; features must include `tokens`.
             seed: int. Of the sampled tokens.
         """
@@ -143,6 +145,7 @@ class Cman(tf.keras.Model):
         self.micro_batch = micro_batch
         self.most_cells = most_cells
         self.relation_negatives = relation_negatives
+        self.soft_targets = soft_targets
         # Its state is in the checkpoints, like that of dropout, so a resumed training samples the same tokens.
         self.sampler = tf.random.Generator.from_seed(seed) if relation_negatives < 1 else None
         self.fine_tuning = fine_tuning
@@ -162,6 +165,7 @@ class Cman(tf.keras.Model):
         lengths: tf.Tensor,
         training: bool,
         memories: Sequence[tf.Tensor] | None = None,
+        soft: Sequence[tf.Tensor] = (),
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """`(L_ner, L_re)`, eq. 11 to 13: float32 scalars, sums over sentences averaged over the batch.
 
@@ -172,9 +176,16 @@ class Cman(tf.keras.Model):
             lengths: int32 `(batch,)`.
             training: bool. Whether dropout is on and pairs are sampled.
             memories: what `label_memories` returned. Default: computed.
+            soft: the `SOFT_TARGETS`, see `training_batches`. Default: tags and relations are certain.
         """
         entities = self.entity_network({"embeddings": embeddings, "lengths": lengths}, training=training)
-        ner = -tf.reduce_mean(self.crf.log_likelihood(entities["emissions"], tags, lengths))
+        likelihood = self.crf.log_likelihood(entities["emissions"], tags, lengths)
+        tag_shift, transition_shift, values = soft or (None, None, None)
+        if soft:
+            # The score of a tag sequence is linear in its tags and steps, so that of the mixture is the same sum.
+            likelihood += tf.reduce_sum(tag_shift * entities["emissions"], axis=[1, 2])
+            likelihood += tf.reduce_sum(transition_shift * self.crf.transitions, axis=[1, 2])
+        ner = -tf.reduce_mean(likelihood)
         if not self.has_relations:
             return ner, tf.zeros_like(ner)
         memories = label_memories(self, tags, lengths, training) if memories is None else memories
@@ -186,7 +197,7 @@ class Cman(tf.keras.Model):
             uniform = self.sampler.uniform(tf.shape(tags))
             positions, relations, lengths = sample_tokens(tags, relations, lengths, self.relation_negatives, uniform)
         scores = self.score_pairs(tokens, positions, lengths)
-        return ner, tf.reduce_mean(relation_loss(scores, relations, lengths))
+        return ner, tf.reduce_mean(relation_loss(scores, relations, lengths, values))
 
     def make_train_function(self, force: bool = False) -> Callable[..., Any]:
         """Create the optimizer's variables, then the train function of Keras."""
@@ -204,7 +215,7 @@ class Cman(tf.keras.Model):
             self._joint = joint_gradients(self)
         share = targets.get("share")
         (ner, re), gradients = accumulated_gradients(
-            self, self._joint, features, {name: targets[name] for name in ("tags", "relations")}
+            self, self._joint, features, {name: value for name, value in targets.items() if name != "share"}
         )
         gradients = unscaled(self, gradients)
         if share is not None:

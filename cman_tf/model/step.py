@@ -16,6 +16,9 @@ memory of a step grows with it."""
 
 LossScaleOptimizer = tf.keras.mixed_precision.LossScaleOptimizer
 
+SOFT_TARGETS = ("tag_shift", "transition_shift", "relation_values")
+"""Further targets of a training with a teacher, see `training_batches`."""
+
 JointGradients = Callable[..., tuple[tf.Tensor, tf.Tensor, list[tf.Tensor], list[tf.Tensor]]]
 
 
@@ -66,13 +69,17 @@ def interaction_weights(model: tf.keras.Model) -> list[tf.Variable]:
 
 
 def joint_gradients(model: tf.keras.Model) -> JointGradients:
-    """Traced function `(embeddings, memories, tags, relations, lengths) -> L_ner, L_re, inputs' gradients, gradients`.
+    """Traced function `(embeddings, memories, tags, relations, lengths, soft) -> L_ner, L_re, inputs' gradients,
+    gradients`.
 
-    The inputs are the embeddings and the `memories`, see `label_memories`; the gradients are those of the
-    `interaction_weights` that the memories do not depend on. All gradients are of the scaled loss, see `scaled_loss`.
+    `soft` are the targets named in `SOFT_TARGETS`, or an empty list. The inputs are the embeddings and the `memories`,
+    see `label_memories`; the gradients are those of the `interaction_weights` that the memories do not depend on. All
+    gradients are of the scaled loss, see `scaled_loss`.
     """
     weights = _after_memories(model)
     width = model.entity_network.output_shape["tokens"][-1]
+    tags = model.crf.num_tags
+    soft = [[None, None, tags], [None, tags, tags], [None, None]] if model.soft_targets else []
 
     # Not inlined, so that the graph contains its body once, though a step calls it twice.
     @tf.function(
@@ -82,17 +89,23 @@ def joint_gradients(model: tf.keras.Model) -> JointGradients:
             tf.TensorSpec([None, None], tf.int32),
             tf.TensorSpec([None, None, 3], tf.int32),
             tf.TensorSpec([None], tf.int32),
+            [tf.TensorSpec(shape, tf.float32) for shape in soft],
         ],
         experimental_attributes={"_noinline": True},
         autograph=False,
     )
     def compute(
-        embeddings: tf.Tensor, memories: list[tf.Tensor], tags: tf.Tensor, relations: tf.Tensor, lengths: tf.Tensor
+        embeddings: tf.Tensor,
+        memories: list[tf.Tensor],
+        tags: tf.Tensor,
+        relations: tf.Tensor,
+        lengths: tf.Tensor,
+        soft: list[tf.Tensor],
     ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
         inputs = [embeddings, *memories]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([*inputs, *weights])
-            ner, re = model.joint_loss(embeddings, tags, relations, lengths, training=True, memories=memories)
+            ner, re = model.joint_loss(embeddings, tags, relations, lengths, True, memories, soft)
             loss = scaled_loss(model, ner + re)
         gradients = tape.gradient(loss, [*inputs, *weights])
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
@@ -114,10 +127,11 @@ def batch_gradients(
         embeddings = model.token_embedding({name: features[name] for name in names}, training=True)
         # They do not depend on the perturbation: computed once for both passes, as the embeddings are.
         memories = label_memories(model, tags, lengths, training=True)
-    ner, re, upstream, gradients = joint(embeddings, memories, tags, relations, lengths)
+    rest = memories, tags, relations, lengths, [targets[name] for name in SOFT_TARGETS if model.soft_targets]
+    ner, re, upstream, gradients = joint(embeddings, *rest)
     if model.adversarial_alpha:
         moved = embeddings + perturbation(upstream[0], model.adversarial_alpha, lengths)
-        moved_ner, moved_re, moved_upstream, moved_gradients = joint(moved, memories, tags, relations, lengths)
+        moved_ner, moved_re, moved_upstream, moved_gradients = joint(moved, *rest)
         ner, re = ner + moved_ner, re + moved_re
         upstream = [first + second for first, second in zip(upstream, moved_upstream)]
         gradients = [first + second for first, second in zip(gradients, moved_gradients)]
@@ -179,7 +193,8 @@ def _part(
         "spellings": tf.gather(features["spellings"], used),
         "spelling_index": tf.reshape(place, tf.shape(index)),
     }
-    return part, {"tags": targets["tags"][own, :longest], "relations": targets["relations"][own]}
+    own_targets = {name: value[own] for name, value in targets.items()}
+    return part, {n: value[:, :longest] if n in ("tags", "tag_shift") else value for n, value in own_targets.items()}
 
 
 def sum_over_replicas(values: Sequence[tf.Tensor], share: tf.Tensor) -> list[tf.Tensor]:

@@ -63,13 +63,14 @@ class Run:
             )
 
     @classmethod
-    def create(cls, path: str | Path, network: Network, fingerprint: str) -> Run:
+    def create(cls, path: str | Path, network: Network, fingerprint: str, **origin: str) -> Run:
         """Begin a run in a new or empty folder.
 
         Args:
             path: str or path.
             network: `Network`. Everything but its weights is written.
             fingerprint: str. That of the training data, see `cman_tf.training.origin.fingerprint`.
+            **origin: str. Further entries of `environment.json`.
 
         Raises:
             InputError: if the folder is not empty, or cannot be written.
@@ -78,7 +79,7 @@ class Run:
         run = cls(path)
         existed = run.path.exists()
         try:
-            run._begin(network, fingerprint)
+            run._begin(network, {"corpus_sha256": fingerprint, **origin})
         except BaseException as error:
             # An incomplete run could be neither resumed nor begun again.
             shutil.rmtree(run.path, ignore_errors=True)
@@ -89,7 +90,7 @@ class Run:
             raise
         return run
 
-    def _begin(self, network: Network, fingerprint: str) -> None:
+    def _begin(self, network: Network, origin: Mapping[str, str]) -> None:
         network.vocabulary.save(self.path / "vocabulary")
         with atomic_write(self.path / "labels.json") as file:
             file.write(network.schema.to_json())
@@ -103,7 +104,7 @@ class Run:
                 {
                     "format": run_checks.FORMAT,
                     "seed": network.config.seed,
-                    "corpus_sha256": fingerprint,
+                    **origin,
                     **environment(),
                 },
                 file,

@@ -21,6 +21,7 @@ from cman_tf.training.callbacks import made
 from cman_tf.training.distribution import distributed, is_chief
 from cman_tf.training.fine_tuning import FineTuning
 from cman_tf.training.schedule import Schedule
+from cman_tf.training.teaching import soft_targets, teacher_of
 
 if TYPE_CHECKING:
     from cman_tf.config.fields import TrainingConfig
@@ -50,6 +51,7 @@ class Trainer:
         dev: sequence of `Document`, empty for none.
         progress: object with the methods of `TrainingProgress`, called during training, or None.
         strategy: `tf.distribute.Strategy` or None. The network and the trainer must be created in its scope.
+        allow_encoders: sequence of str. For the teacher, see `Run`.
 
     Raises:
         InputError: if encoders are to be trained on several devices.
@@ -63,9 +65,11 @@ class Trainer:
         dev: Sequence[Document],
         progress: TrainingProgress | None = None,
         strategy: tf.distribute.Strategy | None = None,
+        allow_encoders: Sequence[str] = (),
     ) -> None:
         self.run = run
         self.network = network
+        self.teacher = teacher_of(network.config, network.schema, allow_encoders)
         self.config = config = network.config
         self.model = model = network.trained_model()
         self.train = train
@@ -94,6 +98,7 @@ class Trainer:
             micro_batch=training.micro_batch,
             most_cells=most_cells(train, training.batch_size),
             relation_negatives=training.relation_negatives,
+            soft_targets=bool(training.teacher),
             seed=config.seed,
             fine_tuning=self.fine_tuning,
         )
@@ -132,6 +137,7 @@ class Trainer:
             if self.progress:
                 started = self.config.start_from is not None
                 self.progress.begin(len(self.train), len(self.dev), self.network.schema, self.steps, started)
+            soft = soft_targets(self.teacher, self.train, self.config) if self.teacher else None
             train_vectors = self._stored(self.train)
 
             def make_dataset(**parts: Any) -> tf.data.Dataset:
@@ -144,6 +150,7 @@ class Trainer:
                     first_epoch=first,
                     contextual=train_vectors,
                     keep_tokens=bool(self.fine_tuning),
+                    soft_targets=soft,
                     **parts,
                 )[0]
 

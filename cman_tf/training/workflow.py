@@ -22,6 +22,8 @@ from cman_tf.training.origin import fingerprint
 from cman_tf.training.results import score_run
 from cman_tf.training.run import Run
 from cman_tf.training.starting import copy_weights, known_words, starting_network
+from cman_tf.training.teaching import fingerprint as fingerprint_of
+from cman_tf.training.teaching import teacher_of
 from cman_tf.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def train(
             for line in headlines(config, train, dev, corpus):
                 print(printable(line), file=sys.stderr)
         with progress(config.training.epochs) if progress else contextlib.nullcontext() as shown:
-            trainer = Trainer(run, network, train, dev, shown, strategy)
+            trainer = Trainer(run, network, train, dev, shown, strategy, allow_encoders)
             trainer.fit()
     if not distribution.is_chief(strategy):
         return None
@@ -99,6 +101,7 @@ def begin(config: Config, path: str | Path, allow_encoders: Sequence[str] = ()) 
     corpus = load_corpus(config, splits=("train",))
     train, dev = training_data(config, corpus)
     schema = schema_of(train, corpus)
+    teacher = teacher_of(config, schema, allow_encoders)
     source = starting_network(config, allow_encoders)
     vocabulary, vectors = Vocabulary.of(train, config.words, known_words(source) if source else None)
     if vectors is not None:
@@ -127,7 +130,8 @@ def begin(config: Config, path: str | Path, allow_encoders: Sequence[str] = ()) 
     if source:
         share = copy_weights(source, network)
         print(f"Starting from {config.start_from}: {share:.0%} of the weights beside words fit", file=sys.stderr)
-    run = Run.create(path, network, fingerprint(train, dev))
+    origin = {"teacher_sha256": fingerprint_of(teacher)} if teacher else {}
+    run = Run.create(path, network, fingerprint(train, dev), **origin)
     run.allow_encoders = allowed
     return run, network, corpus
 
@@ -177,6 +181,12 @@ def resume(
             f"Cannot resume {path}: the train or dev sentences of {config.corpus.name} changed. `corpus_sha256` was "
             f"{began}, is now {now}"
         )
+    teacher = teacher_of(config, run.schema(), allow_encoders)
+    if teacher and fingerprint_of(teacher) != run.environment().get("teacher_sha256"):
+        raise InputError(
+            f"Cannot resume {path}: the weights of its teacher, {config.training.teacher}, changed. Restore them, or "
+            "begin a new run"
+        )
     # Not the weights that training gave the encoders: those are in the checkpoint.
     places = {name: get(config, name) for name in RESUMABLE if name != "encoder.modules" or name in moved}
     network = run.network(places, trained=False)
@@ -206,8 +216,8 @@ def _with_absolute_places(config: Config) -> Config:
     for field in ("corpus.name", "corpus.extra"):
         if get(config, field) not in corpora.NAMES:
             places[field] = get(config, field)
-    if config.start_from:
-        places["start_from"] = config.start_from
+    for field in ("start_from", "training.teacher"):
+        places[field] = get(config, field)
     found = {name: os.path.abspath(os.path.expanduser(place)) for name, place in places.items() if place is not None}
     # A name that is not a folder stays as given, for the error message.
     return change(config, {name: place for name, place in found.items() if os.path.isdir(place)})

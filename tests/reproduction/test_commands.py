@@ -32,6 +32,7 @@ def refused(capsys):
         (crossval.command, ["--folds", "x"], "--folds must be whole numbers such as 1-3,7. Received: x"),
         (crossval.command, ["--folds", "9-10"], "less than or equal to 9. Received: 10"),
         (crossval.command, ["--jobs", "0"], "--jobs must be 1 or more. Received: 0"),
+        (crossval.command, ["--training.teacher", "x"], "tested on sentences that the teacher has learnt. Received: x"),
         (crossval.command, ["--config", "adee"], "nearest: ade"),
         (reproduce.command, ["--experiments", "conll4"], "nearest: conll04"),
         (reproduce.command, ["--seeds", "5-1"], "--seeds must be whole numbers"),
