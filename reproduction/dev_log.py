@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from cman_tf import config as configs
 from cman_tf.errors import InputError
@@ -35,26 +38,63 @@ def write_log(folder: str | Path, path: str | Path) -> str | Path:
 def table(folder: str | Path) -> str:
     """A Markdown table with a row for each run: its changes to the first run, its commit and its dev F1 in percent.
 
+    If the folders contain one run for each seed, see `seeds_table`.
+
     Raises:
         InputError: if a run was trained on dev too.
     """
-    rows = []
-    base = None
-    for path in sorted(path for path in Path(folder).iterdir() if path.is_dir()):
-        run = Run(path)
-        values = configs.parse_yaml((path / "config.yaml").read_text(encoding="utf-8"))
-        config = configs.from_dict(values, str(path))
-        base = base or config
-        history = run.history()
-        if any(row["dev_re_f1"] is None for row in history):
-            raise InputError(f"A run of the log must be scored on dev. Received: {path}, with protocol train+dev")
-        best = best_epoch(history)
-        commit = (run.environment().get("git_commit") or "-")[:7]
-        found = (best["dev_ner_f1"], best["dev_re_f1"], history[-1]["dev_re_f1"])
-        scores = [f"{100 * score:.2f}" for score in found]
-        rows.append([path.name, changes(base, config), commit, len(history), *scores])
+    rows = {path.name: _runs(path) for path in sorted(Path(folder).iterdir()) if path.is_dir()}
+    base = next(iter(rows.values()))[0]
+    if any(len(runs) > 1 for runs in rows.values()):
+        return seeds_table(rows)
+    shown = []
+    for name, [run] in rows.items():
+        scores = [f"{score:.2f}" for score in run.scores]
+        shown.append([name, changes(base.config, run.config), run.commit, run.epochs, *scores])
     head = ["", "What is different", "Commit", "Epochs", "Entities", "Relations", "Relations, last epoch"]
-    return "\n".join(markdown.table(head, rows, "lll")) + "\n"
+    return "\n".join(markdown.table(head, shown, "lll")) + "\n"
+
+
+def seeds_table(rows: Mapping[str, Sequence[_Scored]]) -> str:
+    """A Markdown table of means and standard deviations over seeds, and differences of the means to the first row's."""
+    base = next(iter(rows.values()))
+    shown = []
+    for name, runs in rows.items():
+        row = [name, changes(base[0].config, runs[0].config), runs[0].commit, runs[0].epochs, len(runs)]
+        for item in (0, 1):
+            values, before = ([run.scores[item] for run in group] for group in (runs, base))
+            mean = statistics.mean(values)
+            spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+            row += [f"{mean:.2f}{spread}", "" if runs is base else f"{mean - statistics.mean(before):+.2f}"]
+        shown.append(row)
+    head = ["", "What is different", "Commit", "Epochs", "Runs", "Entities", "Difference", "Relations", "Difference"]
+    return "\n".join(markdown.table(head, shown, "lll")) + "\n"
+
+
+class _Scored(NamedTuple):
+    """A run of the log. `scores`: entities and relations of the best epoch, relations of the last one, in percent."""
+
+    config: configs.Config
+    commit: str
+    epochs: int
+    scores: tuple[float, float, float]
+
+
+def _runs(folder: Path) -> list[_Scored]:
+    """The run in a folder, or those in its subfolders."""
+    return [_run(path.parent) for path in sorted(folder.glob("**/config.yaml"))]
+
+
+def _run(path: Path) -> _Scored:
+    run = Run(path)
+    values = configs.parse_yaml((path / "config.yaml").read_text(encoding="utf-8"))
+    history = run.history()
+    if any(row["dev_re_f1"] is None for row in history):
+        raise InputError(f"A run of the log must be scored on dev. Received: {path}, with protocol train+dev")
+    best = best_epoch(history)
+    scores = (100 * best["dev_ner_f1"], 100 * best["dev_re_f1"], 100 * history[-1]["dev_re_f1"])
+    commit = (run.environment().get("git_commit") or "-")[:7]
+    return _Scored(configs.from_dict(values, str(path)), commit, len(history), scores)
 
 
 def changes(base: configs.Config, config: configs.Config) -> str:

@@ -1,6 +1,7 @@
 """The log of the experiments on dev."""
 
 import json
+import re
 
 import pytest
 
@@ -36,3 +37,14 @@ def test_a_run_without_dev_is_refused(tmp_path, config):
     history(tmp_path / "some" / "1_base", config, (None, None))
     with pytest.raises(InputError, match=r"scored on dev\. Received: .*1_base"):
         table(tmp_path / "some")
+
+
+def test_runs_of_several_seeds_are_one_row(tmp_path, config):
+    for name, weight, scores in (("1_base", 0.5, [0.5, 0.6]), ("2_weight", 0.7, [0.62, 0.66])):
+        for seed, score in enumerate(scores, 1):
+            changed = configs.change(config, {"seed": seed, "training.teacher_weight": weight})
+            history(tmp_path / "some" / name / f"seed{seed}", changed, (0.9, score), (0.8, 0.1))
+    rows = [re.split(r" *\| *", line)[1:-1] for line in table(tmp_path / "some").splitlines()[2:]]
+    assert rows[0] == ["1_base", "(the same)", "-", "2", "2", "90.00 ± 0.00", "", "55.00 ± 7.07", ""]
+    changed = "`training.teacher_weight: 0.7`"
+    assert rows[1] == ["2_weight", changed, "-", "2", "2", "90.00 ± 0.00", "+0.00", "64.00 ± 2.83", "+9.00"]
