@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from cman_tf.errors import InputError
 from cman_tf.evaluation.scorer import ITEMS
 from cman_tf.files import atomic_write
 from reproduction import markdown, published
+from reproduction.paired import FILE
 from reproduction.pictures import ablation_picture
 from reproduction.runs import NamedRun, corpus, encoders, runs_of, strict
 
@@ -53,7 +55,30 @@ def table(results: Path) -> str:
             cells += strict(found[name], split) if found[name] else ["not run"] * 2
         rows.append(cells)
     head = ["", "Runs"] + [f"{item.capitalize()}{where}" for where in (", paper", "", ", dev") for item in ITEMS]
-    return "\n".join(lines + markdown.table(head, rows)) + "\n"
+    return "\n".join(lines + markdown.table(head, rows) + bootstrap_lines(results / FOLDER / FILE)) + "\n"
+
+
+def bootstrap_lines(path: Path) -> list[str]:
+    """Lines about the differences on test to the whole network, from the file of `reproduction.paired`."""
+    if not path.is_file():
+        return []
+    found = json.loads(path.read_text())
+    rows = []
+    for name, (title, *_) in published.ABLATIONS.items():
+        if name in found:
+            cells = [title, str(len(found[name]["runs"]))]
+            for item in ITEMS:
+                low, high = (100 * bound for bound in found[name][item]["interval"])
+                difference = 100 * found[name][item]["difference"]
+                cells += [f"{difference:+.2f} ({low:+.2f} to {high:+.2f})", f"{found[name][item]['p_value']:.3f}"]
+            rows.append(cells)
+    lines = [
+        "",
+        "Difference to the whole network on test (`python -m reproduction.paired`): F1 of all seeds together, its 95 % "
+        "interval and Koehn's one-sided p over the choice of sentences, 10,000 draws:",
+        "",
+    ]
+    return lines + markdown.table(["", "Seeds", "Entities", "p", "Relations", "p"], rows)
 
 
 def figures(results: Path, images: Path) -> list[str]:

@@ -51,17 +51,44 @@ def paired_bootstrap(
     Reference:
         Koehn, "Statistical Significance Tests for Machine Translation Evaluation", EMNLP 2004.
     """
+    return pooled_bootstrap(gold, [predicted_a], [predicted_b], metric=metric, samples=samples, seed=seed)
+
+
+def pooled_bootstrap(
+    gold: Sequence[Document],
+    runs_a: Sequence[Sequence[Document]],
+    runs_b: Sequence[Sequence[Document]],
+    *,
+    metric: str = "relations",
+    samples: int = 10_000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """`paired_bootstrap` of two networks, each trained several times: counts are summed over the trainings.
+
+    A drawn sentence is drawn for all trainings, because their answers to it are alike.
+
+    Args:
+        gold, metric, samples, seed: see `paired_bootstrap`.
+        runs_a: sequence of the predictions of each training of the first network.
+        runs_b: sequence of the predictions of each training of the second network, as many.
+
+    Returns:
+        dict, see `paired_bootstrap`. F1 is that of all trainings together.
+    """
     if metric not in ITEMS:
         raise InputError(f"`metric` must be one of {', '.join(ITEMS)}. Received: {metric!r}")
     if samples < 1:
         raise InputError(f"`samples` must be positive. Received: {samples}")
     if not gold:
         raise InputError("A bootstrap needs at least one sentence. Received: none")
-    check_same_sentences(gold, predicted_a)
-    check_same_sentences(gold, predicted_b)
+    if len(runs_a) != len(runs_b) or not runs_a:
+        raise InputError(f"Both networks must have equally many trainings. Received: {len(runs_a)} and {len(runs_b)}")
+    for predicted in (*runs_a, *runs_b):
+        check_same_sentences(gold, predicted)
 
-    # (sentences, run, count): the F1 of any draw follows from sums over its sentences.
-    counts = np.stack([sentence_counts(gold, run, metric) for run in (predicted_a, predicted_b)], axis=1)
+    # (sentences, network, count): the F1 of any draw follows from sums over its sentences.
+    summed = [sum(sentence_counts(gold, predicted, metric) for predicted in runs) for runs in (runs_a, runs_b)]
+    counts = np.stack(summed, axis=1)
     f1_a, f1_b = (float(f1) for f1 in _f1(counts.sum(axis=0)))
     difference = f1_b - f1_a
 

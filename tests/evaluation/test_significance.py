@@ -7,7 +7,7 @@ from hypothesis import given
 from cman_tf.errors import InputError
 from cman_tf.evaluation import significance
 from cman_tf.evaluation.scorer import score
-from cman_tf.evaluation.significance import paired_bootstrap, sentence_counts
+from cman_tf.evaluation.significance import paired_bootstrap, pooled_bootstrap, sentence_counts
 from tests.evaluation.examples import by_hand, corpora, sentence
 
 
@@ -103,3 +103,24 @@ def test_bad_options_are_refused(options, message):
 def test_no_sentence_is_refused():
     with pytest.raises(InputError, match="none"):
         paired_bootstrap([], [], [])
+
+
+def test_trainings_of_the_same_answers_are_no_further_evidence():
+    gold, worse = run(some(0.5, 1))
+    _, better = run(some(0.55, 2))
+    once = paired_bootstrap(gold, worse, better, samples=1000)
+    for times in (2, 5):
+        again = pooled_bootstrap(gold, [worse] * times, [better] * times, samples=1000)
+        assert again == pytest.approx(once)
+
+
+def test_counts_of_different_trainings_are_summed():
+    gold, _ = run(some(0.5, 1))
+    runs = [run(some(share, seed))[1] for seed, share in enumerate((0.3, 0.5, 0.6, 0.8))]
+    result = pooled_bootstrap(gold, runs[:2], runs[2:], samples=1000)
+    for name, part in (("f1_a", runs[:2]), ("f1_b", runs[2:])):
+        assert result[name] == pytest.approx(
+            score([*gold, *gold], [*part[0], *part[1]])["strict"]["micro"]["relations"]["f1"]
+        )
+    with pytest.raises(InputError, match="equally many trainings. Received: 2 and 1"):
+        pooled_bootstrap(gold, runs[:2], runs[2:3])
