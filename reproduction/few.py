@@ -36,7 +36,7 @@ def command(argv: list[str]) -> None:
     results = Path(args.results)
     for draw in cli.numbers(args.draws, "--draws"):
         for size in cli.numbers(args.sizes, "--sizes"):
-            for start in (args.model, None):
+            for start in (args.model, None) if args.model != "none" else (None,):
                 path = results / args.corpus / f"{'start' if start else 'scratch'}-{size}-{draw}.json"
                 if not path.exists():
                     figures = _measure(corpus, size, draw, start, args.split, options.overrides(args))
@@ -54,7 +54,13 @@ def add_options(parser: argparse.ArgumentParser, sizes: str, results: str) -> No
     parser.add_argument("--sizes", metavar="LIST", default=sizes, help="default: %(default)s")
     parser.add_argument("--draws", metavar="LIST", default="1-3", help="seeds of the drawn sentences (default: 1-3)")
     # Not `start_from`, which is a field of the configuration.
-    parser.add_argument("--start-from", metavar="RUN", dest="model", default="news", help="default: %(default)s")
+    parser.add_argument(
+        "--start-from",
+        metavar="RUN",
+        dest="model",
+        default="news",
+        help="none: only from random weights (default: %(default)s)",
+    )
     parser.add_argument("--split", metavar="test|dev", default="test", help="scored split (default: %(default)s)")
     parser.add_argument("--data-dir", metavar="FOLDER", help="directory with the public corpora")
     parser.add_argument("--results", metavar="FOLDER", default=results, help="default: %(default)s")
@@ -98,6 +104,7 @@ def _measure(
         "sentences": size,
         "draw": draw,
         "start_from": start,
+        **changes,
         "entities F1": found["entities"]["f1"],
         "relations F1": found["relations"]["f1"],
     }
@@ -121,7 +128,7 @@ def _table(results: Path) -> str:
             for start in (True, False)
             for kind in ("entities", "relations")
         ]
-        lines.append(f"| {name} | {size} | {min(map(len, rows.values()))} | {' | '.join(cells)} |")
+        lines.append(f"| {name} | {size} | {len(rows[False])} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
