@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import statistics
 from collections.abc import Mapping, Sequence
@@ -15,15 +16,16 @@ from cman_tf.training.run import Run
 from cman_tf.training.trainer import best_epoch
 from reproduction import markdown
 
-PLACE = re.compile("<!-- table (.+) -->\n")
+PLACE = re.compile("<!-- (table|lengths|thresholds|kinds) (.+) -->\n")
 
 
 def write_log(folder: str | Path, path: str | Path) -> str | Path:
-    """Write the page: the text of `notes.md` with a table of runs for each `<!-- table GROUP -->`.
+    """Write the page: the text of `notes.md` with a table of runs for each `<!-- table GROUP -->`, and tables of long
+    sentences for `<!-- lengths FILE -->`, `<!-- thresholds FILE -->` and `<!-- kinds FILE -->`.
 
     Args:
         folder: path. Contains `notes.md` and a folder for each group, with one for each run, ordered by name, with its
-            `config.yaml`, `environment.json` and `history.csv`.
+            `config.yaml`, `environment.json` and `history.csv`. FILE is one of `reproduction.long_sentences`.
         path: path of the page.
 
     Returns:
@@ -31,7 +33,7 @@ def write_log(folder: str | Path, path: str | Path) -> str | Path:
     """
     notes = (Path(folder) / "notes.md").read_text(encoding="utf-8")
     with atomic_write(path) as file:
-        file.write(PLACE.sub(lambda found: table(Path(folder) / found[1]), notes))
+        file.write(PLACE.sub(lambda found: TABLES[found[1]](Path(folder) / found[2]), notes))
     return path
 
 
@@ -95,6 +97,40 @@ def _run(path: Path) -> _Scored:
     scores = (100 * best["dev_ner_f1"], 100 * best["dev_re_f1"], 100 * history[-1]["dev_re_f1"])
     commit = (run.environment().get("git_commit") or "-")[:7]
     return _Scored(configs.from_dict(values, str(path)), commit, len(history), scores)
+
+
+def lengths(path: Path) -> str:
+    """Scores of relations by tokens in the sentence, and how many candidates there are; rates in percent."""
+    views = json.loads(path.read_text(encoding="utf-8"))["scores"]
+    rows = []
+    for name, scores in views["0.5"].items():
+        sentences = views["sentences"][name]["gold"]
+        each = [f"{views[view][name]['gold'] / sentences:.1f}" for view in ("0.5", "candidates")]
+        rates = [scores["precision"], scores["recall"], scores["f1"]]
+        rates += [views[view][name]["f1"] for view in ("right ends", "between 0", "between 1", "between 2", "entities")]
+        rows.append([name, sentences, *each, *(f"{100 * rate:.1f}" for rate in rates)])
+    head = ["Tokens", "Sentences", "Relations in each", "Candidates in each", "Precision", "Recall", "F1"]
+    head += ["F1, right ends", "no entity between", "one", "two and more", "Entities F1"]
+    return "\n".join(markdown.table(head, rows)) + "\n"
+
+
+def thresholds(path: Path) -> str:
+    """F1 of relations in percent at each threshold, by tokens in the sentence."""
+    views = json.loads(path.read_text(encoding="utf-8"))["scores"]
+    names = [name for name in views if name[0].isdigit()]
+    rows = [[name, *(f"{100 * scores['f1']:.1f}" for scores in views[name].values())] for name in names]
+    return "\n".join(markdown.table(["Threshold", *views["0.5"]], rows)) + "\n"
+
+
+def kinds(path: Path) -> str:
+    """Errors in long sentences by kind."""
+    found = json.loads(path.read_text(encoding="utf-8"))["kinds"]
+    rows = [[name, *numbers.values()] for name, numbers in found.items()]
+    rows.append(["all", *(sum(column) for column in zip(*(numbers.values() for numbers in found.values())))])
+    return "\n".join(markdown.table(["Kind", "Missed", "Spurious"], rows)) + "\n"
+
+
+TABLES = {"table": table, "lengths": lengths, "thresholds": thresholds, "kinds": kinds}
 
 
 def changes(base: configs.Config, config: configs.Config) -> str:
