@@ -10,7 +10,8 @@ from pathlib import Path
 
 from cman_tf.commands import cli
 from cman_tf.data import corpora, formats
-from cman_tf.data.document import Document, Entity, Relation
+from cman_tf.data.document import Document, Entity
+from reproduction.joined import join, pairs
 
 
 def command(argv: list[str]) -> None:
@@ -36,17 +37,7 @@ def command(argv: list[str]) -> None:
 
 def joined(documents: Sequence[Document], rng: random.Random) -> list[Document]:
     """Two sentences in a row as one, each sentence once, without relations between them."""
-    order = rng.sample(documents, len(documents))
-    return [_join(first, second) for first, second in zip(order[::2], order[1::2])]
-
-
-def _join(first: Document, second: Document) -> Document:
-    words, found = len(first), len(first.entities)
-    return Document(
-        [*first.tokens, *second.tokens],
-        [*first.entities, *(Entity(e.start + words, e.end + words, e.type) for e in second.entities)],
-        [*first.relations, *(Relation(r.head + found, r.tail + found, r.type) for r in second.relations)],
-    )
+    return [join(*pair) for pair in pairs(documents, rng)]
 
 
 def exchanged(documents: Sequence[Document], rng: random.Random) -> list[Document]:

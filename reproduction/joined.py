@@ -1,16 +1,12 @@
-"""`python -m reproduction.joined`: sentences joined in pairs, to train with them and to measure what joining costs."""
+"""Sentences joined in pairs, to train with them and to measure what joining costs."""
 
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cman_tf.commands import cli
-from cman_tf.data import corpora, formats
 from cman_tf.data.document import Document
 from cman_tf.evaluation.scorer import score
 
@@ -18,27 +14,9 @@ if TYPE_CHECKING:
     from cman_tf.predictor import Predictor
 
 
-def command(argv: list[str]) -> None:
-    parser = cli.parser(
-        "python -m reproduction.joined",
-        "Join the training sentences of a corpus in random pairs and write them as a corpus for corpus.extra.",
-        "python -m reproduction.joined joined && cman fit --config conll04_best --corpus.extra joined",
-        usage="FOLDER [options]",
-    )
-    parser.add_argument("folder", metavar="FOLDER", help="folder to write train.json to")
-    parser.add_argument("--corpus", metavar="NAME|FOLDER", default="conll04", dest="data", help="default: %(default)s")
-    parser.add_argument("--data-dir", metavar="FOLDER", help="directory with the public corpora (default: downloaded)")
-    parser.add_argument("--seed", metavar="N", type=int, default=1, help="seed of the pairs (default: %(default)s)")
-    args = cli.parse(parser, argv)
-    train = corpora.load(args.data, splits=("train",), data_dir=args.data_dir).splits["train"]
-    joined = [join(*pair) for pair in pairs(train, args.seed)]
-    formats.write(joined, Path(args.folder) / "train.json", "spert")
-    print(f"{len(joined)} pairs of sentences: {args.folder}/train.json")
-
-
-def pairs(documents: Sequence[Document], seed: int = 1) -> list[tuple[Document, Document]]:
+def pairs(documents: Sequence[Document], rng: random.Random) -> list[tuple[Document, Document]]:
     """Random pairs, each document in one of them at most."""
-    shuffled = random.Random(seed).sample(documents, len(documents))
+    shuffled = rng.sample(documents, len(documents))
     return list(zip(shuffled[::2], shuffled[1::2]))
 
 
@@ -59,7 +37,7 @@ def join(one: Document, two: Document) -> Document:
 
 def effect(predictor: Predictor, documents: Sequence[Document]) -> dict[str, Any]:
     """Strict F1 of sentences `alone` and `joined` in pairs, and how many relations of the pairs are `across` both."""
-    chosen = pairs(documents)
+    chosen = pairs(documents, random.Random(1))
     alone, joined = [document for pair in chosen for document in pair], [join(*pair) for pair in chosen]
     found = predictor.extract(joined)
     relations = [
@@ -73,7 +51,3 @@ def effect(predictor: Predictor, documents: Sequence[Document]) -> dict[str, Any
         for name, one in scores.items()
     }
     return {"pairs": len(chosen), **rates, "predicted": len(relations), "across": relations.count(2)}
-
-
-if __name__ == "__main__":
-    sys.exit(cli.run("python -m reproduction.joined", command))

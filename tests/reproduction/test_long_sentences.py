@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from cman_tf.commands import cli
-from cman_tf.data import formats
 from cman_tf.data.document import Document, Relation
 from cman_tf.errors import InputError
 from reproduction import joined, long_sentences
@@ -87,19 +86,12 @@ def test_the_command_scores_runs(trained_run, quick, tmp_path):
     assert found["scores"]["0.5"]["all"] == found["scores"]["0.5"]["0-19"]
 
 
-def test_joined_sentences_keep_their_annotation(tmp_path, documents):
+def test_joined_sentences_keep_their_annotation(documents):
     one, two = documents[0], documents[4]
     both = joined.join(one, two)
     assert both.tokens == one.tokens + two.tokens
     assert [both.entity_text(entity) for entity in both.entities] == ["Ana", "Oslo", "Ana", "Bo", "Lima", "Peru"]
     assert [(r.head, r.tail) for r in both.relations] == [(0, 1), (2, 4), (3, 4), (4, 5)]
-    formats.write(documents, tmp_path / "corpus" / "train.json", "spert")
-    assert cli.run("test", joined.command, [str(tmp_path / "joined"), "--corpus", str(tmp_path / "corpus")]) == 0
-    written = formats.read(tmp_path / "joined" / "train.json")
-    assert len(written) == len(documents) // 2
-    assert {len(document) for document in written} <= {
-        len(a) + len(b) for a in documents for b in documents if a is not b
-    }
 
 
 def test_tables_of_the_committed_file():
