@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NoReturn
 
 from cman_tf.data import formats
-from cman_tf.data.formats import json_files, losses
+from cman_tf.data.formats import json_first, losses
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import read_lines
 from cman_tf.errors import InputError, failed, printable
@@ -153,7 +153,7 @@ def detected(name: str, path: str | None = None) -> str:
             printable(f"{path} is read as plain text. It looks like {found}, which --input-format {found} reads."),
             file=sys.stderr,
         )
-    if is_text_file or (unnamed and not json_files.begins(name)):
+    if is_text_file or (unnamed and not json_first.begins(name)):
         return TEXT
     raise formats.not_recognised(name)
 
