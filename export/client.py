@@ -8,6 +8,7 @@ import sys
 from cman_tf.commands import cli
 from cman_tf.commands.inputs import add_options, read_sentences
 from cman_tf.commands.main import main
+from cman_tf.commands.streams import Failures
 from cman_tf.data.sentences import each
 from cman_tf.errors import printable
 
@@ -34,7 +35,8 @@ def command(argv: list[str]) -> None:
         _warn(f"no answer from {args.address} yet ({status}); retrying for {args.retry_seconds:g} s")
 
     check_output(args.format, args.output)
-    documents = list(each(read_sentences(args.text, args.input, untokenized, args.input_format)))
+    failures = Failures("cman ask")
+    documents = list(each(read_sentences(args.text, args.input, untokenized, args.input_format, report=failures)))
     with Remote(
         args.address,
         model=args.model_name,
@@ -54,6 +56,7 @@ def command(argv: list[str]) -> None:
         write_predictions(found, args.format, args.output)
         if remote.left_out:
             _warn(f"{remote.left_out} tokens, entities and relations are left out, for which the export has no room")
+    failures.check()
 
 
 def _warn(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from cman_tf.commands import cli, options, outputs
-from cman_tf.commands.streams import add_form, stream
+from cman_tf.commands.streams import Failures, add_form, stream
 
 
 def pick(argv: list[str]) -> None:
@@ -46,10 +46,12 @@ def pick(argv: list[str]) -> None:
     run = Run.open(args.run, allow_encoders=args.allow_encoder)
     predictor = run.predictor(options.overrides(args))
     known = [document for path in args.annotated for document in formats.read(path, None, predictor.tokenize)]
-    texts = stream([], args.texts, args.input_format, args.sentences, predictor.tokenize, args.language)
+    failures = Failures("cman data")
+    texts = stream([], args.texts, args.input_format, args.sentences, predictor.tokenize, args.language, failures)
     split = args.sentences in (None, "split")
-    pool = list(sentences.each(predictor.with_tokens(list(texts), split, args.language)))
+    pool = list(sentences.each(predictor.with_tokens(list(failures.read(texts)), split, args.language)))
     with cli.progress(len(pool), "sentences") as advance:
         chosen = picking.pick(predictor, pool, args.count, list(sentences.each(known)), advance)
     outputs.write_predictions(predictor.extract([pool[index] for index in chosen]), args.format, args.output)
     print(f"{len(chosen)} of {len(pool):,} sentences", file=sys.stderr)
+    failures.check("the sentences are from the others")

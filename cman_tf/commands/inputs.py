@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import shutil
 import sys
@@ -12,9 +13,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NoReturn
 
 from cman_tf.data import formats
-from cman_tf.data.formats import json_files, losses
+from cman_tf.data.formats import json_first, losses
 from cman_tf.data.formats.losses import Reading
-from cman_tf.data.formats.reading import read_text
+from cman_tf.data.formats.reading import read_lines
 from cman_tf.errors import InputError, failed, printable
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def read_sentences(
     tokenize: Callable[[list[str]], list[Document]],
     format: str | None = None,
     reading: Reading | None = None,
+    report: Callable[[InputError], object] | None = None,
 ) -> list[Document]:
     """Read documents from raw sentences or from a file in a known format.
 
@@ -94,27 +96,31 @@ def read_sentences(
         tokenize: callable, list of str -> list of `Document`.
         format: str or None. `"text"`, or a key of `cman_tf.data.formats.FORMATS`. Default: detected from the content.
             What no format matches is text if it is standard input, a pipe, or a file named `.txt`.
-        reading: `Reading` or None, see `cman_tf.data.formats.read`. Default: the default choices, but a sentence, line
-            or text that cannot be read is an error.
+        reading: `Reading` or None, see `cman_tf.data.formats.read`. Default: the default choices.
+        report: callable or None. Without `reading`, called with the error of each sentence, line or text that cannot
+            be read; the others are read. Default: it raises the error.
 
     Returns:
         list of `Document`, one for each sentence or line, in order.
 
     Raises:
-        InputError: if both `texts` and `path` are given, or the file cannot be read, is empty, is not UTF-8, or is
-            neither in a known format nor text.
+        InputError: if both `texts` and `path` are given, or the file cannot be read, is empty, is neither in a known
+            format nor text, or contains nothing that can be read.
     """
     if texts and path:
         raise InputError(f"Sentences must come as arguments or from --input, not both. Received: both, --input {path}")
     if texts:
         return tokenize(texts)
     with copied(path) as name, renamed(name, path):
-        format = format or detected(name, path)
+        format, shown = format or detected(name, path), shown_name(path)
+        reading = reading or Reading(
+            report=lambda error: (report or refuse)(InputError(str(error).replace(name, shown)))
+        )
         if format == TEXT:
-            return tokenize(_lines(name))
-        reading = reading or Reading(report=refuse)
-        documents = formats.read(name, format, tokenize, reading)
-        reading.examples = {what: place.replace(name, shown_name(path)) for what, place in reading.examples.items()}
+            documents = reading.at_least_one(tokenize(_lines(name, reading)), name)
+        else:
+            documents = formats.read(name, format, tokenize, reading)
+        reading.examples = {what: place.replace(name, shown) for what, place in reading.examples.items()}
         return documents
 
 
@@ -147,17 +153,17 @@ def detected(name: str, path: str | None = None) -> str:
             printable(f"{path} is read as plain text. It looks like {found}, which --input-format {found} reads."),
             file=sys.stderr,
         )
-    if is_text_file or (unnamed and not json_files.begins(name)):
+    if is_text_file or (unnamed and not json_first.begins(name)):
         return TEXT
     raise formats.not_recognised(name)
 
 
-def _lines(path: str) -> list[str]:
+def _lines(path: str, reading: Reading) -> list[str]:
     """Lines of a text file. Blank lines are sentences too, so a file of blank lines is not empty."""
-    text = read_text(path, blank=True)
-    # Not splitlines: a sentence may contain U+2028 and similar characters.
-    lines = text.split("\n")
-    return [line[:-1] if line.endswith("\r") else line for line in (lines[:-1] if lines[-1] == "" else lines)]
+    skipping = functools.partial(reading.skipping, "lines that cannot be read")
+    # A line that could not be read has no line end.
+    lines = [line for line in read_lines(path, blank=True, skipping=skipping) if line]
+    return [line.removesuffix("\n").removesuffix("\r") for line in lines]
 
 
 @contextlib.contextmanager

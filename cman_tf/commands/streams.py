@@ -49,7 +49,7 @@ def add_form(parser: argparse.ArgumentParser) -> None:
 
 
 class Failures:
-    """Prints the error of each input that cannot be read, for the argument `report` of `stream`.
+    """Prints the error of each input that cannot be read, for `report` of `stream` and `inputs.read_sentences`.
 
     Args:
         program: str. Printed before each.

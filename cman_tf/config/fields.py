@@ -36,6 +36,11 @@ class CorpusConfig:
         "another corpus, all of whose sentences are added to the training sentences; not in the paper",
     )
     data_dir: Optional[str] = _field(None, "folder with copies of the public corpora, instead of a download")
+    language: str = _field(
+        "en",
+        "language of the texts of a corpus with character offsets, such as de, for the sentence splitter; other "
+        "formats have sentences",
+    )
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -259,7 +264,7 @@ WITHOUT_EFFECT = (
     "words.tokenizer",
 )
 """Fields that do not change a result: places of copies, trackers, a width that the file of word vectors sets, and the
-tokenizer, because corpora have tokens."""
+tokenizer, because the public corpora have tokens."""
 
 ADDED = ("start_from",)
 """Fields that are newer than the format of run folders. A run without one was trained with its default."""

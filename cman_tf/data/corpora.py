@@ -148,10 +148,11 @@ def _files(
 
 
 def _sentences(path: Path, tokenizer: str, language: str, strict: bool) -> list[Document]:
-    # The others have tokens, or are refused.
-    tokenize = functools.partial(raw_text.documents, tokenizer=tokenizer) if path.is_dir() else None
+    format = formats.recognise(path)
+    # Lines without tokens are refused: they have no annotation.
+    tokenize = functools.partial(raw_text.documents, tokenizer=tokenizer) if format != "jsonl" else None
     reading = Reading(language=language, strict=True) if strict else None
-    documents = formats.read(path, tokenize=tokenize, reading=reading, language=language)
+    documents = formats.read(path, format, tokenize, reading, language)
     with located(path):
         return [part for document in documents for part in sentences.parts(document)]
 

@@ -10,16 +10,10 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from cman_tf.data.abbreviations import ENGLISH, MORE, european
+
 _BORDER = "\x01"
 _BLANK = r"[\s\p{Z}\p{C}]"
-_ABBREVIATIONS = (
-    "Mr Mrs Ms Dr Prof Gen Col Maj Capt Lt Sgt Adm Gov Sen Sens Rep Reps Rev Hon Pres Jr Sr St Mt Ft Inc Corp Co Ltd "
-    "Bros No vs Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec Ala Ariz Ark Calif Colo Conn Del Fla Ga Ill Ind Kan "
-    "Ky La Md Mass Mich Minn Miss Mo Mont Neb Nev Okla Ore Pa Tenn Tex Va Vt Wash Wis Wyo"
-).split()
-_MORE_ABBREVIATIONS = (
-    "Messrs Mme Mlle Esq Hr Ave Blvd Rd Dept Univ Assn Bldg Ed Eds Vol Vols Fig Figs Eq Ch Nr Art approx etc al cf ca"
-).split()
 
 
 def _rules(first: Sequence[str], abbreviations: Sequence[str], words: Sequence[str], last: Sequence[str]) -> str:
@@ -50,7 +44,7 @@ _CAPITALS = r"(?:\p{L}\.){2,}"  # U.S.
 # Letters, marks, digits, and the joiners inside words of several scripts.
 _CONLL04 = _rules(
     first=[_CAPITALS],
-    abbreviations=_ABBREVIATIONS,
+    abbreviations=ENGLISH,
     words=_words(r"[\p{L}\p{M}\p{N}_\x{200C}\x{200D}]", number=r"\d+(?:\.\d+)+"),
     last=[r"[^\s\p{Z}\p{C}]"],  # any other visible character by itself
 )
@@ -71,7 +65,7 @@ _UNICODE = _rules(
         _DEGREES,
         _CAPITALS,
     ],
-    abbreviations=_ABBREVIATIONS + _MORE_ABBREVIATIONS,
+    abbreviations=ENGLISH + MORE,
     words=_words(
         rf"[\p{{L}}\p{{N}}_{_JOINED}]",
         number=r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?\b|\d+(?:\.\d+)+(?:,\d{1,3}\b)?|\d+,\d{1,2}\b)",
@@ -118,8 +112,12 @@ _UNICODE2 = _rules(
         _CHARACTER,
         rf"(?:\p{{L}}[{_ACCENTS}]*\.){{2,}}",  # U.S.
         rf"(?:{_LATIN}+\.-)+[A-Z]{_LATIN}{{0,3}}\.",  # Dipl.-Ing.
+        r"[a-z]\.[A-Za-z\x{C0}-\x{24F}]{2,4}\.",  # p.ej., v.Chr.
+        r"(?:[A-Z]{2}\.){2,}",  # EE.UU.
+        r"(?:Sig|Dott|Prof|Dr)\.(?:ra|na|ssa)\b",
+        rf"{_HOST}[Ss]tr\.",  # Hauptstr.
     ],
-    abbreviations=_ABBREVIATIONS + _MORE_ABBREVIATIONS,
+    abbreviations=ENGLISH + MORE + european(),
     words=[
         rf"[\p{{Lu}}\p{{Ll}}][{_ACCENTS}]*\.",  # initials, z. B.
         rf"(?:[ODLdl][{_ACCENTS}]*['’][{_ACCENTS}]*\p{{Lu}}|\$)?(?:{_NUMBER}|{_WORD})(?:[-/&](?:{_NUMBER}|{_WORD}))*",
@@ -130,6 +128,25 @@ _UNICODE2 = _rules(
         r"[^\s\p{Z}\p{C}]",
     ],
 )
+
+# RE2's `\b` knows the letters of ASCII only: it cuts 'déjà after 'd, fue.comía after .com, and café.5 before .5.
+_NEXT = _BORDER * 2
+_SUFFIX, _TOP = r"(?:s|S|t|re|ve|ll|d|m)", r"(?:com|org|net|edu|gov|co\.uk)"
+_ACCENTED = rf"[\x{{C0}}-\x{{24F}}\x{{1E00}}-\x{{1EFF}}][{_ACCENTS}]*"
+_LETTER = rf"[^\s\p{{Z}}\p{{C}}\p{{P}}\p{{S}}\p{{M}}{_SINGLE}{_PICTURES}]"
+REPAIRS = {
+    "unicode2": (
+        # The é. of 'té. is no initial.
+        (
+            rf"((?:{_BORDER}['’]{_SUFFIX}|\.{_TOP})[{_JOINED}]*{_NEXT}{_ACCENTED})(\.[{_JOINED}]*{_BORDER})",
+            rf"\1{_NEXT}\2",
+        ),
+        (rf"({_BORDER}['’])({_SUFFIX}[{_JOINED}]*){_NEXT}({_ACCENTED})", rf"\1{_NEXT}\2\3"),
+        (rf"(\.)({_TOP}[{_JOINED}]*){_NEXT}({_ACCENTED})", rf"{_NEXT}\1{_NEXT}\2\3"),
+        (rf"({_LETTER}[{_JOINED}]*){_NEXT}(\.)(\d)", rf"\1{_NEXT}\2{_NEXT}\3"),
+    )
+}
+"""`(found, written)` by the name of the tokenizer: borders that are moved after all were added."""
 
 TOKENIZERS = {
     "unicode2": (rf"(?:{_UNICODE2})[{_JOINED}]*",),
@@ -158,6 +175,8 @@ def tokenize(text: tf.Tensor, tokenizer: str = "unicode2") -> tuple[tf.RaggedTen
     # Borders are added around every token and nothing is removed, so the lengths of the pieces give the offsets.
     for found in TOKENIZERS[tokenizer]:
         text = tf.strings.regex_replace(text, f"({found})", rf"{_BORDER}\1{_BORDER}")
+    for found, written in REPAIRS.get(tokenizer, ()):
+        text = tf.strings.regex_replace(text, found, written)
     pieces = tf.strings.split(text, _BORDER)
     row, pieces = pieces.value_rowids(), pieces.flat_values
     lengths = tf.strings.length(pieces, unit="UTF8_CHAR")

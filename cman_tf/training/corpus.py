@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
 def load_corpus(config: Config, splits: Collection[str] = ("train", "dev", "test"), **changes: Any) -> corpora.Corpus:
     """The corpus of a configuration, see `cman_tf.data.corpora.load`; `changes` replace its arguments."""
-    corpus = config.corpus
-    options = {name: getattr(corpus, name) for name in ("variant", "fold", "overlap", "data_dir")}
-    return corpora.load(corpus.name, splits=splits, **{"tokenizer": config.words.tokenizer, **options, **changes})
+    return corpora.load(config.corpus.name, splits=splits, **{**_options(config), **changes})
+
+
+def _options(config: Config) -> dict[str, Any]:
+    """How corpora are read, the same for `corpus.name` and `corpus.extra`."""
+    names = ("variant", "fold", "overlap", "data_dir", "language")
+    return {"tokenizer": config.words.tokenizer, **{name: getattr(config.corpus, name) for name in names}}
 
 
 def training_data(config: Config, corpus: corpora.Corpus) -> tuple[list[Document], list[Document]]:
@@ -47,8 +51,7 @@ def _extra(config: Config) -> list[Document]:
             "`corpus.extra` must be another corpus than `corpus.name`, whose test sentences are not for training. "
             f"Received: {name} for both"
         )
-    options = {field: getattr(config.corpus, field) for field in ("variant", "fold", "overlap", "data_dir")}
-    found = corpora.load(name, splits=("train",), tokenizer=config.words.tokenizer, **options)
+    found = corpora.load(name, splits=("train",), **_options(config))
     return [document for documents in found.splits.values() for document in documents]
 
 
@@ -62,7 +65,9 @@ def headlines(config: Config, train: Sequence[Document], dev: Sequence[Document]
         return []
     splits = {"train": train, "dev": dev, "test": corpus.splits.get("test", ())}
     lines = [f"Corpus: {line}" for line in checks.headlines({split: part for split, part in splits.items() if part})]
-    return lines and [*lines[:-1], f"{lines[-1]}. See cman data check {shlex.quote(name)}"]
+    language = config.corpus.language
+    options = "" if language == "en" else f" --language {shlex.quote(language)}"
+    return lines and [*lines[:-1], f"{lines[-1]}. See cman data check {shlex.quote(name)}{options}"]
 
 
 def schema_of(train: Sequence[Document], corpus: corpora.Corpus) -> Schema:

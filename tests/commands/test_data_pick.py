@@ -51,6 +51,23 @@ def test_annotated_sentences_are_not_picked(call, tmp_path, documents):
     assert "lives" not in out
 
 
+def test_a_line_that_cannot_be_read_does_not_stop_the_others(call, tmp_path):
+    path = tmp_path / "news.jsonl"
+    path.write_text('{"text": "Ana lives in Oslo."}\n{"text": \n{"text": "Rain fell."}\n')
+    code, out, err = call(path, "--format", "table")
+    wrong, count, end = err.splitlines()
+    assert code == 2
+    assert {"Ana lives in Oslo.", "Rain fell."} <= set(out.splitlines())
+    assert wrong.startswith("cman data: The file must contain valid JSON. ")
+    assert f"{path}, line 2" in wrong
+    assert count == "2 of 2 sentences"
+    assert end == "cman data: Texts or lines that cannot be read: 1; the sentences are from the others."
+    path.write_text('{"text": 3}\n')
+    code, out, err = call(path, "--format", "table")
+    assert (code, out) == (2, "")
+    assert err.endswith("Texts or lines that cannot be read: 1; none is left.\n")
+
+
 def test_what_is_refused(call, tmp_path):
     (tmp_path / "news.txt").write_text(TEXT)
     for argv, message in (

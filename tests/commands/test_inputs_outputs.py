@@ -11,6 +11,7 @@ from cman_tf.commands.outputs import check_output, write_predictions
 from cman_tf.commands.printing import table
 from cman_tf.data import formats
 from cman_tf.data.document import Document
+from cman_tf.data.formats.losses import Reading
 from cman_tf.errors import InputError, printable
 from tests.conftest import sentence
 from tests.data.examples import AVAILABLE, written
@@ -111,6 +112,25 @@ def test_bad_input_is_told_with_its_place(tmp_path, monkeypatch, data, told):
             read_sentences([], place, tokenize)
         assert told.format(name) in str(caught.value)
         assert "/tmp/tmp" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "format"), [(b"a b\nx \xff\nc\n", "text"), (b'{"text": "a b"}\n{"text": \n{"text": "c"}\n', None)]
+)
+def test_a_bad_line_may_be_reported_and_the_others_are_read(monkeypatch, data, format):
+    given(monkeypatch, data)
+    told = []
+    found = read_sentences([], "-", tokenize, format, report=told.append)
+    assert [document.text for document in found] == ["a b", "c"]
+    [error] = told
+    assert "in standard input, line 2" in str(error)
+    given(monkeypatch, data)
+    reading = Reading()
+    assert len(read_sentences([], "-", tokenize, format, reading)) == 2
+    assert reading.left_out == {"lines that cannot be read" if format else "malformed lines": 1}
+    given(monkeypatch, data)
+    with pytest.raises(InputError, match="line 2"):
+        read_sentences([], "-", tokenize, format, Reading(strict=True))
 
 
 def test_a_format_may_be_named(tmp_path):

@@ -125,6 +125,13 @@ def test_raw_text_is_no_corpus(tmp_path):
         corpora.load(tmp_path, splits=["train"])
 
 
+def test_texts_with_spans_get_the_tokens_of_the_tokenizer(tmp_path):
+    (tmp_path / "train.jsonl").write_text(json.dumps({"text": "Ann, 3,14159", "label": [[0, 3, "Peop"]]}))
+    for tokenizer, tokens in (("unicode2", "Ann , 3,14159"), ("unicode", "Ann , 3 , 14159")):
+        [document] = corpora.load(tmp_path, splits=["train"], tokenizer=tokenizer).splits["train"]
+        assert document.tokens == tuple(tokens.split())
+
+
 def test_overlap_policies_and_their_counts(tmp_path):
     nested = sentence("a b", [(0, 2, "A"), (0, 1, "A")])
     formats.write([ann(), nested], tmp_path / "train.json")

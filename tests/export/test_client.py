@@ -107,6 +107,22 @@ def test_standard_input(run, monkeypatch):
     assert run()[1].count("Live_In") == 2
 
 
+def test_a_line_that_cannot_be_read_does_not_stop_the_others(run, tmp_path):
+    text, lines = tmp_path / "in.txt", tmp_path / "in.jsonl"
+    text.write_bytes(b"a b\nx \xff\nc d\n")
+    lines.write_text('{"text": "a b"}\n{"text": \n{"text": "c d"}\n')
+    for path in (text, lines):
+        code, out, err = run("--input", str(path))
+        wrong, end = err.splitlines()
+        assert (code, out.count("Live_In")) == (2, 2)
+        assert f"{path}, line 2" in wrong
+        assert end == "cman ask: Texts or lines that cannot be read: 1; the others are predicted."
+    lines.write_text('{"text": 3}\n')
+    code, out, err = run("--input", str(lines))
+    assert (code, out) == (2, "")
+    assert err.count(f"{lines}, line 1") == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -249,6 +249,9 @@ def random_texts(count):
         "bbc.de/",
         "O'B",
         "www.a",
+        "'d",
+        "b.com",
+        "bzw.",
     ]
     drawn = ["".join(random.choice(pieces, random.integers(0, 24))) for _ in range(count - count // 4)]
     numbers = random.integers(1, 0x110000, [count // 4, 8])

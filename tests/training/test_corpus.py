@@ -1,12 +1,14 @@
 """Training data under the protocols, and with the sentences of a further corpus."""
 
+import json
+
 import pytest
 
 from cman_tf import config as configs
 from cman_tf.data import formats
 from cman_tf.errors import InputError
 from cman_tf.training import workflow
-from cman_tf.training.corpus import load_corpus, training_data
+from cman_tf.training.corpus import headlines, load_corpus, training_data
 from cman_tf.training.origin import fingerprint
 from cman_tf.training.results import sentences_trained_on
 
@@ -67,3 +69,37 @@ def test_a_further_corpus_that_is_not_there_is_named(folders, config):
     changed = configs.change(config, {"corpus.name": str(folders / "own"), "corpus.extra": "nowhere"})
     with pytest.raises(InputError, match="Received: nowhere"):
         training_data(changed, load_corpus(changed, splits=("train",)))
+
+
+@pytest.fixture
+def german(tmp_path):
+    """A corpus and a further one, whose texts have two sentences in German, and three in English."""
+    text = {
+        "text": "Ana kam am 3. Mai nach Oslo. Bo auch.",
+        "label": [[0, 3, "Peop"], [23, 27, "Loc"], [29, 31, "Peop"]],
+    }
+    for name in ("own/train", "own/dev", "own/test", "more/train"):
+        path = tmp_path / f"{name}.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(text) + "\n")
+    return {"corpus.name": str(tmp_path / "own"), "corpus.extra": str(tmp_path / "more")}
+
+
+def test_texts_of_a_corpus_are_split_in_its_language(german, config, tmp_path):
+    for language, count in (("en", 3), ("de", 2)):
+        changed = configs.change(config, {**german, "corpus.language": language})
+        run, _, corpus = workflow.begin(changed, tmp_path / language)
+        assert run.config().corpus.language == language
+        assert [len(part) for part in training_data(run.config(), corpus)] == [2 * count, count]
+    # Evaluation reads with that of the run, or with another one on request.
+    for changes, count in (({}, 2), ({"corpus.language": "en"}, 3)):
+        assert len(load_corpus(run.config(changes), splits=("test",)).splits["test"]) == count
+    with pytest.raises(InputError, match=r"`corpus\.language` is de in .*Received: en$"):
+        workflow.resume(run.path, {"corpus.language": "en"})
+
+
+def test_the_command_that_shows_all_findings_has_the_language(german, config):
+    changed = configs.change(config, {**german, "corpus.language": "de"})
+    corpus = load_corpus(changed)
+    line = headlines(changed, *training_data(changed, corpus), corpus)[-1]
+    assert line.endswith(f"See cman data check {german['corpus.name']} --language de")

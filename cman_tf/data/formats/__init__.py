@@ -1,7 +1,8 @@
 """File formats of annotated sentences, by name or detected from the content.
 
 Each format is a module with `recognises(path)`, `read(path, tokenize, reading)` and, unless it is only read,
-`write(documents, path)`, with the arguments of `read` and `write` here.
+`write(documents, path)`, with the arguments of `read` and `write` here. A format of JSON objects has
+`fits(found)`, with a `json_first.First`, in place of `recognises` or beside it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from cman_tf.data.formats import (
     dygie,
     iob2,
     json_files,
+    json_first,
     jsonl,
     label_studio,
     multihead,
@@ -125,16 +127,16 @@ def not_recognised(path: str | Path) -> InputError:
     Raises:
         InputError: if the file is missing, empty or not text: its own error says more.
     """
-    found = json_files.first(path)
+    found = json_first.candidates(path)
     if found:
-        seen = f"JSON with {show_keys(found.record)}"
+        seen = f"JSON with {show_keys(found[0].record)}"
     elif projects.is_archive(path):
         names = [file.path.name for file in islice(projects.members(path), 5)]
         seen = f"a ZIP archive with {', '.join(names) or 'no files'}"
     else:
         text = read_text(path).strip()
         seen = repr(text[:40])
-        if json_files.begins(path):
+        if json_first.begins(path):
             # Raises the error with line and column.
             next(json_files.records(path), None)
     return InputError(
@@ -176,9 +178,16 @@ def format_of(path: str | Path) -> str:
 
 
 def recognise(path: str | Path) -> str | None:
-    """The format of a file or folder, a key of `FORMATS`, by its content; None for plain text or a missing file."""
-    json_files.forget()
-    return next((name for name, module in FORMATS.items() if module.recognises(path)), None)
+    """The format of a file or folder, a key of `FORMATS`, by its content; None for plain text or a missing file.
+
+    A broken line or object before others does not hide the format.
+    """
+    for found in json_first.candidates(path):
+        for name, module in FORMATS.items():
+            if hasattr(module, "fits") and module.fits(found):
+                return name
+    others = ((name, module) for name, module in FORMATS.items() if hasattr(module, "recognises"))
+    return next((name for name, module in others if module.recognises(path)), None)
 
 
 def _named(name: str) -> ModuleType:

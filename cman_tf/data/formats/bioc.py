@@ -24,6 +24,7 @@ from xml.etree import ElementTree
 from cman_tf.data.document import Document
 from cman_tf.data.formats import json_files, spans
 from cman_tf.data.formats.concepts import Concepts
+from cman_tf.data.formats.json_first import First
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import beginning, read_bytes, show
 from cman_tf.data.formats.records import check_object, show_keys, value
@@ -34,13 +35,13 @@ _CONCEPTS = ("identifier", "MESH")
 _ENDS = (["role1", "role2"], ["entity1", "entity2"])
 
 
+def fits(found: First) -> bool:
+    """Whether the objects have `passages`."""
+    return "passages" in found.record
+
+
 def recognises(path: str | Path) -> bool:
-    """Whether the file is JSON objects with `passages`, or XML with a `collection`."""
-    found = json_files.first(path)
-    return found is not None and "passages" in found.record or _is_xml(path)
-
-
-def _is_xml(path: str | Path) -> bool:
+    """Whether the file is XML with a `collection`."""
     data = beginning(path).lstrip(b"\xef\xbb\xbf \r\n\t")
     return data.startswith(b"<") and b"<collection" in data
 
@@ -58,7 +59,7 @@ def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Read
             `reading` demand it.
     """
     reading = reading or Reading()
-    records = _xml(path) if _is_xml(path) else json_files.records(path, "document", reading)
+    records = _xml(path) if recognises(path) else json_files.records(path, "document", reading)
     return spans.from_records(records, _text, path, reading, tokenize)
 
 

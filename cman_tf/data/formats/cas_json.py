@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.data.document import Document
-from cman_tf.data.formats import cas, json_files, projects, spans
+from cman_tf.data.formats import cas, projects, spans
+from cman_tf.data.formats.json_first import First
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import decoded
 from cman_tf.errors import InputError
@@ -33,14 +34,16 @@ if TYPE_CHECKING:
 _KEYS = ("%TYPES", "%FEATURE_STRUCTURES", "%VIEWS")
 
 
+def fits(found: First) -> bool:
+    """Whether the file is a JSON object with `%TYPES` or `%FEATURE_STRUCTURES`."""
+    return not set(_KEYS).isdisjoint(found.record)
+
+
 def recognises(path: str | Path) -> bool:
-    """Whether the file, or one in the folder or archive, is a JSON object with `%TYPES` or `%FEATURE_STRUCTURES`."""
+    """Whether such a file is in the folder or archive."""
     path = Path(path)
-    if not projects.is_collection(path):
-        found = json_files.first(path)
-        return found is not None and not set(_KEYS).isdisjoint(found.record)
     with contextlib.suppress(InputError):
-        return any(_files(path))
+        return projects.is_collection(path) and any(_files(path))
     return False
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 from cman_tf.data.document import Document
 from cman_tf.data.formats import json_files, projects, spans
+from cman_tf.data.formats.json_first import First
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unicode, decoded, show, written
 from cman_tf.data.formats.records import check_object, show_keys, to_bytes, value
@@ -36,14 +37,17 @@ _TYPE = ("label", "type", "tag", "entity_group")
 _HEAD, _TAIL = ("from_id", "head", "from", "source", "head_id"), ("to_id", "tail", "to", "target", "tail_id", "child")
 
 
+def fits(found: First) -> bool:
+    """Whether the objects have a `text` and spans, but no tokens."""
+    return _is_text(found.record)
+
+
 def recognises(path: str | Path) -> bool:
-    """Whether the objects, of a file or of a file `.jsonl` in an archive, have a `text` and spans, but no tokens."""
+    """Whether this is an archive with a file `.jsonl` of such objects."""
     if projects.is_archive(path):
         with contextlib.suppress(InputError):
             return any(_is_text(record) for file in _files(path) for _, record in _records(file, Reading()))
-        return False
-    found = json_files.first(path)
-    return found is not None and _is_text(found.record)
+    return False
 
 
 def _is_text(record: Mapping[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.formats import across, char_spans, json_files
+from cman_tf.data.formats.json_first import First
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_type, located, show
 from cman_tf.data.formats.records import value
@@ -25,10 +26,9 @@ from cman_tf.errors import InputError
 _OTHERS = ("clusters", "events", "event_clusters")
 
 
-def recognises(path: str | Path) -> bool:
+def fits(found: First) -> bool:
     """Whether the objects have `sentences` that are lists of tokens."""
-    found = json_files.first(path)
-    sentences = found.record.get("sentences") if found else None
+    sentences = found.record.get("sentences")
     return isinstance(sentences, list) and bool(sentences) and all(isinstance(item, list) for item in sentences)
 
 

@@ -8,7 +8,8 @@
     7            Left  0     1     Ann           Peop       Rome          Loc        0.93
 
 `text` is the sentence, `start` and `end` count its code points, end exclusive, so that `text[start:end]` is the
-mention. `head` and `tail` are values of the column `entity` of the same sentence.
+mention. `head` and `tail` are values of the column `entity` of the same sentence. Blanks at the ends of a span are cut
+off and counted; two rows that differ in such blanks alone are one entity.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def documents_from_frames(
     sentences: dict[str, Any] = {}
     for place, row in _rows(entities, "entities", ("sentence_id", "text", "start", "end", "type")):
         with reading.skipping("malformed rows", place):
-            _add_entity(sentences, row)
+            _add_entity(sentences, row, place, reading)
     if relations is not None:
         for place, row in _rows(relations, "relations", ("sentence_id", "type", "head", "tail")):
             with reading.trying("malformed rows", place):
@@ -129,9 +130,9 @@ def _rows(frame: pandas.DataFrame, what: str, needed: Sequence[str]) -> Iterator
         yield f"row {number} of {what}", filled
 
 
-def _add_entity(sentences: dict[str, Any], row: Mapping[str, Any]) -> None:
+def _add_entity(sentences: dict[str, Any], row: Mapping[str, Any], place: str, reading: Reading) -> None:
     name, text = str(_value(row, "sentence_id")), _text(row, "text")
-    sentence = sentences.setdefault(name, {"text": text, "entities": {}, "relations": [], "rows": 0})
+    sentence = sentences.setdefault(name, {"text": text, "entities": {}, "keys": {}, "relations": [], "rows": 0})
     if text != sentence["text"]:
         raise InputError(f"All rows of a sentence must have the same text. Received: another one for sentence {name}")
     if "type" not in row:
@@ -139,24 +140,32 @@ def _add_entity(sentences: dict[str, Any], row: Mapping[str, Any]) -> None:
     # A row that is left out has a number too, so that relations keep their entities.
     number, sentence["rows"] = sentence["rows"], sentence["rows"] + 1
     start, end, kind = _whole(row, "start"), _whole(row, "end"), _type(row)
-    raw_text.check_span(text, start, end)
+    entity = raw_text.trimmed(text, start, end, kind, _score(row))
     key = _key(row.get("entity", number))
-    if key in sentence["entities"]:
+    if key in sentence["keys"]:
         raise InputError(f"`entity` must be unique in a sentence. Received: {key} again")
     mention = row.get("mention", text[start:end])
     if mention != text[start:end]:
         raise InputError(f"`text[start:end]` must be the mention. Received: {text[start:end]!r} for {mention!r}")
-    sentence["entities"][key] = (start, end, kind, _score(row))
+    if entity[:2] != (start, end):
+        reading.count("blanks at the ends of spans", place)
+    # Keys of entities that differ in such blanks alone are keys of one.
+    sentence["keys"][key] = entity[:3]
+    if entity[:3] in sentence["entities"]:
+        reading.leave_out("entities annotated twice", place)
+    else:
+        sentence["entities"][entity[:3]] = entity
 
 
 def _add_relation(sentences: dict[str, Any], row: Mapping[str, Any]) -> None:
     name, kind = str(_value(row, "sentence_id")), _type(row)
-    known = list(sentences[name]["entities"]) if name in sentences else []
+    keys = sentences[name]["keys"] if name in sentences else {}
     ends = [_key(_value(row, role)) for role in ("head", "tail")]
     for key in ends:
-        if key not in known:
+        if key not in keys:
             raise InputError(f"A relation must link entities of its sentence. Received: {key} in sentence {name}")
-    head, tail = map(known.index, ends)
+    known = list(sentences[name]["entities"])
+    head, tail = (known.index(keys[key]) for key in ends)
     if head == tail:
         raise InputError(f"A relation must link two different entities. Received: {ends[0]} twice")
     sentences[name]["relations"].append(Relation(head, tail, kind, _score(row)))

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document, Entity, Relation
-from cman_tf.data.formats import across, json_files, token_tags
+from cman_tf.data.formats import across, token_tags
+from cman_tf.data.formats.json_first import ANNOTATION, First, has_tokens
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unique, located, read_lines, show, written
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, show_keys, to_bytes, value
@@ -35,13 +36,11 @@ from cman_tf.files import atomic_write
 _CHUNK = 256
 
 
-def recognises(path: str | Path) -> bool:
+def fits(found: First) -> bool:
     """Whether the lines are JSON objects with `tokens` as strings, or with a `text` and no annotation."""
-    found = json_files.first(path)
-    if found is None or found.listed:
+    if found.listed:
         return False
-    record = found.record
-    return json_files.has_tokens(record) or "text" in record and not set(record) & set(json_files.ANNOTATION)
+    return has_tokens(found.record) or "text" in found.record and not set(found.record) & set(ANNOTATION)
 
 
 def read(
@@ -181,7 +180,7 @@ def _raw_text(record: Mapping[str, Any], tokenize: object) -> str:
         raise InputError(
             "A line must have a key 'tokens', because raw text is read for prediction only. Received: raw text"
         )
-    for key in (*json_files.ANNOTATION, "relations"):
+    for key in (*ANNOTATION, "relations"):
         # Strings are no spans: they may be topics of the text.
         if isinstance(record.get(key), list) and any(isinstance(item, (dict, list)) for item in record[key]):
             raise InputError(

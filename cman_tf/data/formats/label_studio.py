@@ -21,6 +21,7 @@ from typing import Any
 
 from cman_tf.data.document import Document
 from cman_tf.data.formats import json_files, offsets, spans
+from cman_tf.data.formats.json_first import First
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unicode, show, written
 from cman_tf.data.formats.records import check_object, identifier, show_keys, to_bytes, value
@@ -30,10 +31,9 @@ from cman_tf.files import atomic_write
 _RESULTS = ("annotations", "completions", "predictions")
 
 
-def recognises(path: str | Path) -> bool:
+def fits(found: First) -> bool:
     """Whether the file has tasks: objects with `data` and `annotations` or `predictions`."""
-    found = json_files.first(path)
-    return found is not None and isinstance(found.record.get("data"), dict) and bool(set(_RESULTS) & set(found.record))
+    return isinstance(found.record.get("data"), dict) and bool(set(_RESULTS) & set(found.record))
 
 
 def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Reading | None = None) -> list[Document]:

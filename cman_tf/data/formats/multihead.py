@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,10 @@ from typing import Any
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import (
+    beginning,
     check_type,
     check_unicode,
     check_unique,
-    first_line,
     is_name,
     located,
     read_text,
@@ -38,11 +39,13 @@ from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
 _NONE = "N"
+_SENTENCE = re.compile(r"^#doc.*\n0\t", re.MULTILINE)
 
 
 def recognises(path: str | Path) -> bool:
-    """Whether the file begins with `#doc`."""
-    return first_line(path).startswith("#doc")
+    """Whether the file begins with `#doc`, or has it near the beginning, before a first row."""
+    near = beginning(path).decode("utf-8-sig", "replace")
+    return near.lstrip().startswith("#doc") or _SENTENCE.search(near) is not None
 
 
 def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
@@ -63,6 +66,10 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
     documents = []
     for number, name, rows in _sentences(path):
         with reading.skipping("malformed sentences"):
+            if name is None:
+                raise InputError(
+                    f"Multi-head text must begin with '#doc'. Received: {show(rows[0][1])} in {path}, line {number}"
+                )
             document = _document(path, rows, name)
             with located(f"{path}, line {number}"):
                 check_unique(name, f"line {number}", identifiers)
@@ -70,9 +77,9 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
     return reading.at_least_one(documents, path)
 
 
-def _sentences(path: str | Path) -> Iterator[tuple[int, str, list[tuple[int, str]]]]:
-    """Yield `(line of #doc, id, [(line, row), ...])`."""
-    current: tuple[int, str, list[tuple[int, str]]] | None = None
+def _sentences(path: str | Path) -> Iterator[tuple[int, str | None, list[tuple[int, str]]]]:
+    """Yield `(line of #doc, id, [(line, row), ...])`; the id of rows before the first `#doc` is None."""
+    current: tuple[int, str | None, list[tuple[int, str]]] | None = None
     # Not splitlines: a token may be U+2028 or a similar character.
     for number, line in enumerate(read_text(path).split("\n"), 1):
         line = line.rstrip("\r")
@@ -81,10 +88,7 @@ def _sentences(path: str | Path) -> Iterator[tuple[int, str, list[tuple[int, str
                 yield current
             current = number, line[len("#doc") :].strip(), []
         elif line.strip():
-            if current is None:
-                raise InputError(
-                    f"Multi-head text must begin with '#doc'. Received: {show(line)} in {path}, line {number}"
-                )
+            current = current or (number, None, [])
             current[2].append((number, line))
     if current:
         yield current

@@ -18,16 +18,16 @@ from typing import Any
 
 from cman_tf.data.document import Document, Entity
 from cman_tf.data.formats import char_spans, json_files, spans
+from cman_tf.data.formats.json_first import First
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unicode, written
 from cman_tf.data.formats.records import check_object, to_bytes, value
 from cman_tf.files import atomic_write
 
 
-def recognises(path: str | Path) -> bool:
+def fits(found: First) -> bool:
     """Whether the objects have a `text`, and `tokens` that are objects or a Prodigy `answer`."""
-    found = json_files.first(path)
-    if found is None or not isinstance(found.record.get("text"), str):
+    if not isinstance(found.record.get("text"), str):
         return False
     tokens = found.record.get("tokens")
     objects = isinstance(tokens, list) and bool(tokens) and all(isinstance(token, dict) for token in tokens)

@@ -22,16 +22,18 @@ from cman_tf.data.document import Document
 from cman_tf.data.formats import spans
 from cman_tf.data.formats.concepts import Concepts
 from cman_tf.data.formats.losses import Reading
-from cman_tf.data.formats.reading import first_line, read_text, show
+from cman_tf.data.formats.reading import beginning, read_text, show
 from cman_tf.errors import InputError
 
+_BOTH = re.compile(r"^([^\s|]+)\|t\|.*\n\1\|a\|", re.MULTILINE)
 _TEXT = re.compile(r"([^\s|]+)\|([ta])\|(.*)")
 
 
 def recognises(path: str | Path) -> bool:
-    """Whether the file begins with a line `ID|t|TITLE`."""
-    found = _TEXT.match(first_line(path))
-    return found is not None and found[2] == "t"
+    """Whether the file begins with a line `ID|t|TITLE`, or has one near the beginning, before `ID|a|ABSTRACT`."""
+    near = beginning(path).decode("utf-8-sig", "replace")
+    found = _TEXT.match(near.lstrip())
+    return found is not None and found[2] == "t" or _BOTH.search(near) is not None
 
 
 def read(path: str | Path, tokenize: spans.Tokenize | None = None, reading: Reading | None = None) -> list[Document]:

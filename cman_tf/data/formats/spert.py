@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from cman_tf.data.document import Document
-from cman_tf.data.formats import json_files, token_tags
+from cman_tf.data.formats import token_tags
+from cman_tf.data.formats.json_first import First, has_tokens, unwrapped
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import check_unique, located, read_text, show, written
 from cman_tf.data.formats.records import annotation, check_object, identifier, parse_json, to_bytes, value
@@ -24,10 +25,9 @@ from cman_tf.errors import InputError
 from cman_tf.files import atomic_write
 
 
-def recognises(path: str | Path) -> bool:
+def fits(found: First) -> bool:
     """Whether the file is a JSON list of objects with `tokens` as strings, or an object around such a list."""
-    found = json_files.first(path)
-    return found is not None and found.listed and (not found.record or json_files.has_tokens(found.record))
+    return found.listed and (not found.record or has_tokens(found.record))
 
 
 def read(path: str | Path, tokenize: object = None, reading: Reading | None = None) -> list[Document]:
@@ -44,7 +44,7 @@ def read(path: str | Path, tokenize: object = None, reading: Reading | None = No
             (from 1) and its id.
     """
     reading = reading or Reading()
-    records = json_files.unwrapped(parse_json(read_text(path), path))
+    records = unwrapped(parse_json(read_text(path), path))
     identifiers: dict[str, str] = {}
     documents = []
     with located(path):

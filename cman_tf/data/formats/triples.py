@@ -21,6 +21,7 @@ from typing import Any
 
 from cman_tf.data.document import Document
 from cman_tf.data.formats import char_spans, json_files, spans
+from cman_tf.data.formats.json_first import First
 from cman_tf.data.formats.losses import Reading
 from cman_tf.data.formats.reading import show
 from cman_tf.data.formats.records import check_object, value
@@ -30,11 +31,8 @@ _TYPE = "Entity"
 _RELATIONS = {"relationMentions": ("em1Text", "label", "em2Text"), "relations": ("em1", "rtext", "em2")}
 
 
-def recognises(path: str | Path) -> bool:
+def fits(found: First) -> bool:
     """Whether the objects have `sentText` or `sentext`, or a `text` with a `triple_list`."""
-    found = json_files.first(path)
-    if found is None:
-        return False
     keys = set(found.record)
     return not keys.isdisjoint(("sentText", "sentext")) or {"text", "triple_list"} <= keys
 

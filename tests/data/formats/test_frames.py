@@ -3,6 +3,7 @@ import pytest
 
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.formats.frames import ENTITIES, RELATIONS, documents_from_frames, frames
+from cman_tf.data.formats.losses import Reading
 from cman_tf.errors import InputError
 from tests.data.examples import ann, sentence
 
@@ -54,6 +55,16 @@ def test_what_a_person_may_leave_out():
     # A blank makes a column of numbers one of fractions.
     blank = {"sentence_id": "8", "text": "Rain", "start": None, "end": None, "type": None}
     assert documents_from_frames(table(ROW, ROME, blank))[0].entities == found.entities
+
+
+def test_blanks_at_the_ends_are_counted_as_those_of_other_formats():
+    reading, wide = Reading(), {**ROW, "end": 4}
+    found = documents_from_frames(table(wide, {**ROME, "start": 8}, ROW), table({**LEFT, "head": 2}), reading=reading)
+    assert [found[0].entity_text(entity) for entity in found[0].entities] == ["Ann", "Rome"]
+    assert found[0].relations == (Relation(0, 1, "Left"),)
+    assert reading.left_out == {"blanks at the ends of spans": 2, "entities annotated twice": 1}
+    # Blanks alone do not stop a strict reading.
+    assert documents_from_frames(table(wide))[0].entities == (Entity(0, 1, "Peop"),)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from cman_tf.data import formats
 from cman_tf.data.document import Document, Entity, Relation
 from cman_tf.data.formats import jsonl
 from cman_tf.errors import InputError
@@ -111,7 +112,7 @@ def test_what_is_written_is_read_back_with_scores(tmp_path_factory, drawn):
     path = tmp_path_factory.getbasetemp() / "round.jsonl"
     jsonl.write(drawn, path)
     found = jsonl.read(path)
-    assert jsonl.recognises(path)
+    assert formats.recognise(path) == "jsonl"
     assert found == drawn
     for one, other in zip(found, drawn):
         assert [item.score for item in one.entities + one.relations] == [

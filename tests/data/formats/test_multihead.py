@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given, settings
 
+from cman_tf.data import formats
 from cman_tf.data.document import Document, Entity
 from cman_tf.data.formats import multihead
 from cman_tf.errors import InputError
@@ -76,7 +77,7 @@ def test_what_is_written_is_read_back(tmp_path_factory, drawn):
     path = tmp_path_factory.getbasetemp() / "round.txt"
     drawn = [document.with_annotation(*in_order(document)) for document in drawn]
     multihead.write(drawn, path)
-    assert multihead.recognises(path)
+    assert formats.recognise(path) == "multihead"
     assert multihead.read(path) == drawn
 
 

@@ -51,6 +51,57 @@ def test_a_bad_record_is_counted(tmp_path, format, good, bad, why, reason):
         formats.read(path, format, reading=Reading(strict=True))
 
 
+@pytest.mark.parametrize(
+    ("format", "good", "bad", "why", "reason"),
+    [
+        *FILES,
+        ("jsonl", lines(TOKENS), b'ft."}\n', "valid JSON", "malformed lines"),
+        ("jsonl", lines(TOKENS), lines({"version": 3}), "key 'text' or 'tokens'", "malformed lines"),
+        ("jsonl", lines(TOKENS), lines({"tokens": [1]}), "list of strings", "malformed lines"),
+        ("doccano", lines(SPANS), lines({"text": 5, "label": []}), "must be a string", "malformed texts"),
+        ("doccano", lines(SPANS), lines([]), "must be a JSON object", "malformed lines"),
+        ("prodigy", lines(PRODIGY), lines({**PRODIGY, "text": None}), "must be a string", "malformed texts"),
+        ("multihead", DOC % 1, b"#dc 2\n0\tAna\tO\t['N']\t[0]\n", "must begin with '#doc'", "malformed sentences"),
+        ("pubtator", b"7|t|Ana.\n7|a|Left.\n", b"6t|Bo.\n", "must follow the title", "malformed lines"),
+    ],
+)
+def test_a_bad_record_before_good_ones_does_not_hide_the_format(tmp_path, format, good, bad, why, reason):
+    path, reading = tmp_path / "a", Reading()
+    # Ids of these two are unique.
+    others = good if format in ("multihead", "pubtator") else good * 2
+    path.write_bytes(bad + (b"" if bad.endswith(b"\n") else b"\n") + others)
+    assert formats.recognise(path) == format
+    assert formats.read(path, reading=reading)
+    assert reading.left_out == {reason: 1}
+    assert why in reading.examples[reason]
+    with pytest.raises(InputError, match=why):
+        formats.read(path, reading=Reading(strict=True))
+
+
+@pytest.mark.parametrize(
+    ("format", "good", "bad"),
+    [
+        ("spert", TOKENS, 3),
+        ("spert", TOKENS, {"tokens": "Ana left"}),
+        ("doccano", SPANS, None),
+        ("doccano", SPANS, {"text": 5, "label": []}),
+        ("dygie", DYGIE, {"sentences": "Ana left"}),
+    ],
+)
+def test_nor_does_a_bad_object_of_a_list(tmp_path, format, good, bad):
+    for found in ([bad, good], {"data": [bad, good]}):
+        (tmp_path / "a").write_text(json.dumps(found, indent=1))
+        assert formats.recognise(tmp_path / "a") == format
+        assert len(formats.read(tmp_path / "a", reading=(reading := Reading()))) == 1
+        assert sum(reading.left_out.values()) == 1
+
+
+@pytest.mark.parametrize("text", ["Ana left:\n%s", "[1] Ana left.\n%s", "[Ana]\n%s", "{Ana} left.\nBo left.\n%s"])
+def test_text_with_a_line_of_json_is_text(tmp_path, text):
+    (tmp_path / "a").write_text(text % json.dumps(SPANS))
+    assert formats.recognise(tmp_path / "a") is None
+
+
 @pytest.mark.parametrize(("format", "good", "bad", "why", "reason"), FILES)
 def test_nothing_but_bad_records_is_refused(tmp_path, format, good, bad, why, reason):
     (tmp_path / "a").write_bytes(bad)

@@ -3,6 +3,7 @@ import json
 import pytest
 from hypothesis import given, settings
 
+from cman_tf.data import formats
 from cman_tf.data.document import Entity, Relation
 from cman_tf.data.formats import spert
 from tests.data.examples import TEXT, ann, documents, write_json
@@ -35,7 +36,7 @@ def test_sentences_without_id_may_be_many(tmp_path):
 
 def test_a_byte_order_mark_is_no_content(tmp_path):
     (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf[{"tokens": ["a"]}]')
-    assert spert.recognises(tmp_path / "a.json")
+    assert formats.recognise(tmp_path / "a.json") == "spert"
     assert spert.read(tmp_path / "a.json")[0].tokens == ("a",)
 
 
@@ -65,5 +66,5 @@ def test_the_published_files_come_back_byte_for_byte(tmp_path, public_data):
 def test_what_is_written_is_read_back(tmp_path_factory, drawn):
     path = tmp_path_factory.getbasetemp() / "round.json"
     spert.write(drawn, path)
-    assert spert.recognises(path)
+    assert formats.recognise(path) == "spert"
     assert spert.read(path) == drawn
