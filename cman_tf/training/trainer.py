@@ -97,7 +97,7 @@ class Trainer:
             adversarial_alpha=training.adversarial_alpha,
             clip_norm=training.clip_norm,
             micro_batch=training.micro_batch,
-            most_cells=most_cells(train, training),
+            most_cells=most_cells(train, training.batch_size, training.joined),
             relation_negatives=training.relation_negatives,
             soft_targets=bool(training.teacher),
             seed=config.seed,
@@ -272,10 +272,10 @@ def adam(training: TrainingConfig, rate: float | Schedule) -> tf.keras.optimizer
     return optimizer
 
 
-def most_cells(train: Sequence[Document], training: TrainingConfig) -> int:
+def most_cells(train: Sequence[Document], batch_size: int, join: float = 0.0) -> int:
     """`MOST_CELLS` if a batch can have more token pairs, else 0: no limit, and no loop in the graph of a step."""
-    longest = sum(sorted(map(len, train))[-2 if training.joined else -1 :])
-    return MOST_CELLS if training.batch_size * longest**2 > MOST_CELLS else 0
+    longest = sum(sorted(map(len, train))[-2 if join else -1 :])
+    return MOST_CELLS if batch_size * longest**2 > MOST_CELLS else 0
 
 
 def _finite(value: float) -> bool:
