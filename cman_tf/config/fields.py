@@ -167,13 +167,6 @@ class TrainingConfig:
         ge=0,
         lt=1,
     )
-    joined: float = _field(
-        0.0,
-        "share of the training sentences that are joined in pairs, new ones in each epoch, so that the network learns "
-        "from long sentences whose parts are not related; not in the paper",
-        ge=0,
-        le=1,
-    )
     teacher: Optional[str] = _field(
         None,
         "run folder of a trained network or ensemble whose probabilities are learnt beside the annotation; its test "

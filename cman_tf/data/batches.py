@@ -1,4 +1,4 @@
-"""Padded batches of documents."""
+"""Padded batches of documents of similar length, in an order that depends only on seed and epoch."""
 
 from __future__ import annotations
 
@@ -8,12 +8,48 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from cman_tf.data.epoch import divide, joined, plan, steps_of_an_epoch
-
 if TYPE_CHECKING:
     from cman_tf.data.document import Document
     from cman_tf.data.featurizer import Featurizer
     from cman_tf.data.schema import Schema
+
+
+def plan(lengths: Sequence[int] | np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """Divide sentences into batches of similar length, in random order.
+
+    Up to a tenth of noise is added to the lengths before sorting, so that batches differ between epochs.
+
+    Args:
+        lengths: sequence of int, tokens of each sentence.
+        batch_size: int.
+        seed: int.
+        epoch: int. The order depends on it and on `seed`: a resumed training sees the same batches.
+
+    Returns:
+        list of int arrays, indices of sentences; always `ceil(len(lengths) / batch_size)` of them.
+    """
+    random = np.random.default_rng([seed, epoch])
+    lengths = np.asarray(lengths)
+    order = np.argsort(lengths * random.uniform(1.0, 1.1, len(lengths)) + random.uniform(0, 1, len(lengths)))
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    random.shuffle(batches)
+    return batches
+
+
+def divide(rows: np.ndarray, parts: int) -> list[tuple[np.ndarray, float]]:
+    """Divide the sentences of a batch into parts.
+
+    Args:
+        rows: int array, sentences of the batch.
+        parts: int.
+
+    Returns:
+        list of `(rows, share)`: int array, never empty, and float, its share of the batch's sentences. If there are
+        fewer sentences than parts, the others contain the first sentence with a share of 0.
+    """
+    size = -(-len(rows) // parts)
+    cut = [rows[start : start + size] for start in range(0, size * parts, size)]
+    return [(part, len(part) / len(rows)) if len(part) else (rows[:1], 0.0) for part in cut]
 
 
 def training_batches(
@@ -26,7 +62,6 @@ def training_batches(
     contextual: Mapping[str, Sequence[np.ndarray]] | None = None,
     keep_tokens: bool = False,
     soft_targets: Mapping[str, Sequence[np.ndarray]] | None = None,
-    join: float = 0.0,
     parts: int | None = None,
     own: slice = slice(None),
 ) -> tuple[tf.data.Dataset, int]:
@@ -44,7 +79,6 @@ def training_batches(
         keep_tokens: bool. Whether features also contain `tokens`, string `(batch, tokens)`. Default False.
         soft_targets: dict or None. Targets of a training with a teacher, see `cman_tf.training.teaching.soft_targets`.
             Default: those of the annotation.
-        join: float. Share of the sentences that are joined in pairs, see `joined`. Default 0.
         parts: int. Parts of each batch, for training on several devices; `targets` then also contain `share`, float32
             scalar, see `divide`. Default: batches are not divided.
         own: slice. The parts to yield, one after the other. Default: all.
@@ -63,25 +97,20 @@ def training_batches(
         np.array(schema.relation_cells(document), np.int32).reshape(-1, 3) for document in documents
     ]
     zero_padded = {**contextual, **soft}
-    lengths = np.array([len(document) for document in documents])
+    lengths = [len(document) for document in documents]
 
     def generate() -> Iterator[dict[str, Any]]:
         epoch = first_epoch
         while True:
-            sentences = joined(len(documents), join, seed, epoch)
-            batches = plan([lengths[list(rows)].sum() for rows in sentences], batch_size, seed, epoch)
-            for places, share in (part for batch in batches for part in divide(batch, parts or 1)[own]):
-                rows = [sentences[place] for place in places]
+            batches = plan(lengths, batch_size, seed, epoch)
+            for rows, share in (part for batch in batches for part in divide(batch, parts or 1)[own]):
                 batch = {
-                    "tokens": pad([_together(tokens, row) for row in rows], b""),
-                    "tags": pad([_together(tags, row) for row in rows], 0),
-                    "relations": pad([_cells_together(cells, lengths, row) for row in rows], -1),
+                    "tokens": pad([tokens[row] for row in rows], b""),
+                    "tags": pad([tags[row] for row in rows], 0),
+                    "relations": pad([cells[row] for row in rows], -1),
                     "share": np.float32(share),
                 }
-                for name, values in zero_padded.items():
-                    combined = _summed if name == "transition_shift" else _together
-                    batch[name] = pad([combined(values, row) for row in rows], 0)
-                yield batch
+                yield batch | {name: pad([values[row] for row in rows], 0) for name, values in zero_padded.items()}
             epoch += 1
 
     signature = {
@@ -101,23 +130,7 @@ def training_batches(
         return features, {name: batch[name] for name in ("tags", "relations", *soft, *["share"] * bool(parts))}
 
     dataset = tf.data.Dataset.from_generator(generate, output_signature=signature).map(featurize)
-    return dataset.prefetch(2), steps_of_an_epoch(len(documents), batch_size, join)
-
-
-def _together(values: Sequence[np.ndarray], rows: tuple[int, ...]) -> np.ndarray:
-    return values[rows[0]] if len(rows) == 1 else np.concatenate([values[row] for row in rows])
-
-
-def _summed(values: Sequence[np.ndarray], rows: tuple[int, ...]) -> np.ndarray:
-    # The step from one sentence to the next is that of the annotation: its shift is 0.
-    return sum((values[row] for row in rows[1:]), values[rows[0]])
-
-
-def _cells_together(cells: Sequence[np.ndarray], lengths: np.ndarray, rows: tuple[int, ...]) -> np.ndarray:
-    if len(rows) == 1:
-        return cells[rows[0]]
-    first, second = (cells[row] for row in rows)
-    return np.concatenate([first, second + [lengths[rows[0]], lengths[rows[0]], 0]]).astype(np.int32)
+    return dataset.prefetch(2), -(-len(documents) // batch_size)
 
 
 def pad(rows: Sequence[np.ndarray], value: object) -> np.ndarray:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from cman_tf.data.batches import training_batches
-from cman_tf.data.epoch import steps_of_an_epoch
 from cman_tf.encoders.feature_store import stored_vectors
 from cman_tf.errors import InputError, WriteError
 from cman_tf.evaluation.scorer import score
@@ -81,7 +80,7 @@ class Trainer:
         if strategy and encoders and config.encoder.trainable:
             raise InputError("`encoder.trainable` requires `--strategy none`: encoders are trained on one device")
         training = config.training
-        self.steps = steps_of_an_epoch(len(train), training.batch_size, training.joined)
+        self.steps = -(-len(train) // training.batch_size)
         self.optimizer = adam(training, Schedule.of(training, self.steps, training.learning_rate))
         state: dict[str, Any] = {}
         self.fine_tuning = FineTuning(encoders, config, self.steps) if encoders and config.encoder.trainable else None
@@ -97,7 +96,7 @@ class Trainer:
             adversarial_alpha=training.adversarial_alpha,
             clip_norm=training.clip_norm,
             micro_batch=training.micro_batch,
-            most_cells=most_cells(train, training.batch_size, training.joined),
+            most_cells=most_cells(train, training.batch_size),
             relation_negatives=training.relation_negatives,
             soft_targets=bool(training.teacher),
             seed=config.seed,
@@ -152,7 +151,6 @@ class Trainer:
                     contextual=train_vectors,
                     keep_tokens=bool(self.fine_tuning),
                     soft_targets=soft,
-                    join=self.config.training.joined,
                     **parts,
                 )[0]
 
@@ -272,10 +270,9 @@ def adam(training: TrainingConfig, rate: float | Schedule) -> tf.keras.optimizer
     return optimizer
 
 
-def most_cells(train: Sequence[Document], batch_size: int, join: float = 0.0) -> int:
+def most_cells(train: Sequence[Document], batch_size: int) -> int:
     """`MOST_CELLS` if a batch can have more token pairs, else 0: no limit, and no loop in the graph of a step."""
-    longest = sum(sorted(map(len, train))[-2 if join else -1 :])
-    return MOST_CELLS if batch_size * longest**2 > MOST_CELLS else 0
+    return MOST_CELLS if batch_size * max(map(len, train)) ** 2 > MOST_CELLS else 0
 
 
 def _finite(value: float) -> bool:

@@ -3,13 +3,50 @@ from itertools import islice
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cman_tf.config.fields import WordsConfig
-from cman_tf.data.batches import pad, training_batches
+from cman_tf.data.batches import pad, plan, training_batches
 from cman_tf.data.featurizer import Featurizer
 from cman_tf.data.vocabulary import Vocabulary
 
 LENGTHS = [int(length) for length in np.random.default_rng(0).integers(1, 60, 101)]
+
+
+def as_lists(batches):
+    return [batch.tolist() for batch in batches]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    lengths=st.lists(st.integers(0, 200), max_size=60),
+    batch_size=st.integers(1, 20),
+    seed=st.integers(0, 2**32 - 1),
+    epoch=st.integers(0, 500),
+)
+def test_every_sentence_once_an_epoch(lengths, batch_size, seed, epoch):
+    batches = plan(lengths, batch_size, seed, epoch)
+    assert len(batches) == -(-len(lengths) // batch_size)
+    assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
+    assert all(1 <= len(batch) <= batch_size for batch in batches)
+
+
+def test_seed_and_epoch_decide_the_order():
+    first = as_lists(plan(LENGTHS, 16, seed=1, epoch=0))
+    assert as_lists(plan(LENGTHS, 16, seed=1, epoch=0)) == first
+    assert as_lists(plan(LENGTHS, 16, seed=1, epoch=1)) != first
+    assert as_lists(plan(LENGTHS, 16, seed=2, epoch=0)) != first
+
+
+def test_sentences_of_a_batch_are_of_similar_length():
+    cells = sum(max(LENGTHS[row] for row in batch) * len(batch) for batch in plan(LENGTHS, 8, 1, 0))
+    assert cells < 1.3 * sum(LENGTHS)
+
+
+def test_batches_come_in_mixed_order():
+    longest = [max(LENGTHS[row] for row in batch) for batch in plan(LENGTHS, 8, 1, 0)]
+    assert longest != sorted(longest)
 
 
 @pytest.mark.parametrize("value", [0, -1])
@@ -79,40 +116,3 @@ def test_contextual_vectors_go_with_their_sentences(batches, documents):
             assert (values[:length] == values[0, 0, 0]).all()
             assert not values[length:].any()
     assert found == {i: len(document) for i, document in enumerate(documents)}
-
-
-def test_joined_sentences_have_the_targets_and_vectors_of_both(batches, documents, schema):
-    vectors = [np.full([len(document), 1, 1], i + 1, np.float16) for i, document in enumerate(documents)]
-    soft = {
-        "tag_shift": [np.full([len(document), 2], i, np.float32) for i, document in enumerate(documents)],
-        "transition_shift": [np.full([2, 2], i, np.float32) for i in range(len(documents))],
-        "relations": [np.array([[0, 1, 0]] * (i % 2), np.int32).reshape(-1, 3) for i in range(len(documents))],
-        "relation_values": [np.full([i % 2], i, np.float32) for i in range(len(documents))],
-    }
-    dataset, steps = batches(contextual={"contextual_1": vectors}, join=1.0)
-    taught, _ = batches(contextual={"contextual_1": vectors}, join=1.0, soft_targets=soft)
-    assert steps == 2
-    joined, seen = 0, []
-    for (features, targets), (_, others) in zip(map(as_numpy, islice(dataset, steps)), map(as_numpy, taught)):
-        for row, length in enumerate(features["lengths"]):
-            numbers = features["contextual_1"][row, :length, 0, 0]
-            first = int(numbers[0]) - 1
-            second = int(numbers[-1]) - 1
-            parts = [first] if first == second else [first, second]
-            joined += len(parts) == 2
-            seen += parts
-            assert [list(numbers).count(part + 1) for part in parts] == [len(documents[part]) for part in parts]
-            assert targets["tags"][row, :length].tolist() == sum((schema.tag_ids(documents[p]) for p in parts), [])
-            expected = schema.relation_cells(documents[first])
-            shift = len(documents[first])
-            if len(parts) == 2:
-                expected += [(h + shift, t + shift, k) for h, t, k in schema.relation_cells(documents[second])]
-            found = [tuple(cell) for cell in targets["relations"][row].tolist() if cell[0] >= 0]
-            assert found == expected
-            np.testing.assert_array_equal(others["tag_shift"][row, :length, 0], numbers - 1)
-            np.testing.assert_array_equal(others["transition_shift"][row], np.full([2, 2], sum(parts)))
-            cells = [[p and shift, (p and shift) + 1, 0] for p, part in enumerate(parts) if part % 2]
-            assert [cell for cell in others["relations"][row].tolist() if cell[0] >= 0] == cells
-            values = [part for part in parts if part % 2]
-            assert others["relation_values"][row, : len(values)].tolist() == values
-    assert (joined, sorted(seen)) == (2, list(range(len(documents))))
