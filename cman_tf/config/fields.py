@@ -167,6 +167,13 @@ class TrainingConfig:
         ge=0,
         lt=1,
     )
+    joined: float = _field(
+        0.0,
+        "share of the steps in which the relation network reads every two sentences of the batch as one, to learn that "
+        "entities far apart are seldom related; not in the paper",
+        ge=0,
+        le=1,
+    )
     teacher: Optional[str] = _field(
         None,
         "run folder of a trained network or ensemble whose probabilities are learnt beside the annotation; its test "

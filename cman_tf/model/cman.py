@@ -22,6 +22,7 @@ from cman_tf.model.step import (
 if TYPE_CHECKING:
     from cman_tf.layers.crf import CRF
     from cman_tf.layers.head_selection import HeadSelection
+    from cman_tf.model.joining import Joined
     from cman_tf.model.step import TrainedEncoders
 
 
@@ -119,6 +120,7 @@ class Cman(tf.keras.Model):
         micro_batch: int = 0,
         most_cells: int = 0,
         relation_negatives: float = 1.0,
+        joined: float = 0.0,
         soft_targets: bool = False,
         fine_tuning: TrainedEncoders | None = None,
         seed: int = 0,
@@ -135,9 +137,10 @@ class Cman(tf.keras.Model):
                 The gradient of a sentence with more pairs is computed alone.
             relation_negatives: float. Probability that the pairs of a token that does not end an entity are in the
                 relation loss, see `sample_tokens`; 1 is eq. 12, all pairs.
+            joined: float. Share of the steps in which the relation network reads two sentences as one, see `join`.
             soft_targets: bool. Whether targets include `SOFT_TARGETS`, see `training_batches`.
             fine_tuning: `TrainedEncoders` or None. Encoders to train too; features must include `tokens`.
-            seed: int. Of the sampled tokens.
+            seed: int. Of the sampled tokens and of the steps with joined sentences.
         """
         super().compile(optimizer=optimizer, **kwargs)
         self.adversarial_alpha = adversarial_alpha
@@ -145,9 +148,10 @@ class Cman(tf.keras.Model):
         self.micro_batch = micro_batch
         self.most_cells = most_cells
         self.relation_negatives = relation_negatives
+        self.joined = joined
         self.soft_targets = soft_targets
         # Its state is in the checkpoints, like that of dropout, so a resumed training samples the same tokens.
-        self.sampler = tf.random.Generator.from_seed(seed) if relation_negatives < 1 else None
+        self.sampler = tf.random.Generator.from_seed(seed) if relation_negatives < 1 or joined else None
         self.fine_tuning = fine_tuning
         self.trackers = {name: tf.keras.metrics.Mean(name) for name in ("loss", "ner_loss", "re_loss")}
         self._joint = None
@@ -166,6 +170,7 @@ class Cman(tf.keras.Model):
         training: bool,
         memories: Sequence[tf.Tensor] | None = None,
         soft: Sequence[tf.Tensor] = (),
+        joined: Joined | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """`(L_ner, L_re)`, eq. 11 to 13: float32 scalars, sums over sentences averaged over the batch.
 
@@ -177,6 +182,8 @@ class Cman(tf.keras.Model):
             training: bool. Whether dropout is on and pairs are sampled.
             memories: what `label_memories` returned. Default: computed.
             soft: the `SOFT_TARGETS`, see `training_batches`. Default: tags and relations are certain.
+            joined: `Joined` or None. What the relation network reads, instead of the sentences; `memories` are those of
+                its tags.
         """
         entities = self.entity_network({"embeddings": embeddings, "lengths": lengths}, training=training)
         likelihood = self.crf.log_likelihood(entities["emissions"], tags, lengths)
@@ -188,16 +195,20 @@ class Cman(tf.keras.Model):
         ner = -tf.reduce_mean(likelihood)
         if not self.has_relations:
             return ner, tf.zeros_like(ner)
+        sentences, tokens = tf.cast(tf.shape(tags)[0], tf.float32), entities["tokens"]
+        if joined:
+            tokens, tags = joined.tokens(tokens), joined.tokens(tags)
+            relations, values, lengths = joined.relations, joined.values, joined.lengths
         memories = label_memories(self, tags, lengths, training) if memories is None else memories
         mask = tf.sequence_mask(lengths, tf.shape(tags)[1])
         labels = [{"memory": memory} for memory in memories]
-        tokens = relation_tokens(self.relation_network.get_layer, entities["tokens"], mask, labels, training)
+        tokens = relation_tokens(self.relation_network.get_layer, tokens, mask, labels, training)
         positions = None
         if training and self.sampler:
             uniform = self.sampler.uniform(tf.shape(tags))
             positions, relations, lengths = sample_tokens(tags, relations, lengths, self.relation_negatives, uniform)
         scores = self.score_pairs(tokens, positions, lengths)
-        return ner, tf.reduce_mean(relation_loss(scores, relations, lengths, values))
+        return ner, tf.reduce_sum(relation_loss(scores, relations, lengths, values)) / sentences
 
     def make_train_function(self, force: bool = False) -> Callable[..., Any]:
         """Create the optimizer's variables, then the train function of Keras."""

@@ -8,6 +8,7 @@ from typing import Protocol
 import tensorflow as tf
 
 from cman_tf.model.adversarial import perturbation
+from cman_tf.model.joining import Joined, join
 from cman_tf.model.relation_tokens import label_encoders, label_memories, label_weights
 
 MOST_CELLS = 1_000_000
@@ -18,6 +19,14 @@ LossScaleOptimizer = tf.keras.mixed_precision.LossScaleOptimizer
 
 SOFT_TARGETS = ("tag_shift", "transition_shift", "relation_values")
 """Further targets of a training with a teacher, see `training_batches`."""
+
+JOINED = [
+    tf.TensorSpec([None, None], tf.int32),
+    tf.TensorSpec([None], tf.int32),
+    tf.TensorSpec([None, None, 3], tf.int32),
+    tf.TensorSpec([None, None], tf.float32),
+]
+"""The parts of a `Joined`."""
 
 JointGradients = Callable[..., tuple[tf.Tensor, tf.Tensor, list[tf.Tensor], list[tf.Tensor]]]
 
@@ -69,12 +78,12 @@ def interaction_weights(model: tf.keras.Model) -> list[tf.Variable]:
 
 
 def joint_gradients(model: tf.keras.Model) -> JointGradients:
-    """Traced function `(embeddings, memories, tags, relations, lengths, soft) -> L_ner, L_re, inputs' gradients,
-    gradients`.
+    """Traced function of the losses and gradients of a batch.
 
-    `soft` are the targets named in `SOFT_TARGETS`, or an empty list. The inputs are the embeddings and the `memories`,
-    see `label_memories`; the gradients are those of the `interaction_weights` that the memories do not depend on. All
-    gradients are of the scaled loss, see `scaled_loss`.
+    It takes `(embeddings, memories, tags, relations, lengths, soft, joined)`. `memories`: see `label_memories`. `soft`:
+    the targets named in `SOFT_TARGETS`, or an empty list. `joined`: the parts of a `Joined`, or an empty list. It
+    returns `(L_ner, L_re, inputs' gradients, gradients)`: those of the embeddings and memories, and those of the
+    `interaction_weights` that the memories do not depend on. All gradients are of the scaled loss, see `scaled_loss`.
     """
     weights = _after_memories(model)
     width = model.entity_network.output_shape["tokens"][-1]
@@ -90,6 +99,7 @@ def joint_gradients(model: tf.keras.Model) -> JointGradients:
             tf.TensorSpec([None, None, 3], tf.int32),
             tf.TensorSpec([None], tf.int32),
             [tf.TensorSpec(shape, tf.float32) for shape in soft],
+            JOINED if model.joined else [],
         ],
         experimental_attributes={"_noinline": True},
         autograph=False,
@@ -101,11 +111,13 @@ def joint_gradients(model: tf.keras.Model) -> JointGradients:
         relations: tf.Tensor,
         lengths: tf.Tensor,
         soft: list[tf.Tensor],
+        joined: list[tf.Tensor],
     ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
         inputs = [embeddings, *memories]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([*inputs, *weights])
-            ner, re = model.joint_loss(embeddings, tags, relations, lengths, True, memories, soft)
+            pairs = Joined(*joined) if joined else None
+            ner, re = model.joint_loss(embeddings, tags, relations, lengths, True, memories, soft, pairs)
             loss = scaled_loss(model, ner + re)
         gradients = tape.gradient(loss, [*inputs, *weights])
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
@@ -126,8 +138,11 @@ def batch_gradients(
             features = {**features, **model.fine_tuning.encode(features["tokens"])}
         embeddings = model.token_embedding({name: features[name] for name in names}, training=True)
         # They do not depend on the perturbation: computed once for both passes, as the embeddings are.
-        memories = label_memories(model, tags, lengths, training=True)
-    rest = memories, tags, relations, lengths, [targets[name] for name in SOFT_TARGETS if model.soft_targets]
+        joined = _joined(model, targets, lengths) if model.joined and model.has_relations else None
+        read = (joined.tokens(tags), joined.lengths) if joined else (tags, lengths)
+        memories = label_memories(model, *read, training=True)
+    soft = [targets[name] for name in SOFT_TARGETS if model.soft_targets]
+    rest = memories, tags, relations, lengths, soft, list(joined or ())
     ner, re, upstream, gradients = joint(embeddings, *rest)
     if model.adversarial_alpha:
         moved = embeddings + perturbation(upstream[0], model.adversarial_alpha, lengths)
@@ -146,6 +161,13 @@ def batch_gradients(
     found |= {weight.ref(): tf.convert_to_tensor(gradient) for weight, gradient in zip(labels, outer)}
     gradients = [found[weight.ref()] for weight in interaction_weights(model)]
     return (ner, re), gradients + outer[len(labels) :]
+
+
+def _joined(model: tf.keras.Model, targets: Mapping[str, tf.Tensor], lengths: tf.Tensor) -> Joined:
+    """The batch for the relation network: in a share of the steps, two sentences are one."""
+    relations = targets["relations"]
+    values = targets["relation_values"] if model.soft_targets else tf.ones(tf.shape(relations)[:2])
+    return join(lengths, tf.shape(targets["tags"])[1], relations, values, model.sampler.uniform([]) < model.joined)
 
 
 def _after_memories(model: tf.keras.Model) -> list[tf.Variable]:

@@ -98,6 +98,7 @@ class Trainer:
             micro_batch=training.micro_batch,
             most_cells=most_cells(train, training.batch_size),
             relation_negatives=training.relation_negatives,
+            joined=training.joined,
             soft_targets=bool(training.teacher),
             seed=config.seed,
             fine_tuning=self.fine_tuning,
