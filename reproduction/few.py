@@ -1,4 +1,4 @@
-"""`python -m reproduction.few`: scores after training on few sentences, from the start and from a shipped model."""
+"""`python -m reproduction.few`: scores after training on few sentences, from a shipped model or random weights."""
 
 from __future__ import annotations
 
@@ -17,29 +17,40 @@ from cman_tf import config as configs
 from cman_tf.commands import cli, options
 from cman_tf.data import corpora, formats
 from cman_tf.data.document import Document
+from cman_tf.errors import check_choice
 from cman_tf.evaluation.scorer import score
 from cman_tf.files import atomic_write
 from cman_tf.predictor import Predictor
 from cman_tf.training.workflow import train
 
+WAYS = {"start": "from `news`", "scratch": "from random weights", "own": "`cman fit`"}
+"""How to train, and what a table calls it."""
+
 
 def command(argv: list[str]) -> None:
     parser = cli.parser(
         "python -m reproduction.few",
-        "Train on few sentences of a corpus, with and without --start-from, and score on its test split. What is in "
-        "--results already is not repeated.",
+        "Train on few sentences of a corpus and score on its test split: from a shipped model (start), from random "
+        "weights with the same training (scratch) and with that of cman fit (own). What is in --results already is not "
+        "repeated.",
         "python -m reproduction.few --corpus conll04 --sizes 20,50 --draws 1-3",
     )
     add_options(parser, "20,50,100,200,500", "results/few")
+    parser.add_argument("--ways", metavar="LIST", default=",".join(WAYS), help="default: %(default)s")
     args = cli.parse(parser, argv)
+    ways = args.ways.split(",")
+    for way in ways:
+        check_choice("--ways", way, tuple(WAYS))
     corpus = corpora.load(args.corpus, overlap="drop_sentences", data_dir=args.data_dir)
     results = Path(args.results)
     for draw in cli.numbers(args.draws, "--draws"):
         for size in cli.numbers(args.sizes, "--sizes"):
-            for start in (args.model, None) if args.model != "none" else (None,):
-                path = results / args.corpus / f"{'start' if start else 'scratch'}-{size}-{draw}.json"
+            for way in ways:
+                path = results / args.corpus / f"{way}-{size}-{draw}.json"
                 if not path.exists():
-                    figures = _measure(corpus, size, draw, start, args.split, options.overrides(args))
+                    values = {"start_from": args.model} if way == "start" else {}
+                    values |= {} if way == "own" else training_of_start()
+                    figures = _measure(corpus, size, draw, args.split, {**values, **options.overrides(args)})
                     with atomic_write(path) as file:
                         json.dump(figures, file, indent=2)
     table = _table(results)
@@ -59,7 +70,7 @@ def add_options(parser: argparse.ArgumentParser, sizes: str, results: str) -> No
         metavar="RUN",
         dest="model",
         default="news",
-        help="none: only from random weights (default: %(default)s)",
+        help="default: %(default)s",
     )
     parser.add_argument("--split", metavar="test|dev", default="test", help="scored split (default: %(default)s)")
     parser.add_argument("--data-dir", metavar="FOLDER", help="directory with the public corpora")
@@ -86,17 +97,16 @@ def trained(documents: Sequence[Document], draw: int, changes: Mapping[str, Any]
         shutil.rmtree(place)
 
 
-def _measure(
-    corpus: corpora.Corpus, size: int, draw: int, start: str | None, split: str, changes: dict[str, Any]
-) -> dict[str, Any]:
-    """Train on `size` sentences, all of them with the same number of steps for both starts."""
+def training_of_start() -> dict[str, Any]:
+    """The training of the preset `start`, as dotted config fields."""
+    return {f"training.{name}": value for name, value in configs.to_dict(configs.load("start"))["training"].items()}
+
+
+def _measure(corpus: corpora.Corpus, size: int, draw: int, split: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """Train on `size` sentences of the preset `own` with some changes, and score."""
     chosen = random.Random(draw).sample(corpus.splits["train"], size)
-    values = {f"training.{name}": value for name, value in configs.to_dict(configs.load("start"))["training"].items()}
-    values.update(changes)
-    if start:
-        values["start_from"] = start
-    gold = corpus.splits[split]
-    found = score(gold, trained(chosen, draw, values).extract(gold))["strict"]["micro"]
+    gold, start = corpus.splits[split], changes.get("start_from")
+    found = score(gold, trained(chosen, draw, changes).extract(gold))["strict"]["micro"]
     print(f"{size} sentences, draw {draw}, start {start}: {found['entities']['f1']:.4f} {found['relations']['f1']:.4f}")
     return {
         "corpus": corpus.source,
@@ -104,7 +114,6 @@ def _measure(
         "sentences": size,
         "draw": draw,
         "start_from": start,
-        **changes,
         "entities F1": found["entities"]["f1"],
         "relations F1": found["relations"]["f1"],
     }
@@ -112,23 +121,20 @@ def _measure(
 
 def _table(results: Path) -> str:
     """Mean and standard deviation over draws, as Markdown."""
-    found: dict[tuple[str, int], dict[bool, list[dict[str, Any]]]] = {}
+    found: dict[tuple[str, int], dict[str, list[dict[str, Any]]]] = {}
     for path in sorted(results.glob("*/*.json")):
         figures = json.loads(path.read_text(encoding="utf-8"))
-        rows = found.setdefault((path.parent.name, figures["sentences"]), {True: [], False: []})
-        rows[bool(figures["start_from"])].append(figures)
-    lines = [
-        "| Corpus | Sentences | Draws | Entities, from `news` | Relations, from `news` | Entities, from random weights "
-        "| Relations, from random weights |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
+        rows = found.setdefault((path.parent.name, figures["sentences"]), {way: [] for way in WAYS})
+        rows[path.name.partition("-")[0]].append(figures)
+    heads = [f"{kind}, {told}" for told in WAYS.values() for kind in ("Entities", "Relations")]
+    lines = [f"| Corpus | Sentences | Draws | {' | '.join(heads)} |", "|---|" + "---:|" * (2 + len(heads))]
     for (name, size), rows in sorted(found.items(), key=lambda item: (item[0][0] != "conll04", item[0])):
         cells = [
-            cell([100 * figures[f"{kind} F1"] for figures in rows[start]])
-            for start in (True, False)
+            cell([100 * figures[f"{kind} F1"] for figures in rows[way]])
+            for way in WAYS
             for kind in ("entities", "relations")
         ]
-        lines.append(f"| {name} | {size} | {len(rows[False])} | {' | '.join(cells)} |")
+        lines.append(f"| {name} | {size} | {max(map(len, rows.values()))} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -106,7 +106,7 @@ def test_numbers_of_yaml(text, value):
         ({"training": {"epochs": 2.5}}, "`training.epochs` must be a valid integer. Received: 2.5 in x"),
         ({"training": {"epochs": True}}, "`training.epochs` must be a valid integer. Received: True in x"),
         ({"training": {"epochs": "3"}}, "`training.epochs` must be a valid integer. Received: '3' in x"),
-        ({"training": {"epochs": 0}}, "`training.epochs` must be greater than or equal to 1. Received: 0 in x"),
+        ({"training": {"epochs": -1}}, "`training.epochs` must be greater than or equal to 0. Received: -1 in x"),
         ({"training": {"learning_rate": "fast"}}, "`training.learning_rate` must be a valid number. Received: 'fast'"),
         ({"training": {"learning_rate": 0}}, "must be greater than 0. Received: 0"),
         ({"training": {"learning_rate": float("nan")}}, "must be a finite number. Received: nan"),

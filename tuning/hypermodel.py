@@ -19,7 +19,7 @@ from cman_tf.encoders.combined import Encoders
 from cman_tf.errors import InputError, WriteError
 from cman_tf.model.network import Network
 from cman_tf.stack import gradient_registry
-from cman_tf.training.corpus import load_corpus, schema_of, training_data
+from cman_tf.training.corpus import load_corpus, schema_of, training_data, with_epochs
 from cman_tf.training.origin import fingerprint
 from cman_tf.training.run import Run
 from cman_tf.training.trainer import Trainer, best_epoch
@@ -42,7 +42,7 @@ class CmanHyperModel(keras_tuner.HyperModel):
     of them; vectors of frozen encoders come from the feature store, which all trials share.
 
     Args:
-        space: `Space`.
+        space: `Space`. The number of epochs of its `base` becomes that for the corpus, see `with_epochs`.
 
     Attributes:
         training_seconds: float. Duration of the last training.
@@ -57,6 +57,7 @@ class CmanHyperModel(keras_tuner.HyperModel):
         base = space.base
         corpus = load_corpus(base, splits=("train",), unread=("test",))
         self.train, self.dev = training_data(change(base, {"protocol": "train"}), corpus)
+        space.base = with_epochs(base, len(self.train))
         self.schema = schema_of(self.train, corpus)
         self.fingerprint = fingerprint(self.train, self.dev)
         self.training_seconds = 0.0

@@ -98,14 +98,14 @@ def command(argv: list[str]) -> None:
     changes = options.overrides(args)
     args.config = args.config or options.preset_of(changes)
     space = Space.read(configs.load(args.config, changes), args.space)
-    folder = Path(args.directory)
+    settings, folder = _settings(args, space), Path(args.directory)
     if role == "chief":
         cluster.check_port()
     if role == "worker":
         cluster.wait_for_chief(args.chief_wait)
     else:
-        check(folder, _settings(args, space), resume=args.resume, overwrite=args.overwrite)
-    _search(args, space, folder, role)
+        check(folder, settings, resume=args.resume, overwrite=args.overwrite)
+    _search(args, space, folder, role, settings)
 
 
 def _settings(args: argparse.Namespace, space: Space) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _settings(args: argparse.Namespace, space: Space) -> dict[str, Any]:
     }
 
 
-def _search(args: argparse.Namespace, space: Space, folder: Path, role: str) -> None:
+def _search(args: argparse.Namespace, space: Space, folder: Path, role: str, settings: dict[str, Any]) -> None:
     from tuning import cluster
     from tuning.hypermodel import CmanHyperModel
     from tuning.keras2 import keras_tuner
@@ -128,7 +128,7 @@ def _search(args: argparse.Namespace, space: Space, folder: Path, role: str) -> 
     hypermodel = CmanHyperModel(space)
     if role != "worker":
         # After the corpus was read: a wrong one neither leaves a folder nor deletes a search.
-        begin(folder, _settings(args, space), args.overwrite)
+        begin(folder, settings, args.overwrite)
     hp = keras_tuner.HyperParameters()
     space.declare(hp)
     oracle = make_oracle(args.tuner, args.objective, args.max_trials, space.base.training.epochs, hp, space.base.seed)

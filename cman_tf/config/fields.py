@@ -13,6 +13,9 @@ from pydantic.dataclasses import dataclass
 MOST_PROJECTIONS = 50
 """Most relation types for which `relation_projection: auto` is eq. 9; its time and memory grow with their square."""
 
+LEAST_EPOCHS, LEAST_SEEN = 30, 12_000
+"""Smallest number of epochs, and of training sentences seen in all of them, for `epochs: 0`."""
+
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
@@ -131,7 +134,12 @@ class ModelConfig:
 class TrainingConfig:
     """Optimisation (paper, 3.5 and 4.1)."""
 
-    epochs: int = _field(180, "passes over the training sentences (paper, 4.1)", ge=1)
+    epochs: int = _field(
+        180,
+        f"passes over the training sentences (paper, 4.1); 0 = {LEAST_EPOCHS}, and more for few sentences, so that at "
+        f"least {LEAST_SEEN:,} are seen, repetitions included",
+        ge=0,
+    )
     batch_size: int = _field(16, "sentences per step; not in the paper", ge=1)
     micro_batch: int = _field(
         0,

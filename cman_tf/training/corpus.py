@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cman_tf.config import change
+from cman_tf.config.fields import LEAST_EPOCHS, LEAST_SEEN
 from cman_tf.data import checks, corpora
 from cman_tf.data.formats.reading import located
 from cman_tf.data.schema import Schema
@@ -39,6 +41,13 @@ def training_data(config: Config, corpus: corpora.Corpus) -> tuple[list[Document
             f"Received: {config.corpus.name} without dev"
         )
     return [*train, *extra], dev
+
+
+def with_epochs(config: Config, sentences: int) -> Config:
+    """The configuration with the number of epochs that `training.epochs: 0` stands for."""
+    if config.training.epochs:
+        return config
+    return change(config, {"training.epochs": max(LEAST_EPOCHS, -(-LEAST_SEEN // max(sentences, 1)))})
 
 
 def _extra(config: Config) -> list[Document]:

@@ -17,7 +17,7 @@ from cman_tf.data.vocabulary import Vocabulary
 from cman_tf.errors import InputError, printable
 from cman_tf.model.network import Network
 from cman_tf.training import callbacks, distribution
-from cman_tf.training.corpus import headlines, load_corpus, schema_of, training_data
+from cman_tf.training.corpus import headlines, load_corpus, schema_of, training_data, with_epochs
 from cman_tf.training.origin import fingerprint
 from cman_tf.training.results import score_run
 from cman_tf.training.run import Run
@@ -100,6 +100,7 @@ def begin(config: Config, path: str | Path, allow_encoders: Sequence[str] = ()) 
     config = _with_absolute_places(config)
     corpus = load_corpus(config, splits=("train",))
     train, dev = training_data(config, corpus)
+    config = with_epochs(config, len(train))
     schema = schema_of(train, corpus)
     teacher = teacher_of(config, schema, allow_encoders)
     source = starting_network(config, allow_encoders)

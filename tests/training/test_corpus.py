@@ -8,7 +8,7 @@ from cman_tf import config as configs
 from cman_tf.data import formats
 from cman_tf.errors import InputError
 from cman_tf.training import workflow
-from cman_tf.training.corpus import headlines, load_corpus, training_data
+from cman_tf.training.corpus import headlines, load_corpus, training_data, with_epochs
 from cman_tf.training.origin import fingerprint
 from cman_tf.training.results import sentences_trained_on
 
@@ -103,3 +103,17 @@ def test_the_command_that_shows_all_findings_has_the_language(german, config):
     corpus = load_corpus(changed)
     line = headlines(changed, *training_data(changed, corpus), corpus)[-1]
     assert line.endswith(f"See cman data check {german['corpus.name']} --language de")
+
+
+@pytest.mark.parametrize(("sentences", "epochs"), [(20, 600), (399, 31), (400, 30), (5000, 30)])
+def test_few_sentences_are_seen_more_often(config, sentences, epochs):
+    config = configs.change(config, {"training.epochs": 0})
+    assert with_epochs(config, sentences).training.epochs == epochs
+    chosen = configs.change(config, {"training.epochs": 7})
+    assert with_epochs(chosen, sentences) == chosen
+
+
+def test_a_run_has_the_number_of_epochs_that_fits_its_sentences(folders, config):
+    changes = {"corpus.name": str(folders / "own"), "training.epochs": 0}
+    run, network, _ = workflow.begin(configs.change(config, changes), folders / "run")
+    assert run.config().training.epochs == network.config.training.epochs == 6000

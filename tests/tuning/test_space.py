@@ -5,7 +5,9 @@ import re
 import pytest
 
 from cman_tf import config as configs
+from cman_tf.data import formats
 from cman_tf.errors import InputError
+from tuning.hypermodel import CmanHyperModel
 from tuning.keras2 import keras_tuner
 from tuning.space import Space
 
@@ -124,3 +126,12 @@ def test_a_file_without_a_space_is_refused(read, text, told):
     with pytest.raises(InputError) as error:
         read(text, alone=False)
     assert told in str(error.value)
+
+
+def test_a_search_on_few_sentences_has_more_epochs(config, documents, tmp_path):
+    formats.write(documents, tmp_path / "train.json", "spert")
+    formats.write(documents, tmp_path / "dev.json", "spert")
+    base = configs.change(config, {"corpus.name": str(tmp_path), "training.epochs": 0})
+    space = Space.read(base)
+    CmanHyperModel(space)
+    assert space.base == configs.change(base, {"training.epochs": 2400})
