@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cman_tf.errors import InputError
 from cman_tf.evaluation.scorer import ITEMS
+from cman_tf.evaluation.tables import p_value
 from cman_tf.files import atomic_write
 from reproduction import markdown, published
 from reproduction.paired import FILE
@@ -70,7 +71,10 @@ def bootstrap_lines(path: Path) -> list[str]:
             for item in ITEMS:
                 low, high = (100 * bound for bound in found[name][item]["interval"])
                 difference = 100 * found[name][item]["difference"]
-                cells += [f"{difference:+.2f} ({low:+.2f} to {high:+.2f})", f"{found[name][item]['p_value']:.3f}"]
+                cells += [
+                    f"{difference:+.2f} ({low:+.2f} to {high:+.2f})",
+                    p_value(found[name][item]).removeprefix("= "),
+                ]
             rows.append(cells)
     lines = [
         "",

@@ -11,6 +11,7 @@ from pathlib import Path
 from cman_tf.commands import cli
 from cman_tf.data import corpora, formats
 from cman_tf.data.document import Document, Entity
+from cman_tf.errors import InputError
 from reproduction.joined import join, pairs
 
 
@@ -27,6 +28,8 @@ def command(argv: list[str]) -> None:
     parser.add_argument("--data-dir", metavar="FOLDER", help="directory with the public corpora")
     parser.add_argument("--seed", metavar="N", type=int, default=1, help="default: %(default)s")
     args = cli.parse(parser, argv)
+    if Path(args.out).exists():
+        raise InputError(f"OUT must be a new folder. Received: {args.out}")
     train = corpora.load(args.corpus, overlap="drop_sentences", data_dir=args.data_dir, splits=("train",)).splits[
         "train"
     ]

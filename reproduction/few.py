@@ -134,7 +134,9 @@ def _table(results: Path) -> str:
             for way in WAYS
             for kind in ("entities", "relations")
         ]
-        lines.append(f"| {name} | {size} | {max(map(len, rows.values()))} | {' | '.join(cells)} |")
+        lines.append(
+            f"| {name} | {size} | {min(len(draws) for draws in rows.values() if draws)} | {' | '.join(cells)} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""`python -m reproduction.paired`: is a network better than another one that was trained with the same seeds?"""
+"""`python -m reproduction.paired`: experiments compared with one of them, by a paired bootstrap over all seeds."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from cman_tf.data.document import Document
 from cman_tf.errors import InputError
 from cman_tf.evaluation.scorer import ITEMS
 from cman_tf.evaluation.significance import pooled_bootstrap
+from cman_tf.evaluation.tables import p_value
 from cman_tf.files import atomic_write
 from cman_tf.training.corpus import load_corpus
 from cman_tf.training.run import Run
@@ -37,7 +38,7 @@ def command(argv: list[str]) -> None:
     for path in sorted(path for path in folder.iterdir() if path.is_dir() and path.name != args.against):
         found[path.name] = compare(folder / args.against, path, args.data_dir)
         difference = found[path.name]["relations"]
-        print(f"{path.name}: relations {100 * difference['difference']:+.2f}, p = {difference['p_value']:.3f}")
+        print(f"{path.name}: relations {100 * difference['difference']:+.2f}, p {p_value(difference)}")
     with atomic_write(args.out or folder / FILE) as file:
         json.dump(found, file, indent=2)
 

@@ -22,6 +22,7 @@ from cman_tf.stack import gradient_registry
 from cman_tf.training.corpus import load_corpus, schema_of, training_data, with_epochs
 from cman_tf.training.origin import fingerprint
 from cman_tf.training.run import Run
+from cman_tf.training.teaching import teacher_of
 from cman_tf.training.trainer import Trainer, best_epoch
 from tuning.keras2 import keras_tuner
 
@@ -59,6 +60,7 @@ class CmanHyperModel(keras_tuner.HyperModel):
         self.train, self.dev = training_data(change(base, {"protocol": "train"}), corpus)
         space.base = with_epochs(base, len(self.train))
         self.schema = schema_of(self.train, corpus)
+        teacher_of(space.base, self.schema)  # raises before the first trial
         self.fingerprint = fingerprint(self.train, self.dev)
         self.training_seconds = 0.0
         self._gradients = set(_GRADIENTS)

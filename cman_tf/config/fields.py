@@ -13,8 +13,8 @@ from pydantic.dataclasses import dataclass
 MOST_PROJECTIONS = 50
 """Most relation types for which `relation_projection: auto` is eq. 9; its time and memory grow with their square."""
 
-LEAST_EPOCHS, LEAST_SEEN = 30, 12_000
-"""Smallest number of epochs, and of training sentences seen in all of them, for `epochs: 0`."""
+LEAST_EPOCHS, LEAST_SEEN, MOST_EPOCHS = 30, 12_000, 600
+"""For `epochs: 0`: smallest number of epochs, sentences seen in all of them, and largest number of epochs."""
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -136,8 +136,8 @@ class TrainingConfig:
 
     epochs: int = _field(
         180,
-        f"passes over the training sentences (paper, 4.1); 0 = {LEAST_EPOCHS}, and more for few sentences, so that at "
-        f"least {LEAST_SEEN:,} are seen, repetitions included",
+        f"passes over the training sentences (paper, 4.1); 0 = {LEAST_EPOCHS}, or up to {MOST_EPOCHS} for few "
+        f"sentences, so that {LEAST_SEEN:,} are seen, repetitions included",
         ge=0,
     )
     batch_size: int = _field(16, "sentences per step; not in the paper", ge=1)
@@ -177,15 +177,15 @@ class TrainingConfig:
     )
     joined: float = _field(
         0.0,
-        "share of the steps in which the relation network reads every two sentences of the batch as one, to learn that "
-        "entities far apart are seldom related; not in the paper",
+        "share of the gradient computations in which the relation network reads every two sentences of the batch (or "
+        "`micro_batch`) as one, to learn that entities far apart are seldom related; not in the paper",
         ge=0,
         le=1,
     )
     teacher: Optional[str] = _field(
         None,
-        "run folder of a trained network or ensemble whose probabilities are learnt beside the annotation; its test "
-        "sentences must be those of this corpus; not in the paper",
+        "run folder of a trained network or ensemble whose probabilities are learnt beside the annotation; it must not "
+        "have been trained on the dev or test sentences of this corpus; not in the paper",
     )
     teacher_weight: float = _field(
         0.5,

@@ -26,16 +26,16 @@ _EUROPEAN = (
     # German
     "abzgl allg bspw bzgl bzw desgl dgl ebd ehem eigtl einschl engl entspr evtl exkl frz geb gegr gest gez ggf ggfs hg "
     "hrsg inkl insb insbes ital jmd lt nördl östl südl westl resp rd sog teilw tgl ugs ungef urspr usf usw uvm verh "
-    "versch verst vgl wg zzgl zzt Abb Abg Abs Abt Anh Anm Aufl Bd Bde Bez Bgm Bhf Chr Dez Ew Fa Fr Frhr Frl Ges Hbf "
-    "Hrn Jh Jhd Jhdt Jän Kap Mag Mio Mrd Mrz Nrn Okt Pfr Präs Reg Sek Std Stk Str Tsd "
+    "versch verst vgl wg zzgl zzt Abb Abg Abs Anh Anm Aufl Bd Bde Bez Bgm Bhf Chr Dez Ew Fa Fr Frhr Frl Ges Hbf "
+    "Hrn Jh Jhd Jhdt Jän Kap Mag Mio Mrd Mrz Nrn Okt Pfr Präs Sek Std Stk Str Tsd "
     # French
     "apr av avr bd déc env fasc févr hab janv juill pp réf suiv tél éd éds Cie Mgr MM Mlles Mmes Ste Sté Vve "
     # Spanish and Portuguese
     "admón aprox dcha depto dpto ej ibíd izq máx mín núm núms pág págs teléf Arq Av Avda Cnel Cía Dra Dras Dres Dña EE "
-    "Exma Excma Excmo Exmo Gral Hnos Ilma Ilmo Lic Licda Ltda Mons Profa Sgto Sra Sras Sres Srta Srtas Sta Sto Tte UU "
+    "Exma Excma Excmo Exmo Gral Hnos Ilma Ilmo Lic Licda Ltda Profa Sgto Sra Sras Sres Srta Srtas Sta Sto Tte UU "
     "Ud Uds Vd Vds "
     # Italian
-    "artt avv cfr dott ecc pag pagg segg sett sig sigg Cav Comm Egr Geom Gent Ill Prov Spett "
+    "artt avv cfr dott ecc pag pagg segg sett sig sigg Cav Comm Egr Geom Ill Prov Spett "
     # Dutch
     "afb bijv blz bv dhr dr drs ds enz evt excl feb gebr hfst incl ing jhr jl mevr mld mln mr mw nov nr nrs oct okt "
     "prof tel vnl zgn"

@@ -112,7 +112,7 @@ _UNICODE2 = _rules(
         _CHARACTER,
         rf"(?:\p{{L}}[{_ACCENTS}]*\.){{2,}}",  # U.S.
         rf"(?:{_LATIN}+\.-)+[A-Z]{_LATIN}{{0,3}}\.",  # Dipl.-Ing.
-        r"[a-z]\.[A-Za-z\x{C0}-\x{24F}]{2,4}\.",  # p.ej., v.Chr.
+        r"(?:p\.e[jx]|[vn]\.Chr|u\.dgl|i\.Allg)\.",
         r"(?:[A-Z]{2}\.){2,}",  # EE.UU.
         r"(?:Sig|Dott|Prof|Dr)\.(?:ra|na|ssa)\b",
         rf"{_HOST}[Ss]tr\.",  # Hauptstr.

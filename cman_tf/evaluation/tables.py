@@ -79,12 +79,17 @@ def evaluation_text(metrics: Mapping[str, Any]) -> str:
         note = f"Against {printable(against['run'])}, strict micro F1, paired bootstrap:\n"
         for item in ITEMS:
             low, high = against[item]["interval"]
-            p, least = against[item]["p_value"], 1 / against[item]["samples"]
             note += (
                 f"  {item}: {100 * against[item]['difference']:+.2f} (95 %: {100 * low:+.2f} to {100 * high:+.2f}), "
-                f"p {f'= {p:.4f}' if p >= least else f'< {least:.4f}'}\n"
+                f"p {p_value(against[item])}\n"
             )
     return text_table(metrics) + (f"\n{_text(tables, note)}" if tables or note else "")
+
+
+def p_value(found: Mapping[str, Any]) -> str:
+    """The p-value of a bootstrap with its sign, `= 0.0421`; `< 0.0001` if no draw contradicts the difference."""
+    p, least = found["p_value"], 1 / found["samples"]
+    return f"= {p:.4f}" if p >= least else f"< {least:.4f}"
 
 
 def _calibration_error(confidence: Mapping[str, Any]) -> list[tuple[list[str], list[list[str]]]]:

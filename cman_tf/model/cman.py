@@ -204,7 +204,7 @@ class Cman(tf.keras.Model):
         labels = [{"memory": memory} for memory in memories]
         tokens = relation_tokens(self.relation_network.get_layer, tokens, mask, labels, training)
         positions = None
-        if training and self.sampler:
+        if training and self.sampler and self.relation_negatives < 1:
             uniform = self.sampler.uniform(tf.shape(tags))
             positions, relations, lengths = sample_tokens(tags, relations, lengths, self.relation_negatives, uniform)
         scores = self.score_pairs(tokens, positions, lengths)

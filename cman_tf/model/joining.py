@@ -36,8 +36,7 @@ def join(
 ) -> Joined:
     """Join the sentences of a batch in pairs; of an odd number, one stays alone.
 
-    The networks score pairs of all tokens of a sentence. In few sentences are entities far apart and not related,
-    because nobody annotates what is not there. Two sentences in a row have many such pairs.
+    Few sentences of a corpus have many entities that are far apart and not related. Two sentences in a row do.
 
     Args:
         lengths: int32 `(batch,)`.

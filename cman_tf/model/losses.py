@@ -10,8 +10,8 @@ def relation_loss(
 ) -> tf.Tensor:
     """Cross-entropy over all cells, eq. 12 with the negative term of the multi-head code.
 
-    `sum over i, j, k of -log sigma(s) if (i, j, k) is a relation, else -log(1 - sigma(s))`, or the mean of both if the
-    target is between 0 and 1.
+    `sum over i, j, k of -log sigma(s) if (i, j, k) is a relation, else -log(1 - sigma(s))`, or their weighted mean if
+    the target is between 0 and 1.
 
     Args:
         scores: float32 `(batch, tokens, tokens, relations)`, logits.

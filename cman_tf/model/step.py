@@ -99,7 +99,7 @@ def joint_gradients(model: tf.keras.Model) -> JointGradients:
             tf.TensorSpec([None, None, 3], tf.int32),
             tf.TensorSpec([None], tf.int32),
             [tf.TensorSpec(shape, tf.float32) for shape in soft],
-            JOINED if model.joined else [],
+            JOINED if model.joined and model.has_relations else [],
         ],
         experimental_attributes={"_noinline": True},
         autograph=False,

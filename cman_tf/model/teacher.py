@@ -1,4 +1,4 @@
-"""What a trained network teaches another one: probabilities in the place of 0 and 1."""
+"""The probabilities of a trained network that another one learns from."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cman_tf.config import change
-from cman_tf.config.fields import LEAST_EPOCHS, LEAST_SEEN
+from cman_tf.config.fields import LEAST_EPOCHS, LEAST_SEEN, MOST_EPOCHS
 from cman_tf.data import checks, corpora
 from cman_tf.data.formats.reading import located
 from cman_tf.data.schema import Schema
@@ -47,7 +47,7 @@ def with_epochs(config: Config, sentences: int) -> Config:
     """The configuration with the number of epochs that `training.epochs: 0` stands for."""
     if config.training.epochs:
         return config
-    return change(config, {"training.epochs": max(LEAST_EPOCHS, -(-LEAST_SEEN // max(sentences, 1)))})
+    return change(config, {"training.epochs": min(max(LEAST_EPOCHS, -(-LEAST_SEEN // max(sentences, 1))), MOST_EPOCHS)})
 
 
 def _extra(config: Config) -> list[Document]:

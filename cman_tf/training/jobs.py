@@ -196,4 +196,7 @@ def _differences(kept: configs.Config, asked: configs.Config) -> list[str]:
     # It stores the form of the relation scores that its types need.
     if "model.relation_projection" in different and asked.model.relation_projection == "auto":
         different.remove("model.relation_projection")
+    # And the number of epochs that its sentences need.
+    if "training.epochs" in different and not asked.training.epochs:
+        different.remove("training.epochs")
     return different

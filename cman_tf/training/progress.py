@@ -60,7 +60,7 @@ class TrainingProgress:
         if steps * self.epochs < FEW_STEPS and not started:
             self.console.print(
                 f"Only {steps * self.epochs} steps in {self.epochs} epochs, because there are few sentences. If the "
-                "scores are low, try --start-from news, or --training.epochs 200 --training.batch_size 2.",
+                "scores are low, try --start-from news, or --training.epochs 0, as many as few sentences need.",
                 soft_wrap=True,
             )
         self.console.print("epoch    loss     NER      RE   dev NER F1  dev RE F1  sentences/s  time left")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -30,12 +31,17 @@ def teacher_of(config: Config, schema: Schema, allow_encoders: Sequence[str] = (
     """The run that `training.teacher` names, or None.
 
     Raises:
-        InputError: if it cannot be opened, or has other types.
+        InputError: if it cannot be opened, has other types, or its encoders are not found or not allowed.
     """
     if not config.training.teacher:
         return None
-    run = Run.open(config.training.teacher, allow_encoders=allow_encoders)
-    found = run.schema()
+    allowed = (*allow_encoders, *config.encoder.modules)  # those of the user's configuration, not of a run
+    run = Run.open(config.training.teacher, allow_encoders=allowed)
+    modules, found = run.config().encoder.modules, run.schema()
+    if modules:
+        from cman_tf.encoders.choosing import choose  # tensorflow-hub takes seconds to import
+
+        choose(modules, run.about_encoders(), allowed, run.path)
     for what, known, own in (
         ("entity", found.entity_types, schema.entity_types),
         ("relation", found.relation_types, schema.relation_types),
@@ -43,7 +49,8 @@ def teacher_of(config: Config, schema: Schema, allow_encoders: Sequence[str] = (
         if known != own:
             raise InputError(
                 f"`training.teacher` must have the {what} types of the training sentences. Received: "
-                f"{config.training.teacher} with {', '.join(known)}; the sentences have {', '.join(own)}"
+                f"{config.training.teacher} with {', '.join(known) or 'none'}, and sentences with "
+                f"{', '.join(own) or 'none'}"
             )
     return run
 
@@ -71,11 +78,13 @@ def soft_targets(run: Run, documents: Sequence[Document], config: Config) -> dic
         mixture; it is 0 for all other cells.
     """
     network = run.network()
-    ask = _asked(network, config)
+    ask = _asked(network)
     targets: dict[str, list[Any]] = {
         name: [None] * len(documents) for name in ("tag_shift", "transition_shift", "relations", "relation_values")
     }
-    vectors = stored_vectors(network.encoders, config.encoder, documents) or {}
+    # Whether vectors are stored depends on the teacher: those of encoders that it trained are not the encoders' own.
+    places = dataclasses.replace(config.encoder, trainable=network.config.encoder.trainable)
+    vectors = stored_vectors(network.encoders, places, documents) or {}
     for rows in Predictor(network).batches([len(document) for document in documents]):
         tags = [np.array(network.schema.tag_ids(documents[row]), np.int32) for row in rows]
         tokens = [np.array([word.encode("utf-8", "replace") for word in documents[row].tokens], object) for row in rows]
@@ -90,11 +99,11 @@ def soft_targets(run: Run, documents: Sequence[Document], config: Config) -> dic
     return targets
 
 
-def _asked(network: Network, config: Config) -> tf.types.experimental.GenericFunction:
+def _asked(network: Network) -> tf.types.experimental.GenericFunction:
     """The teacher's graph: from tokens and tags, and from stored vectors if there are encoders."""
     teacher = Teacher(network)
     inputs: list[Any] = [tf.TensorSpec([None, None], tf.string), tf.TensorSpec([None, None], tf.int32)]
-    if not network.encoders or config.encoder.trainable:
+    if not network.encoders or network.config.encoder.trainable:
         return tf.function(teacher.from_tokens, input_signature=inputs, autograph=False)
     names = network.encoders.input_names
     vectors = {item.name: item for item in network.model.token_embedding.inputs if item.name in names}

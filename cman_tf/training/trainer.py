@@ -69,7 +69,7 @@ class Trainer:
     ) -> None:
         self.run = run
         self.network = network
-        self.teacher = teacher_of(network.config, network.schema, allow_encoders)
+        self.allow_encoders = allow_encoders
         self.config = config = network.config
         self.model = model = network.trained_model()
         self.train = train
@@ -96,7 +96,7 @@ class Trainer:
             adversarial_alpha=training.adversarial_alpha,
             clip_norm=training.clip_norm,
             micro_batch=training.micro_batch,
-            most_cells=most_cells(train, training.batch_size),
+            most_cells=most_cells(train, training.batch_size * (2 if training.joined else 1)),
             relation_negatives=training.relation_negatives,
             joined=training.joined,
             soft_targets=bool(training.teacher),
@@ -138,7 +138,8 @@ class Trainer:
             if self.progress:
                 started = self.config.start_from is not None
                 self.progress.begin(len(self.train), len(self.dev), self.network.schema, self.steps, started)
-            soft = soft_targets(self.teacher, self.train, self.config) if self.teacher else None
+            teacher = teacher_of(self.config, self.network.schema, self.allow_encoders)
+            soft = soft_targets(teacher, self.train, self.config) if teacher else None
             train_vectors = self._stored(self.train)
 
             def make_dataset(**parts: Any) -> tf.data.Dataset:

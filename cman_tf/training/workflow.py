@@ -114,7 +114,12 @@ def begin(config: Config, path: str | Path, allow_encoders: Sequence[str] = ()) 
         from cman_tf.encoders.feature_store import FeatureStore
 
         if source and source.encoders and _names(source.config) == _names(config):
-            encoders = source.encoders  # they may be trained too, and were checked
+            if source.config.encoder.trainable and not config.encoder.trainable:
+                raise InputError(
+                    "A run that starts from one that trained its encoders must train them too: `encoder.trainable`. "
+                    f"Received: `start_from` {config.start_from}"
+                )
+            encoders = source.encoders  # they were checked
         else:
             encoders = Encoders(config.encoder.modules)
             allowed += config.encoder.modules  # the user's configuration, not a run's
@@ -167,7 +172,8 @@ def resume(
     run.remove_leftovers()
     kept, config = run.config(), run.config(moved)
     for name in moved:
-        if name not in RESUMABLE and get(config, name) != get(kept, name):
+        automatic = name == "training.epochs" and get(config, name) == 0
+        if name not in RESUMABLE and get(config, name) != get(kept, name) and not automatic:
             raise InputError(
                 f"A resumed run keeps its configuration: `{name}` is {get(kept, name)} in {path}. Received: "
                 f"{get(config, name)}"
@@ -182,7 +188,8 @@ def resume(
             f"Cannot resume {path}: the train or dev sentences of {config.corpus.name} changed. `corpus_sha256` was "
             f"{began}, is now {now}"
         )
-    teacher = teacher_of(config, run.schema(), allow_encoders)
+    # A finished run is only scored, without its teacher.
+    teacher = None if run.finished() else teacher_of(config, run.schema(), allow_encoders)
     if teacher and fingerprint_of(teacher) != run.environment().get("teacher_sha256"):
         raise InputError(
             f"Cannot resume {path}: the weights of its teacher, {config.training.teacher}, changed. Restore them, or "

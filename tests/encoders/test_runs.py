@@ -201,3 +201,33 @@ def test_invalid_encoders_are_refused(options, tmp_path, module):
     run.allow_encoders = (wider,)
     with pytest.raises(InputError, match="toy with width 4. Received: wider with width 5"):
         run.network({"encoder.modules": [wider]}, trained=False)
+
+
+def test_vectors_of_a_teachers_trained_encoders_are_not_stored(options, tmp_path):
+    tuned = train(options, tmp_path / "tuned", **{"encoder.trainable": True, "encoder.learning_rate": 0.1})
+    changes = {"training.teacher": str(tuned.path), "training.epochs": 1}
+    pupil = train(options, tmp_path / "pupil", **changes)
+    [base] = pupil.network().encoders.encoders
+    documents = list(workflow.load_corpus(pupil.config(), splits=("train",)).splits["train"])
+    stored = evaluator.contextual_vectors(pupil.predictor(), documents)["contextual_1"]
+    for document, vectors in zip(documents, stored):
+        own = base(tf.constant([[token.encode() for token in document.tokens]]))[0]
+        np.testing.assert_allclose(vectors, own, atol=1e-2)
+    [trained] = tuned.network().encoders.encoders
+    assert not np.allclose(trained(tf.constant([["Ana"]])), base(tf.constant([["Ana"]])), atol=1e-2)
+
+
+def test_frozen_encoders_cannot_start_from_a_run_that_trained_its_own(options, tmp_path):
+    tuned = train(options, tmp_path / "tuned", **{"encoder.trainable": True})
+    config = configs.change(configs.from_dict(options), {"start_from": str(tuned.path)})
+    with pytest.raises(InputError, match=r"must train them too: `encoder.trainable`\. Received: `start_from` "):
+        workflow.train(config, tmp_path / "next", allow_encoders=options["encoder"]["modules"])
+    assert not (tmp_path / "next").exists()
+
+
+def test_a_teacher_whose_encoder_is_not_allowed_is_refused_before_the_run_begins(options, tmp_path):
+    teacher = train(options, tmp_path / "teacher")
+    plain = {**options, "encoder": {}}
+    with pytest.raises(InputError, match="--allow-encoder"):
+        train(plain, tmp_path / "next", **{"training.teacher": str(teacher.path)})
+    assert not (tmp_path / "next").exists()

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cman_tf.data.batches import pad
+from cman_tf.data.batches import pad, training_batches
 from cman_tf.model.joining import join
 from cman_tf.model.losses import relation_loss
+from cman_tf.model.step import accumulated_gradients, joint_gradients
 from reproduction.joined import join as join_documents
 from tests.conftest import untrained_network
 
@@ -67,3 +68,14 @@ def test_the_relation_network_alone_reads_pairs(config, documents):
         scores = model.relation_network({"tokens": vectors, "tags": own, "lengths": length}, training=False)["scores"]
         losses.append(relation_loss(scores, relations, length)[0])
     np.testing.assert_allclose(found[1], sum(losses) / 3, rtol=1e-5)
+
+
+@pytest.mark.usefixtures("eager_here")
+def test_a_network_without_relations_ignores_it(config, documents):
+    sentences = [document.with_annotation(document.entities, ()) for document in documents]
+    network = untrained_network(config, sentences)
+    network.model.compile(tf.keras.optimizers.legacy.SGD(), joined=1.0)
+    dataset, _ = training_batches(sentences, network.schema, network.featurizer, len(sentences), seed=1)
+    (ner, re), _ = accumulated_gradients(network.model, joint_gradients(network.model), *next(iter(dataset)))
+    assert ner > 0
+    assert re == 0

@@ -105,7 +105,7 @@ def test_the_command_that_shows_all_findings_has_the_language(german, config):
     assert line.endswith(f"See cman data check {german['corpus.name']} --language de")
 
 
-@pytest.mark.parametrize(("sentences", "epochs"), [(20, 600), (399, 31), (400, 30), (5000, 30)])
+@pytest.mark.parametrize(("sentences", "epochs"), [(3, 600), (20, 600), (50, 240), (399, 31), (400, 30), (5000, 30)])
 def test_few_sentences_are_seen_more_often(config, sentences, epochs):
     config = configs.change(config, {"training.epochs": 0})
     assert with_epochs(config, sentences).training.epochs == epochs
@@ -116,4 +116,4 @@ def test_few_sentences_are_seen_more_often(config, sentences, epochs):
 def test_a_run_has_the_number_of_epochs_that_fits_its_sentences(folders, config):
     changes = {"corpus.name": str(folders / "own"), "training.epochs": 0}
     run, network, _ = workflow.begin(configs.change(config, changes), folders / "run")
-    assert run.config().training.epochs == network.config.training.epochs == 6000
+    assert run.config().training.epochs == network.config.training.epochs == 600

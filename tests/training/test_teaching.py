@@ -68,7 +68,7 @@ def test_micro_batches_of_soft_targets_have_the_same_gradient(trained_run, taugh
 
 
 @pytest.mark.usefixtures("eager_here")
-def test_a_resumed_training_has_the_same_teacher_and_joins_the_same_sentences(trained_run, documents, tmp_path):
+def test_a_resumed_training_has_the_same_targets_and_joins_the_same_sentences(trained_run, documents, tmp_path):
     changes = {"training.teacher": str(trained_run.path), "training.relation_negatives": 0.5, "training.joined": 0.5}
     config = configs.change(configs.from_dict(TINY_PLAIN), changes)
 

@@ -134,4 +134,4 @@ def test_a_search_on_few_sentences_has_more_epochs(config, documents, tmp_path):
     base = configs.change(config, {"corpus.name": str(tmp_path), "training.epochs": 0})
     space = Space.read(base)
     CmanHyperModel(space)
-    assert space.base == configs.change(base, {"training.epochs": 2400})
+    assert space.base == configs.change(base, {"training.epochs": 600})
