@@ -11,21 +11,24 @@ from typing import NamedTuple
 
 from cman_tf import config as configs
 from cman_tf.errors import InputError
+from cman_tf.evaluation.scorer import ITEMS
 from cman_tf.files import atomic_write
 from cman_tf.training.run import Run
 from cman_tf.training.trainer import best_epoch
 from reproduction import markdown
 
-PLACE = re.compile("<!-- (table|lengths|thresholds|kinds) (.+) -->\n")
+PLACE = re.compile("<!-- (table|scores|lengths|thresholds|kinds) (.+) -->\n")
 
 
 def write_log(folder: str | Path, path: str | Path) -> str | Path:
-    """Write the page: the text of `notes.md` with a table of runs for each `<!-- table GROUP -->`, and tables of long
-    sentences for `<!-- lengths FILE -->`, `<!-- thresholds FILE -->` and `<!-- kinds FILE -->`.
+    """Write the page: the text of `notes.md`, with a table in the place of each comment `<!-- KIND NAME -->`.
+
+    Kinds: `table` of the runs and `scores` of the evaluations in a group; `lengths`, `thresholds` and `kinds` of a
+    file of `reproduction.long_sentences`.
 
     Args:
-        folder: path. Contains `notes.md` and a folder for each group, with one for each run, ordered by name, with its
-            `config.yaml`, `environment.json` and `history.csv`. FILE is one of `reproduction.long_sentences`.
+        folder: path. Contains `notes.md` and a folder for each group: with one for each run, ordered by name, with its
+            `config.yaml`, `environment.json` and `history.csv`; or with files of `cman evaluate --json`.
         path: path of the page.
 
     Returns:
@@ -99,6 +102,18 @@ def _run(path: Path) -> _Scored:
     return _Scored(configs.from_dict(values, str(path)), commit, len(history), scores)
 
 
+def scores(folder: Path) -> str:
+    """F1 in percent from each file of `cman evaluate --json` in a folder."""
+    rows = []
+    for path in sorted(folder.glob("*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["split"] != "dev":
+            raise InputError(f"Scores of the log must be those of dev. Received: {path}, those of {found['split']}")
+        micro = found["strict"]["micro"]
+        rows.append([path.stem.replace("_", ", threshold "), *(f"{100 * micro[item]['f1']:.2f}" for item in ITEMS)])
+    return "\n".join(markdown.table(["", "Entities", "Relations"], rows)) + "\n"
+
+
 def lengths(path: Path) -> str:
     """Scores of relations by tokens in the sentence, and how many candidates there are; rates in percent."""
     views = json.loads(path.read_text(encoding="utf-8"))["scores"]
@@ -130,7 +145,7 @@ def kinds(path: Path) -> str:
     return "\n".join(markdown.table(["Kind", "Missed", "Spurious"], rows)) + "\n"
 
 
-TABLES = {"table": table, "lengths": lengths, "thresholds": thresholds, "kinds": kinds}
+TABLES = {"table": table, "scores": scores, "lengths": lengths, "thresholds": thresholds, "kinds": kinds}
 
 
 def changes(base: configs.Config, config: configs.Config) -> str:

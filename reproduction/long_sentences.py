@@ -38,7 +38,12 @@ def command(argv: list[str]) -> None:
         usage="RUN ... [options]",
     )
     parser.add_argument("runs", metavar="RUN", nargs="+", help="folders of runs that were not trained on dev")
-    parser.add_argument("--json", metavar="FILE", default=JSON, help="beside a .csv of kinds (default: %(default)s)")
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        default=JSON,
+        help="with the kinds of a .csv file beside it, if there is one (default: %(default)s)",
+    )
     args = cli.parse(parser, argv)
     found, scores = [], []
     for path in args.runs:
@@ -50,10 +55,14 @@ def command(argv: list[str]) -> None:
         found.append(considered(predictor, dev, contextual_vectors(predictor, dev)))
         joined = effect(predictor, [document for document in dev if len(document) < LONG])
         scores.append({"scores": measure(dev, found[-1], predictor.network.schema.signatures), "joined": joined})
-    with Path(args.json).with_suffix(".csv").open(encoding="utf-8", newline="") as lines:
-        kinds = {(*row[:-1],): row[-1] for row in list(csv.reader(lines))[1:]}
+    result = _mean(scores)
+    table = Path(args.json).with_suffix(".csv")
+    if table.is_file():
+        with table.open(encoding="utf-8", newline="") as lines:
+            kinds = {(*row[:-1],): row[-1] for row in list(csv.reader(lines))[1:]}
+        result["kinds"] = count_kinds([*errors(dev, found)], kinds)
     with atomic_write(args.json) as file:
-        json.dump({**_mean(scores), "kinds": count_kinds([*errors(dev, found)], kinds)}, file, indent=1)
+        json.dump(result, file, indent=1)
 
 
 def measure(gold: Sequence[Document], found: Sequence[Document], signatures: Collection[tuple]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from cman_tf import config as configs
 from cman_tf.errors import InputError
 from cman_tf.training.run import Run
-from reproduction.dev_log import changes, table, write_log
+from reproduction.dev_log import changes, scores, table, write_log
 
 
 def history(path, config, *scores, commit=None):
@@ -40,11 +40,20 @@ def test_a_run_without_dev_is_refused(tmp_path, config):
 
 
 def test_runs_of_several_seeds_are_one_row(tmp_path, config):
-    for name, weight, scores in (("1_base", 0.5, [0.5, 0.6]), ("2_weight", 0.7, [0.62, 0.66])):
-        for seed, score in enumerate(scores, 1):
+    for name, weight, found in (("1_base", 0.5, [0.5, 0.6]), ("2_weight", 0.7, [0.62, 0.66])):
+        for seed, score in enumerate(found, 1):
             changed = configs.change(config, {"seed": seed, "training.teacher_weight": weight})
             history(tmp_path / "some" / name / f"seed{seed}", changed, (0.9, score), (0.8, 0.1))
     rows = [re.split(r" *\| *", line)[1:-1] for line in table(tmp_path / "some").splitlines()[2:]]
     assert rows[0] == ["1_base", "(the same)", "-", "2", "2", "90.00 ± 0.00", "", "55.00 ± 7.07", ""]
     changed = "`training.teacher_weight: 0.7`"
     assert rows[1] == ["2_weight", changed, "-", "2", "2", "90.00 ± 0.00", "+0.00", "64.00 ± 2.83", "+9.00"]
+
+
+def test_scores_of_evaluations_on_dev(tmp_path):
+    found = {"split": "dev", "strict": {"micro": {"entities": {"f1": 0.88}, "relations": {"f1": 0.7}}}}
+    (tmp_path / "base_0.75.json").write_text(json.dumps(found))
+    assert scores(tmp_path).splitlines()[-1] == "| base, threshold 0.75 | 88.00 | 70.00 |"
+    (tmp_path / "base_0.75.json").write_text(json.dumps({**found, "split": "test"}))
+    with pytest.raises(InputError, match=r"must be those of dev\. Received: .*base_0.75.json, those of test"):
+        scores(tmp_path)
