@@ -38,8 +38,9 @@ encoders, epochs and threshold.
 FEW = """## Few sentences
 
 `python -m reproduction.few`: training on some sentences of a corpus, from the [shipped model](news.md) and from random
-weights (the smaller network of the preset `own`, without GloVe), both with the training of the preset `start`. Strict
-micro F1 on test, mean and standard deviation over draws of the sentences.
+weights (the smaller network of the preset `own`, without GloVe), both with the training of the preset `start`; and as
+`cman fit --corpus FOLDER` does, with the network and the training of `own`. Strict micro F1 on test, mean and standard
+deviation over draws of the sentences.
 """
 
 PICK = """## Picked sentences
