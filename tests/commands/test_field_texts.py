@@ -37,7 +37,7 @@ def test_source(text, what, source):
 @pytest.mark.parametrize(
     ("name", "limits"),
     [
-        ("training.epochs", "at least 1"),
+        ("training.epochs", "at least 0"),
         ("decoding.threshold", "above 0, below 1"),
         ("model.relation_prior", "above 0, at most 0.5"),
         ("seed", "at least 0, at most 4294967295"),
@@ -50,7 +50,7 @@ def test_limits_are_those_that_are_checked(name, limits):
 
 
 def test_values_and_placeholders():
-    assert field_texts.values("training.epochs", int) == "integer, at least 1"
+    assert field_texts.values("training.epochs", int) == "integer, at least 0"
     assert field_texts.values("model.bla", bool) == "true or false"
     assert field_texts.values("protocol", Literal["train", "train+dev"]) == "`train` or `train+dev`"
     assert field_texts.metavar(Literal["a", "b"]) == "a|b"

@@ -38,7 +38,7 @@ def test_help_shows_ranges(capsys):
     with pytest.raises(SystemExit):
         fit.command(["--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert "passes over the training sentences (paper, 4.1) (at least 1; default: 180)" in text
+    assert "are seen, repetitions included (at least 0; default: 180)" in text
     assert "fold of ADE (at least 0, at most 9; default: 0)" in text
     with pytest.raises(SystemExit):
         predict.command(["--help"])
