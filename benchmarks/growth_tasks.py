@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import growth_corpora
 from cman_tf import config as configs
-from cman_tf.memory import peak_bytes
+from cman_tf.training.memory import peak_bytes
 
 PRESET = "own"
 

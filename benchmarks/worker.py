@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from cman_tf.memory import peak_bytes
+from cman_tf.training.memory import peak_bytes
 
 
 class Worker:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cman_tf.errors import WriteError, printable
 from cman_tf.files import atomic_write
-from cman_tf.memory import peak_bytes
+from cman_tf.training.memory import peak_bytes
 from tuning.folder import check_there
 from tuning.keras2 import keras_tuner
 from tuning.outcome import COSTS, reason

@@ -3,9 +3,9 @@
 import subprocess
 import sys
 
-from cman_tf import memory
+from cman_tf.training import memory
 
-SMALL = "from cman_tf.memory import peak_bytes; print(peak_bytes())"
+SMALL = "from cman_tf.training.memory import peak_bytes; print(peak_bytes())"
 
 
 def test_a_large_process_does_not_count_for_the_one_it_starts():
