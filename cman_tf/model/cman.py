@@ -137,7 +137,8 @@ class Cman(tf.keras.Model):
                 The gradient of a sentence with more pairs is computed alone.
             relation_negatives: float. Probability that the pairs of a token that does not end an entity are in the
                 relation loss, see `sample_tokens`; 1 is eq. 12, all pairs.
-            joined: float. Share of the steps in which the relation network reads two sentences as one, see `join`.
+            joined: float. Share of the gradient computations in which the relation network reads two sentences as one,
+                see `join`.
             soft_targets: bool. Whether targets include `SOFT_TARGETS`, see `training_batches`.
             fine_tuning: `TrainedEncoders` or None. Encoders to train too; features must include `tokens`.
             seed: int. Of the sampled tokens and of the steps with joined sentences.
