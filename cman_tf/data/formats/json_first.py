@@ -110,9 +110,9 @@ def _items(text: str) -> Iterator[Any]:
 
 
 def are_lines(lines: Sequence[str]) -> bool:
-    """Whether the first lines of a file that are not blank are values of their own, some of which may be broken.
+    """Whether the first lines of a file, without blank ones, are JSON values, some of which may be broken.
 
-    Others are one value on several lines, most of which are no value.
+    Otherwise the file is one value on several lines, most of which are not valid JSON by themselves.
     """
     if len(lines) < 2:
         return False
