@@ -35,6 +35,8 @@ def command(argv: list[str]) -> None:
     parser.add_argument("--data-dir", metavar="FOLDER", help="directory with the public corpora")
     args = cli.parse(parser, argv)
     folder, found = Path(args.folder), {}
+    if not folder.is_dir():
+        raise InputError(f"FOLDER must be a folder of experiments. Received: {folder}")
     for path in sorted(path for path in folder.iterdir() if path.is_dir() and path.name != args.against):
         found[path.name] = compare(folder / args.against, path, args.data_dir)
         difference = found[path.name]["relations"]

@@ -43,3 +43,5 @@ def test_experiments_without_a_common_seed_are_refused(runs, capsys):
     (runs / "no_bla" / "seed1").rename(runs / "no_bla" / "seed7")
     assert cli.run("paired", paired.command, [str(runs), "--against", "whole"]) == 2
     assert "must have runs of the same names" in capsys.readouterr().err
+    assert cli.run("paired", paired.command, [str(runs / "none"), "--against", "whole"]) == 2
+    assert f"must be a folder of experiments. Received: {runs / 'none'}" in capsys.readouterr().err
