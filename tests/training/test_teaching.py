@@ -103,3 +103,13 @@ def test_a_teacher_of_other_types_is_refused(taught, tmp_path):
     with pytest.raises(InputError, match=r"^`training.teacher` must have the .* types of the training sentences\. Rec"):
         workflow.begin(other, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_teacher_and_joined_sentences_in_the_graph_of_a_step(trained_run, taught, documents, tmp_path):
+    config = configs.change(taught, {"training.joined": 0.5, "training.micro_batch": 2, "training.epochs": 2})
+    run = Run.create(tmp_path / "run", untrained_network(config, documents), "fingerprint")
+    before = [weight.numpy() for weight in run.network(trained=False).model.trainable_weights]
+    history = Trainer(run, run.network(trained=False), documents, []).fit()
+    assert [np.isfinite(row["loss"]) for row in history] == [True, True]
+    assert not any(map(np.array_equal, before, run.network().model.trainable_weights))
