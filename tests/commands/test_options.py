@@ -88,7 +88,7 @@ def test_names_are_taken_as_they_are_written(text):
         (["sample"], "Unknown argument: sample. See cman fit --help."),
         (["--training.epochs", "2.5"], "`training.epochs` must be a valid integer. Received: 2.5 in the options"),
         (["--training.epochs", "many"], "`training.epochs` must be a valid integer. Received: 'many'"),
-        (["--training.epochs", "0"], "must be greater than or equal to 1. Received: 0"),
+        (["--training.epochs", "-1"], "must be greater than or equal to 0. Received: -1"),
         (["--training.epochs"], "argument --training.epochs: expected one argument"),
         (["--seed", "1", "--seed=2"], "An option must be given once. Received: --seed twice"),
         (["--corpus", "a", "--corpus.name", "b"], "An option must be given once. Received: --corpus and --corpus.name"),
