@@ -72,8 +72,7 @@ class Predictor:
         """A predictor of the same network with other decoding options.
 
         Args:
-            **changes: fields of `DecodingConfig`, e.g. `threshold=0.4`, which replaces fitted thresholds of relation
-                types too.
+            **changes: fields of `DecodingConfig`, e.g. `threshold=0.4`. Given thresholds replace fitted ones.
 
         Raises:
             InputError: if a field does not exist, its value is out of range, or `bio_constrained` changes, which
@@ -88,8 +87,8 @@ class Predictor:
                 f"Received: {constrained} for a network built with {not constrained}"
             )
         calibration = self.network.calibration
-        if calibration and "threshold" in changes:
-            calibration = calibration.with_one_threshold()
+        if calibration:
+            calibration = calibration.without(changes)
         return self._with(config=config, calibration=calibration)
 
     def with_calibration(self, calibration: Calibration | None) -> Predictor:

@@ -56,6 +56,7 @@ def write_manifest(path: str | Path, run: Run, schema: Schema, config: Config, *
         },
         "decoding": {
             "threshold": config.decoding.threshold,
+            "entity_threshold": config.decoding.entity_threshold,
             "bio_constrained": config.decoding.bio_constrained,
             "type_constrained": config.decoding.type_constrained,
             "rules": list(config.decoding.rules),

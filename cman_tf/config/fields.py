@@ -205,6 +205,12 @@ class DecodingConfig:
     """Decoding of scores to entities and relations."""
 
     threshold: float = _field(0.5, "probability above which a relation is predicted; not in the paper", gt=0, lt=1)
+    entity_threshold: float = _field(
+        0.0,
+        "probability below which a decoded entity is left out, with its relations; 0 = none is; not in the paper",
+        ge=0,
+        lt=1,
+    )
     bio_constrained: bool = _field(False, "whether an I- tag must follow its B- or I-; not in the paper")
     type_constrained: bool = _field(
         False, "whether relations must have a type signature of the training data; not in the paper"

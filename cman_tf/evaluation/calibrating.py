@@ -40,7 +40,9 @@ def fit_calibration(
     found = considered(predictor, documents, contextual_vectors(predictor, documents))
     entities = candidates(documents, found, "entities")
     entity_scale = fit_scale(entities)
-    entity_threshold = best_threshold(entities, entity_scale, 0.0) or 0.0
+    entity_threshold = best_threshold(entities, entity_scale, 0.0)
+    if entity_threshold is None:
+        entity_threshold = config.entity_threshold
     kept = without_unlikely(found, entity_scale, entity_threshold)
     relations = candidates(documents, kept, "relations")
     scale = fit_scale(relations)

@@ -53,7 +53,11 @@ def considered(
         documents: sequence of `Document`.
         contextual: see `Predictor.extract`.
     """
-    return predictor.with_calibration(None).with_decoding(threshold=FLOOR).extract(documents, contextual=contextual)
+    return (
+        predictor.with_calibration(None)
+        .with_decoding(threshold=FLOOR, entity_threshold=0.0)
+        .extract(documents, contextual=contextual)
+    )
 
 
 def without_unlikely(documents: Sequence[Document], scale: Scale, threshold: float) -> list[Document]:

@@ -44,7 +44,8 @@ def confidence(
     calibration = predictor.network.calibration
     known = calibration or Calibration()
     found = considered(predictor, documents, contextual)
-    kept = without_unlikely(found, known.entity_scale, known.entity_threshold)
+    lowest = float(predictor.extractor.cutoffs.entity)
+    kept = without_unlikely(found, known.entity_scale, lowest)
     result: dict[str, Any] = {}
     for item, part, scale in zip(ITEMS, (found, kept), (known.entity_scale, known.relation_scale)):
         items = candidates(documents, part, item)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +17,7 @@ from cman_tf.errors import InputError, failed, rule_of
 from cman_tf.files import atomic_write
 
 if TYPE_CHECKING:
+    from cman_tf.config.fields import DecodingConfig
     from cman_tf.data.schema import Schema
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -52,14 +53,15 @@ class Calibration:
     Thresholds are calibrated scores, as answers have them.
 
     Args:
-        entity_threshold: float from 0 to 1. Entities with a lower score are left out, with their relations. Default 0.
+        entity_threshold: float from 0 to 1, or None. Entities with a lower score are left out, with their relations.
+            Default None: `decoding.entity_threshold` applies.
         relation_thresholds: dict of relation type to float from 0 to 1. A relation is predicted if its score is above
             the threshold of its type. Default `{}`: `decoding.threshold` applies to types that are not in it.
         entity_scale, relation_scale: `Scale`. Default: scores stay as they are.
         fitted_on: dict. Corpus, split and number of sentences, entities and relations. Default `{}`.
     """
 
-    entity_threshold: float = Field(default=0.0, ge=0, le=1)
+    entity_threshold: Annotated[Optional[float], Field(ge=0, le=1)] = None
     relation_thresholds: Mapping[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
     entity_scale: Scale = Field(default_factory=Scale)
     relation_scale: Scale = Field(default_factory=Scale)
@@ -92,9 +94,13 @@ class Calibration:
         with atomic_write(path) as file:
             json.dump(dataclasses.asdict(self), file, indent=2, ensure_ascii=False)
 
-    def with_one_threshold(self) -> Calibration:
-        """The same with `decoding.threshold` for all relation types."""
-        return dataclasses.replace(self, relation_thresholds={})
+    def without(self, given: Collection[str]) -> Calibration:
+        """The same without the thresholds that fields of `DecodingConfig` replace: `given`, the fields' names."""
+        return dataclasses.replace(
+            self,
+            entity_threshold=None if "entity_threshold" in given else self.entity_threshold,
+            relation_thresholds={} if "threshold" in given else self.relation_thresholds,
+        )
 
 
 class Cutoffs(NamedTuple):
@@ -112,13 +118,14 @@ class Cutoffs(NamedTuple):
     relation_scale: tf.Tensor
 
 
-def cutoffs(schema: Schema, threshold: float, calibration: Calibration | None) -> Cutoffs:
-    """`Cutoffs` for the relation types of a schema; `threshold` is `decoding.threshold`."""
+def cutoffs(schema: Schema, decoding: DecodingConfig, calibration: Calibration | None) -> Cutoffs:
+    """`Cutoffs` for the relation types of a schema: those of a calibration, and where it has none, of `decoding`."""
     found = calibration or Calibration()
-    thresholds = [found.relation_thresholds.get(name, threshold) for name in schema.relation_types]
+    entity = decoding.entity_threshold if found.entity_threshold is None else found.entity_threshold
+    thresholds = [found.relation_thresholds.get(name, decoding.threshold) for name in schema.relation_types]
     scales = (found.entity_scale, found.relation_scale)
     return Cutoffs(
-        tf.constant(found.entity_threshold, tf.float32),
+        tf.constant(entity, tf.float32),
         tf.constant(thresholds, tf.float32),
         *(tf.constant([scale.slope, scale.intercept], tf.float32) for scale in scales),
     )

@@ -56,7 +56,7 @@ class Extractor(tf.Module):
         self.encoders = network.encoders
         self.tokenizer = network.config.words.tokenizer
         decoding = network.config.decoding
-        self.cutoffs = cutoffs(network.schema, decoding.threshold, network.calibration)
+        self.cutoffs = cutoffs(network.schema, decoding, network.calibration)
         self.constraints = constraints(network.schema, decoding)
 
     def split(self, text: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -179,8 +179,8 @@ class Run:
         """The run's `Network`.
 
         Args:
-            overrides: dict of dotted config fields, for other decoding, e.g. `{"decoding.threshold": 0.4}`, which
-                replaces fitted thresholds of relation types too, or for files that were moved. Encoders among them
+            overrides: dict of dotted config fields, for other decoding, e.g. `{"decoding.threshold": 0.4}`
+                (given thresholds replace fitted ones), or for files that were moved. Encoders among them
                 are allowed, see the class.
             trained: bool. Whether to load the weights of the run; if not, the network has those that a training starts
                 from. Default True.
@@ -194,8 +194,8 @@ class Run:
         allowed = config.encoder.modules if moved else self.allow_encoders
         network = self._network(overrides, self._encoders(config, allowed), trained)
         calibration = Calibration.read(self.calibration, network.schema) if trained else None
-        if calibration and "decoding.threshold" in (overrides or {}):
-            calibration = calibration.with_one_threshold()
+        if calibration:
+            calibration = calibration.without([name.replace("decoding.", "", 1) for name in overrides or {}])
         return dataclasses.replace(network, calibration=calibration)
 
     def _network(self, overrides: dict[str, Any] | None, encoders: Encoders | None, trained: bool) -> Network:

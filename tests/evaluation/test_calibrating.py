@@ -91,7 +91,8 @@ class Network:
     def with_calibration(self, calibration):
         return Network(calibration, self.threshold)
 
-    def with_decoding(self, threshold):
+    def with_decoding(self, threshold, entity_threshold):
+        assert entity_threshold == 0
         return Network(self.calibration, threshold)
 
     def extract(self, documents, contextual=None):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from cman_tf.config.fields import DecodingConfig
 from cman_tf.data.schema import Schema
 from cman_tf.errors import InputError
 from cman_tf.model.calibration import Calibration, Scale, cutoffs
@@ -56,11 +57,20 @@ def test_a_scale_moves_log_odds():
     np.testing.assert_array_equal(Scale()(scores), scores)
 
 
-def test_relation_types_without_a_threshold_have_the_usual_one():
-    found = cutoffs(SCHEMA, 0.5, CALIBRATION)
-    np.testing.assert_allclose(found.relations, [0.2, 0.5])
-    np.testing.assert_allclose(cutoffs(SCHEMA, 0.4, CALIBRATION.with_one_threshold()).relations, [0.4, 0.4])
-    assert [float(value) for value in cutoffs(SCHEMA, 0.5, None).relation_scale] == [1.0, 0.0]
+def test_what_has_no_fitted_threshold_has_that_of_the_configuration():
+    decoding = DecodingConfig(threshold=0.4, entity_threshold=0.6)
+    found = cutoffs(SCHEMA, decoding, CALIBRATION)
+    np.testing.assert_allclose(found.relations, [0.2, 0.4])
+    assert float(found.entity) == pytest.approx(0.3)
+    found = cutoffs(SCHEMA, decoding, CALIBRATION.without(["threshold"]))
+    np.testing.assert_allclose(found.relations, [0.4, 0.4])
+    assert float(found.entity) == pytest.approx(0.3)
+    found = cutoffs(SCHEMA, decoding, CALIBRATION.without(["entity_threshold", "rules"]))
+    np.testing.assert_allclose(found.relations, [0.2, 0.4])
+    assert float(found.entity) == pytest.approx(0.6)
+    found = cutoffs(SCHEMA, decoding, None)
+    assert float(found.entity) == pytest.approx(0.6)
+    assert [float(value) for value in found.relation_scale] == [1.0, 0.0]
 
 
 # B-Loc I-Loc O | B-Peop B-Loc | O ... and an I-Loc that begins an entity right after another.

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import statistics
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -86,13 +88,29 @@ def test_stored_thresholds_are_used_and_removed(run, run_predictor, documents):
             assert relation.score == pytest.approx(scores[in_text(other, relation)], abs=1e-5)
     # One threshold that is given replaces those of the types, here and in a loaded predictor.
     given = predictor.with_decoding(threshold=0.4)
-    assert given.network.calibration == STRICT.with_one_threshold()
+    assert given.network.calibration == STRICT.without(["threshold"])
     assert any(0.4 < r.score < 0.9 for document in given.extract(documents) for r in document.relations)
-    assert run.network({"decoding.threshold": 0.4}).calibration == STRICT.with_one_threshold()
+    assert run.network({"decoding.threshold": 0.4}).calibration == STRICT.without(["threshold"])
     assert answer(predictor.with_calibration(None).extract(documents)) == answer(before)
     remove_thresholds(run.path)
     remove_thresholds(run.path)
     assert run.network().calibration is None
+
+
+def test_unsure_entities_are_left_out_with_their_relations(run_predictor, documents):
+    before = run_predictor.extract(documents)
+    lowest = statistics.median(entity.score for document in before for entity in document.entities)
+    found = run_predictor.with_decoding(entity_threshold=lowest).extract(documents)
+    assert sum(len(document.relations) for document in found) < sum(len(document.relations) for document in before)
+    for one, other in zip(before, found):
+        kept = {(e.start, e.end, e.type) for e in one.entities if e.score >= np.float32(lowest)}
+        assert {(e.start, e.end, e.type) for e in other.entities} == kept
+        expected = [
+            in_text(one, relation)
+            for relation in one.relations
+            if min(one.entities[relation.head].score, one.entities[relation.tail].score) >= np.float32(lowest)
+        ]
+        assert sorted(in_text(other, relation) for relation in other.relations) == sorted(expected)
 
 
 @pytest.mark.slow
