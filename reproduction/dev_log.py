@@ -17,14 +17,14 @@ from cman_tf.training.run import Run
 from cman_tf.training.trainer import best_epoch
 from reproduction import markdown
 
-PLACE = re.compile("<!-- (table|scores|lengths|thresholds|kinds) (.+) -->\n")
+PLACE = re.compile("<!-- (table|scores|lengths|thresholds|kinds|unsure) (.+) -->\n")
 
 
 def write_log(folder: str | Path, path: str | Path) -> str | Path:
     """Write the page: the text of `notes.md`, with a table in the place of each comment `<!-- KIND NAME -->`.
 
     Kinds: `table` of the runs and `scores` of the evaluations in a group; `lengths`, `thresholds` and `kinds` of a
-    file of `reproduction.long_sentences`.
+    file of `reproduction.long_sentences`; `unsure` of the files of `reproduction.unsure` in a group.
 
     Args:
         folder: path. Contains `notes.md` and a folder for each group: with one for each run, ordered by name, with its
@@ -145,7 +145,26 @@ def kinds(path: Path) -> str:
     return "\n".join(markdown.table(["Kind", "Missed", "Spurious"], rows)) + "\n"
 
 
-TABLES = {"table": table, "scores": scores, "lengths": lengths, "thresholds": thresholds, "kinds": kinds}
+def unsure(folder: Path) -> str:
+    """F1 in percent, means over runs, without the entities below each threshold: entities / relations."""
+    groups = {path.stem: json.loads(path.read_text(encoding="utf-8"))["runs"] for path in sorted(folder.glob("*.json"))}
+    first = next(iter(groups.values()))
+    rows = []
+    for threshold in first[0]:
+        found = ([statistics.mean(run[threshold][item] for run in runs) for item in ITEMS] for runs in groups.values())
+        rows.append([threshold, *(" / ".join(f"{100 * value:.2f}" for value in means) for means in found)])
+    heads = (f"{name}, {len(runs)} run{'s' * (len(runs) > 1)}" for name, runs in groups.items())
+    return "\n".join(markdown.table(["Entity threshold", *heads], rows)) + "\n"
+
+
+TABLES = {
+    "table": table,
+    "scores": scores,
+    "lengths": lengths,
+    "thresholds": thresholds,
+    "kinds": kinds,
+    "unsure": unsure,
+}
 
 
 def changes(base: configs.Config, config: configs.Config) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cman_tf.evaluation.scorer import ITEMS
 from cman_tf.files import atomic_write
@@ -34,6 +35,12 @@ batch size and schedule are from a prototype that was scored on test; with encod
 result of a search for words was not used. MiniLM and ADE use the same settings without tuning, except for their
 encoders, epochs and threshold.
 """
+
+COSTS = "Milliseconds, training / prediction", "GB, training / prediction", "MB on disk"
+COSTS_TEXT = """Costs are those of a sentence of the corpus, by `python -m benchmarks.costs` on the machine that `costs.json` names.
+Training uses stored vectors of frozen encoders, prediction computes them. An ensemble's training is that of all its members,
+one after the other. GB is the peak memory of the process, MB the size of the SavedModel with its encoders."""
+UNITS = ("seconds", 1000, 0), ("gigabytes", 1, 1)
 
 FEW = """## Few sentences
 
@@ -94,7 +101,9 @@ def experiment_folders(results: Path, known: Mapping[str, Experiment]) -> list[P
 
 def overview(folders: Sequence[Path], results: Path) -> str:
     """A table with a row for each experiment, below the published rows of its corpus."""
-    head = ["", "Protocol", "Runs", "Contextual encoder", "Entities", "Relations"]
+    costs = {folder: folder / "costs.json" for folder in folders}
+    measured = {folder: json.loads(path.read_text()) for folder, path in costs.items() if path.is_file()}
+    head = ["", "Protocol", "Runs", "Contextual encoder", "Entities", "Relations", *(COSTS if measured else ())]
     rows: list[list[object]] = []
     seen = set()
     for folder in folders:
@@ -103,10 +112,21 @@ def overview(folders: Sequence[Path], results: Path) -> str:
         if first["corpus"] not in seen:
             seen.add(first["corpus"])
             for name, scores in published.ROWS.get(first["corpus"], {}).items():
-                rows.append([f"*{first['corpus']}: {name}*", "", "", "", *(f"{score:.2f}" for score in scores)])
+                published_row = [f"*{first['corpus']}: {name}*", "", "", "", *(f"{score:.2f}" for score in scores)]
+                rows.append([*published_row, *[""] * (len(head) - len(published_row))])
         name = str(folder.relative_to(results))
-        rows.append([name, first["protocol"], len(runs), encoders(config), *strict(runs)])
-    return "\n".join(markdown.table(head, rows, "llrl")) + "\n"
+        row = [name, first["protocol"], len(runs), encoders(config), *strict(runs)]
+        rows.append([*row, *(cost_cells(measured.get(folder)) if measured else ())])
+    return "\n".join(markdown.table(head, rows, "llrl")) + "\n" + (f"\n{COSTS_TEXT}\n" if measured else "")
+
+
+def cost_cells(found: Mapping[str, Any] | None) -> list[str]:
+    """The cells below `COSTS`, from a file of `benchmarks.costs`; empty without one."""
+    if not found:
+        return [""] * len(COSTS)
+    both = found["training"], found["prediction"]
+    times, memory = (" / ".join(f"{factor * cost[key]:.{digits}f}" for cost in both) for key, factor, digits in UNITS)
+    return [times, memory, f"{found['megabytes']:.0f}"]
 
 
 def written(folder: Path, introduction: str) -> str:
