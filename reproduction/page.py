@@ -37,9 +37,10 @@ encoders, epochs and threshold.
 """
 
 COSTS = "Milliseconds, training / prediction", "GB, training / prediction", "MB on disk"
-COSTS_TEXT = """Costs are those of a sentence of the corpus, by `python -m benchmarks.costs` on the machine that `costs.json`
-names. Training uses stored vectors of frozen encoders, prediction computes them. An ensemble's training is that of all
-its members, one after the other. GB is the peak memory of the process, MB the size of the SavedModel with its encoders."""
+COSTS_TEXT = """Costs are those of a sentence of the corpus, by `python -m benchmarks.costs` on the machine that
+`costs.json` names. Training uses stored vectors of frozen encoders, prediction computes them. An ensemble's training is
+that of all its members, one after the other. GB is the peak memory of the process, MB the size of the SavedModel with
+its encoders."""
 UNITS = ("seconds", 1000, 0), ("gigabytes", 1, 1)
 
 FEW = """## Few sentences
