@@ -61,6 +61,9 @@ class WordsConfig:
         "tokenizer of raw text: unicode is that of earlier runs, conll04 that of runs without this field; not in the "
         "paper",
     )
+    shape_size: int = _field(0, "width of an embedding of the word's shape; 0 = none; not in the paper", ge=0)
+    dictionaries: Optional[str] = _field(None, "file of phrases")
+    dropout: float = _field(0.0, "rate at which whole words are dropped in training; not in the paper", ge=0, lt=1)
     min_count: int = _field(2, "rarer words without a vector are unknown; not in the paper", ge=1)
 
 
@@ -162,6 +165,7 @@ class TrainingConfig:
         "value of Bekoulis et al. (2018)",
         ge=0,
     )
+    relation_weight: float = _field(1.0, "weight of the relation loss; not in the paper", gt=0)
     relation_negatives: float = _field(
         1.0,
         "probability that the relation loss includes the pairs of a token that does not end an entity; 1 = all pairs, "

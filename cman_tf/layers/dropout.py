@@ -42,3 +42,14 @@ class Dropout(tf.keras.layers.Dropout):
         config = super().get_config()
         del config["noise_shape"]
         return config
+
+
+@tf.keras.utils.register_keras_serializable(package="cman_tf")
+class WordDropout(Dropout):
+    """`Dropout` of whole tokens, `(batch, tokens, width)`."""
+
+    def call(self, inputs, training=None):
+        if not training or self.rate == 0:
+            return inputs
+        kept = super().call(tf.ones_like(inputs[..., :1]), training=training)
+        return inputs * kept

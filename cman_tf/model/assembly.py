@@ -12,7 +12,7 @@ from cman_tf.config.fields import MOST_PROJECTIONS
 from cman_tf.layers.attention_unit import BLA, BSA, sequence_encoder
 from cman_tf.layers.character_encoder import CharacterEncoder
 from cman_tf.layers.crf import CRF
-from cman_tf.layers.dropout import Dropout
+from cman_tf.layers.dropout import Dropout, WordDropout
 from cman_tf.layers.head_selection import HeadSelection
 from cman_tf.layers.pair_context import PairContext
 from cman_tf.layers.scalar_mix import ScalarMix
@@ -35,6 +35,7 @@ def build_cman(
     num_trained_words: int,
     num_fixed_words: int,
     num_characters: int,
+    num_dictionary: int = 0,
     contextual: Sequence[tuple[int, int]] = (),
     precision: str = "float32",
 ) -> Cman:
@@ -62,7 +63,7 @@ def build_cman(
     config = resolved(config, schema)
     tf.keras.utils.set_random_seed(config.seed)
     seeds = iter(range(config.seed * 1000, config.seed * 1000 + 1000))
-    embedding = _token_embedding(config, num_trained_words, num_fixed_words, num_characters, contextual, precision)
+    embedding = _token_embedding(config, num_trained_words, num_fixed_words, num_characters, contextual, precision, num_dictionary)
     entity_network = _entity_network(config, schema, embedding.output_shape[-1], seeds, precision)
     inputs = {item.name: item for item in embedding.inputs}
     inputs["lengths"] = tf.keras.Input([], dtype=tf.int32, name="lengths")
@@ -83,6 +84,7 @@ def _token_embedding(
     num_characters: int,
     contextual: Sequence[tuple[int, int]],
     precision: str,
+    num_dictionary: int,
 ) -> tf.keras.Model:
     words = tf.keras.Input([None], dtype=tf.int32, name="words")
     spellings = tf.keras.Input([None], dtype=tf.int32, name="spellings")
@@ -96,6 +98,12 @@ def _token_embedding(
             num_characters, config.characters.size, config.characters.hidden_size, name="character_encoder"
         )(spellings, index),
     ]
+    if config.words.shape_size:
+        inputs.append(tf.keras.Input([None], dtype=tf.int32, name="shapes"))
+        parts.append(tf.keras.layers.Embedding(12, config.words.shape_size, name="shape_embedding")(inputs[-1]))
+    if config.words.dictionaries:
+        inputs.append(tf.keras.Input([None, num_dictionary], dtype=tf.float32, name="dictionary"))
+        parts.append(tf.keras.layers.Dense(32, name="dictionary_embedding")(inputs[-1]))
     # Stored vectors have half precision; the gradient of a trained encoder needs single precision.
     dtype = "float32" if config.encoder.trainable else "float16"
     mixed = []
@@ -116,7 +124,10 @@ def _entity_network(config: Config, schema: Schema, width: int, seeds: Iterator[
     embeddings = tf.keras.Input([None, width], name="embeddings")
     lengths = tf.keras.Input([], dtype=tf.int32, name="lengths")
     mask = TokenMask(name="mask")(embeddings, lengths=lengths)
-    tokens = Dropout(model.embedding_dropout, seed=next(seeds), name="embedding_dropout")(embeddings)
+    tokens = embeddings
+    if config.words.dropout:
+        tokens = WordDropout(config.words.dropout, seed=config.seed * 77, name="word_dropout")(tokens)
+    tokens = Dropout(model.embedding_dropout, seed=next(seeds), name="embedding_dropout")(tokens)
     for unit in range(1, model.bsa_units + 1):
         tokens = BSA(
             model.hidden_size,

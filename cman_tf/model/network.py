@@ -67,7 +67,7 @@ class Network:
         """
         config = resolved(config, schema)
         rules.parse(config.decoding.rules, schema.relation_types, schema.rules)
-        featurizer = Featurizer(vocabulary, config.characters.max_length)
+        featurizer = Featurizer(vocabulary, config.characters.max_length, config.words.dictionaries)
         model = _model(config, schema, vocabulary, featurizer, encoders)
         network = cls(config, schema, vocabulary, featurizer, model, encoders)
         if vectors is not None:
@@ -116,6 +116,7 @@ def _model(
         num_trained_words=vocabulary.num_trained + 2,
         num_fixed_words=len(vocabulary.words) - vocabulary.num_trained,
         num_characters=featurizer.num_characters,
+        num_dictionary=2 * featurizer.dictionary.num_kinds if featurizer.dictionary else 0,
         contextual=[(item["layers"], item["width"]) for item in encoders.about] if encoders else (),
         precision=precision,
     )

@@ -118,7 +118,7 @@ def joint_gradients(model: tf.keras.Model) -> JointGradients:
             tape.watch([*inputs, *weights])
             pairs = Joined(*joined) if joined else None
             ner, re = model.joint_loss(embeddings, tags, relations, lengths, True, memories, soft, pairs)
-            loss = scaled_loss(model, ner + re)
+            loss = scaled_loss(model, ner + model.relation_weight * re)
         gradients = tape.gradient(loss, [*inputs, *weights])
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         return ner, re, gradients[: len(inputs)], gradients[len(inputs) :]
