@@ -130,6 +130,7 @@ class ModelConfig:
     bla: bool = _field(True, "label attention; false: Table 4, row 3 (with bsa_attention false: row 4)")
     embedding_dropout: float = _field(0.2, "dropout rate on token embeddings (paper, 4.1)", ge=0, lt=1)
     lstm_dropout: float = _field(0.1, "dropout rate on BiLSTM outputs (paper, 4.1: .1 CoNLL04, .3 ADE)", ge=0, lt=1)
+    label_dropout: float = _field(0.0, "rate at which labels are dropped in training; not in the paper", ge=0, lt=1)
     relation_dropout: float = _field(0.0, "dropout rate on the token vectors of pairs; not in the paper", ge=0, lt=1)
 
 

@@ -122,6 +122,7 @@ class Cman(tf.keras.Model):
         relation_negatives: float = 1.0,
         joined: float = 0.0,
         relation_weight: float = 1.0,
+        label_dropout: float = 0.0,
         soft_targets: bool = False,
         fine_tuning: TrainedEncoders | None = None,
         seed: int = 0,
@@ -152,6 +153,7 @@ class Cman(tf.keras.Model):
         self.relation_negatives = relation_negatives
         self.joined = joined
         self.relation_weight = relation_weight
+        self.label_dropout = label_dropout
         self.soft_targets = soft_targets
         # Its state is in the checkpoints, like that of dropout, so a resumed training samples the same tokens.
         self.sampler = tf.random.Generator.from_seed(seed) if relation_negatives < 1 or joined else None

@@ -53,6 +53,8 @@ def label_memories(model: tf.keras.Model, tags: tf.Tensor, lengths: tf.Tensor, t
     if not encoders:
         return []
     labels = model.relation_network.get_layer("label_embedding")(tags)
+    if training and model.label_dropout:
+        labels *= tf.cast(model.sampler.uniform(tf.shape(tags)) >= model.label_dropout, labels.dtype)[..., None]
     mask = tf.sequence_mask(lengths, tf.shape(tags)[1])
     return [tf.cast(encoder(labels, mask=mask, training=training), tf.float32) for encoder in encoders]
 

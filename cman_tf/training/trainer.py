@@ -98,6 +98,7 @@ class Trainer:
             micro_batch=training.micro_batch,
             most_cells=most_cells(train, training.batch_size * (2 if training.joined else 1)),
             relation_negatives=training.relation_negatives,
+            label_dropout=self.config.model.label_dropout,
             relation_weight=self.config.training.relation_weight,
             joined=training.joined,
             soft_targets=bool(training.teacher),
