@@ -186,7 +186,7 @@ def test_written_yaml_is_plain(tmp_path):
 
 def test_best_is_conll04_best_for_any_corpus():
     changed = configs.different(configs.load("best"), configs.load("conll04_best"))
-    assert changed == ["corpus.name", "decoding.threshold"]
+    assert changed == ["corpus.name", "decoding.threshold", "decoding.entity_threshold"]
 
 
 def test_sample_is_own_with_fewer_epochs():
