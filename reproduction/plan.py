@@ -22,7 +22,7 @@ class Experiment:
         name: str. Folder below `results/`.
         about: str. Description.
         config: str. Name or file of a configuration; empty with `members`.
-        changes: dict of dotted config fields to values.
+        changes: dict of dotted config fields to values. `{seed}` in a string is replaced with the seed.
         seeds: tuple of int.
         folds: tuple of int, empty for a corpus without folds.
         minutes: float. Measured time of one job on an idle machine with two processors and stored vectors.
@@ -102,7 +102,11 @@ def jobs(
         for seed in seeds or experiment.seeds:
             # A corpus without folds has one job per seed.
             for fold in experiment.folds or (None,):
-                fields = {**experiment.changes, **(changes or {}), "seed": seed}
+                own = {
+                    name: value.replace("{seed}", str(seed)) if isinstance(value, str) else value
+                    for name, value in experiment.changes.items()
+                }
+                fields = {**own, **(changes or {}), "seed": seed}
                 suffix = ""
                 if fold is not None:
                     fields["corpus.fold"] = fold

@@ -182,7 +182,9 @@ class Runner:
         target.mkdir(parents=True, exist_ok=True)
         for name in SUMMARY:
             if (source / name).is_file():
-                shutil.copyfile(source / name, target / name)
+                # Places below the current folder, such as the run that a run starts from, are the same elsewhere.
+                text = (source / name).read_text(encoding="utf-8").replace(f"{Path.cwd()}{os.sep}", "")
+                (target / name).write_text(text, encoding="utf-8")
 
 
 def _differences(kept: configs.Config, asked: configs.Config) -> list[str]:

@@ -42,6 +42,11 @@ def test_a_job_for_each_seed_and_fold():
     assert [job.name for job in jobs([KNOWN["a/one"]], seeds=[7])] == ["a/one/seed7"]
 
 
+def test_a_job_may_start_from_the_run_with_its_seed():
+    item = Experiment("a", "", "sample", {"start_from": "runs/b/seed{seed}", "model.bla": False}, (1, 12))
+    assert [job.config.start_from for job in jobs([item])] == ["runs/b/seed1", "runs/b/seed12"]
+
+
 def test_all_that_is_shipped_has_a_configuration():
     made = jobs(experiments().values())
     assert len({job.name for job in made}) == len(made)
