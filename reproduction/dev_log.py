@@ -7,7 +7,7 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cman_tf import config as configs
 from cman_tf.errors import InputError
@@ -55,7 +55,7 @@ def table(folder: str | Path) -> str:
     shown = []
     for name, [run] in rows.items():
         scores = [f"{score:.2f}" for score in run.scores]
-        shown.append([name, changes(base.config, run.config), run.commit, run.epochs, *scores])
+        shown.append([name, changes(base.config, run.config, run.tried), run.commit, run.epochs, *scores])
     head = ["", "What is different", "Commit", "Epochs", "Entities", "Relations", "Relations, last epoch"]
     return "\n".join(markdown.table(head, shown, "lll")) + "\n"
 
@@ -65,7 +65,7 @@ def seeds_table(rows: Mapping[str, Sequence[_Scored]]) -> str:
     base = next(iter(rows.values()))
     shown = []
     for name, runs in rows.items():
-        row = [name, changes(base[0].config, runs[0].config), runs[0].commit, runs[0].epochs, len(runs)]
+        row = [name, changes(base[0].config, runs[0].config, runs[0].tried), runs[0].commit, runs[0].epochs, len(runs)]
         for item in (0, 1):
             values, before = ([run.scores[item] for run in group] for group in (runs, base))
             mean = statistics.mean(values)
@@ -77,9 +77,11 @@ def seeds_table(rows: Mapping[str, Sequence[_Scored]]) -> str:
 
 
 class _Scored(NamedTuple):
-    """A run of the log. `scores`: entities and relations of the best epoch, relations of the last one, in percent."""
+    """A run of the log. `scores`: entities and relations of the best epoch, relations of the last one, in percent.
+    `tried`: fields that only its commit has."""
 
     config: configs.Config
+    tried: dict[str, Any]
     commit: str
     epochs: int
     scores: tuple[float, float, float]
@@ -99,7 +101,17 @@ def _run(path: Path) -> _Scored:
     best = best_epoch(history)
     scores = (100 * best["dev_ner_f1"], 100 * best["dev_re_f1"], 100 * history[-1]["dev_re_f1"])
     commit = (run.environment().get("git_commit") or "-")[:7]
-    return _Scored(configs.from_dict(values, str(path)), commit, len(history), scores)
+    tried = _take_unknown(values, configs.to_dict(configs.Config()))
+    return _Scored(configs.from_dict(values, str(path)), tried, commit, len(history), scores)
+
+
+def _take_unknown(values: dict[str, Any], known: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Remove the fields of a configuration that are not known, and return them with their dotted names."""
+    taken = {f"{prefix}{name}": values.pop(name) for name in sorted(set(values) - set(known))}
+    for name, value in values.items():
+        if isinstance(value, dict) and isinstance(known[name], dict):
+            taken |= _take_unknown(value, known[name], f"{prefix}{name}.")
+    return taken
 
 
 def scores(folder: Path) -> str:
@@ -167,11 +179,12 @@ TABLES = {
 }
 
 
-def changes(base: configs.Config, config: configs.Config) -> str:
-    """The fields that differ between two configurations and affect the scores, as text."""
+def changes(base: configs.Config, config: configs.Config, tried: Mapping[str, Any] | None = None) -> str:
+    """The fields that differ between two configurations and affect the scores, and the `tried` ones, as text."""
     # The corpora have tokens, so their runs are the same with any tokenizer.
     elsewhere: tuple[str, ...] = ("corpus.data_dir", "words.tokenizer", "encoder.store", "training.epochs")
     if (base.model.relation_projection, config.model.relation_projection) == ("auto", "per_relation"):
         elsewhere += ("model.relation_projection",)  # the public corpora have few types
     found = [name for name in configs.different(base, config) if name not in elsewhere]
-    return ", ".join(f"`{name}: {configs.get(config, name)}`" for name in found) or "(the same)"
+    values = {name: configs.get(config, name) for name in found} | dict(tried or {})
+    return ", ".join(f"`{name}: {value}`" for name, value in values.items()) or "(the same)"

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+import yaml
 
 from cman_tf import config as configs
 from cman_tf.errors import InputError
@@ -27,6 +28,16 @@ def test_a_row_has_what_changed_and_its_best_epoch(tmp_path, config):
     (tmp_path / "notes.md").write_text("before\n\n<!-- table some -->\n\nafter\n")
     page = write_log(tmp_path, tmp_path / "page.md").read_text()
     assert page == f"before\n\n{table(tmp_path / 'some')}\nafter\n"
+
+
+def test_a_field_that_only_its_commit_has_is_shown(tmp_path, config):
+    for name in ("1_base", "2_shape"):
+        history(tmp_path / "some" / name, config, (0.8, 0.5))
+    path = tmp_path / "some" / "2_shape" / "config.yaml"
+    values = configs.parse_yaml(path.read_text())
+    values["words"]["shape_size"], values["more"] = 16, 1
+    path.write_text(yaml.safe_dump(values))
+    assert "| 2_shape | `more: 1`, `words.shape_size: 16` |" in table(tmp_path / "some")
 
 
 def test_changes_name_every_field(config):
