@@ -29,7 +29,7 @@ paper's network uses ELMo. No row of this project does: each names its encoder.
 
 The encoder is not the only difference. All rows of this project start relations from a prior, sample pairs in training,
 average weights and train for 4 to 30 epochs instead of 180. Those with an encoder also give the pair scorer the tokens
-between both ends (`pair_context`). Prior, number of epochs, `pair_context`, sampling with encoders and the threshold of
+between both ends (`pair_context`). Prior, number of epochs, `pair_context`, sampling with encoders and the thresholds of
 `best_frozen` were chosen on CoNLL04's dev split. [The log](relations.md) also has the paper's own setting. Dropout,
 batch size and schedule are from a prototype that was scored on test; with encoders they were not varied on dev, and the
 result of a search for words was not used. MiniLM and ADE use the same settings without tuning, except for their
