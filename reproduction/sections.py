@@ -53,7 +53,8 @@ def _about(runs: Sequence[NamedRun]) -> str:
     protocol = first["protocol"]
     if in_folds(runs):
         sentences = f"{sum(metrics['counts']['sentences'] for _, metrics, _ in runs)} sentences in {len(runs)} folds"
-        protocol += ", dev held out of each fold's training part"
+        if protocol == "train":
+            protocol += ", dev held out of each fold's training part"
     else:
         counts = first["counts"]
         sentences = (
