@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cman_tf.training.corpus import load_corpus, training_data
 from cman_tf.training.ensembles import combine
-from cman_tf.training.jobs import SUMMARY
+from cman_tf.training.jobs import copy_summary
 from cman_tf.training.results import score_run
 from cman_tf.training.run import Run
 from reproduction.plan import Experiment
@@ -41,11 +41,7 @@ def combined(experiment: Experiment, members: Experiment, folder: Path, results:
     config = run.config()
     corpus = load_corpus(config, splits=("train",))
     score_run(run, corpus, *training_data(config, corpus), run.predictor())
-    target = results / experiment.name / NAME
-    target.mkdir(parents=True, exist_ok=True)
-    for name in SUMMARY:
-        if (out / name).is_file():
-            shutil.copyfile(out / name, target / name)
+    copy_summary(out, results / experiment.name / NAME)
     scores = json.loads(run.metrics.read_text(encoding="utf-8"))["strict"]["micro"]
     print(f"{experiment.name}: " + ", ".join(f"{item} {100 * score['f1']:.2f}" for item, score in scores.items()))
     return "done"

@@ -178,13 +178,18 @@ class Runner:
     def _collect(self, job: Job) -> None:
         if self.results is None:
             return
-        source, target = self.folder / job.name, self.results / job.name
-        target.mkdir(parents=True, exist_ok=True)
-        for name in SUMMARY:
-            if (source / name).is_file():
-                # Places below the current folder, such as the run that a run starts from, are the same elsewhere.
-                text = (source / name).read_text(encoding="utf-8").replace(f"{Path.cwd()}{os.sep}", "")
-                (target / name).write_text(text, encoding="utf-8")
+        copy_summary(self.folder / job.name, self.results / job.name)
+
+
+def copy_summary(run: Path, target: Path) -> None:
+    """Copy the `SUMMARY` of a run to a folder that may be new. Paths below the current folder become relative."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in SUMMARY:
+        if (run / name).is_file():
+            text = (run / name).read_text(encoding="utf-8")
+            # Where a value begins: of `start_from: /home/ana/project/runs/a`, `runs/a` is true on any machine.
+            text = text.replace(f": {Path.cwd()}{os.sep}", ": ")
+            (target / name).write_text(text, encoding="utf-8")
 
 
 def _differences(kept: configs.Config, asked: configs.Config) -> list[str]:

@@ -60,13 +60,11 @@ def test_a_run_with_the_absolute_path_of_a_folder_is_the_one_asked_for(name, tmp
     assert jobs._differences(kept, configs.change(kept, {name: "other"})) == [name]
 
 
-def test_the_small_files_have_places_below_the_current_folder(tmp_path, monkeypatch, job):
+def test_small_files_are_copied_without_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    run = tmp_path / "runs" / job.name
-    run.mkdir(parents=True)
-    (run / "config.yaml").write_text(f"corpus: /data\nstart_from: {tmp_path}/runs/a/seed1\n")
-    Runner("runs", "results")._collect(job)
-    assert (tmp_path / "results" / job.name / "config.yaml").read_text() == "corpus: /data\nstart_from: runs/a/seed1\n"
+    (tmp_path / "config.yaml").write_text(f"corpus: /data\nstart_from: {tmp_path}/runs/a/seed1\n")
+    jobs.copy_summary(tmp_path, tmp_path / "results" / "a")
+    assert (tmp_path / "results" / "a" / "config.yaml").read_text() == "corpus: /data\nstart_from: runs/a/seed1\n"
 
 
 @pytest.mark.slow
