@@ -119,6 +119,7 @@ def test_folds_and_policies(page, tmp_path, documents, fewer, config):
     text = page({})
     assert "(10 sentences in 2 folds)" in text
     assert "1 seed, 2 folds" in text
+    assert f"protocol {config.protocol}, dev held out of each fold's training part" in text
     assert "| CMAN, the paper's figures, ELMo | 89.40 | 81.14 |" in text
     assert "| gold entities by policy all, micro | 76.67 ± 33.00 | 50.00 ± 70.71 |" in text
     # Short sentences hold all eleven entities; 15 of them are right in two folds, of 22 and 15: counted together.
