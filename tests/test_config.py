@@ -123,6 +123,11 @@ def test_numbers_of_yaml(text, value):
             {"model": {"hidden_size": 5, "num_heads": 4}},
             "must be a multiple of `model.num_heads`. Received: hidden_size=5, num_heads=4 in x",
         ),
+        (
+            {"training": {"joined": 0.5, "batch_size": 8, "micro_batch": 1}},
+            "`training.joined` requires a `batch_size` and a `micro_batch` of two or more sentences. "
+            "Received: batch_size=8, micro_batch=1 in x",
+        ),
         ([1], "A configuration must be a mapping of names to values. Received: [1] in x"),
     ],
 )  # fmt: skip

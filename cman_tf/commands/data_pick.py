@@ -45,11 +45,16 @@ def pick(argv: list[str]) -> None:
     outputs.check_output(args.format, args.output)
     run = Run.open(args.run, allow_encoders=args.allow_encoder)
     predictor = run.predictor(options.overrides(args))
-    known = [document for path in args.annotated for document in formats.read(path, None, predictor.tokenize)]
+    language = args.language or run.config().corpus.language
+    known = [
+        document
+        for path in args.annotated
+        for document in formats.read(path, None, predictor.tokenize, language=language)
+    ]
     failures = Failures("cman data")
-    texts = stream([], args.texts, args.input_format, args.sentences, predictor.tokenize, args.language, failures)
+    texts = stream([], args.texts, args.input_format, args.sentences, predictor.tokenize, language, failures)
     split = args.sentences in (None, "split")
-    pool = list(sentences.each(predictor.with_tokens(list(failures.read(texts)), split, args.language)))
+    pool = list(sentences.each(predictor.with_tokens(list(failures.read(texts)), split, language)))
     with cli.progress(len(pool), "sentences") as advance:
         chosen = picking.pick(predictor, pool, args.count, list(sentences.each(known)), advance)
     outputs.write_predictions(predictor.extract([pool[index] for index in chosen]), args.format, args.output)

@@ -41,13 +41,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_language(parser: argparse.ArgumentParser) -> None:
-    """Add `--language`, for commands that split texts into sentences."""
+def add_language(parser: argparse.ArgumentParser, of_run: bool = False) -> None:
+    """Add `--language`, for commands that split texts into sentences.
+
+    Args:
+        parser: `ArgumentParser`.
+        of_run: bool. Whether the default is None, for the language that a run was trained with, instead of `"en"`.
+    """
     parser.add_argument(
         "--language",
         metavar="CODE",
-        default="en",
-        help="language of the texts, for the sentence splitter, such as de (default: en)",
+        default=None if of_run else "en",
+        help="language of the texts, for the sentence splitter, such as de (default: "
+        f"{'`corpus.language` of the run' if of_run else 'en'})",
     )
 
 

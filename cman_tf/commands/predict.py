@@ -33,12 +33,11 @@ def command(argv: list[str]) -> None:
     outputs.check_output(args.format, args.output)
     run = Run.open(args.run, allow_encoders=args.allow_encoder)
     predictor = run.predictor(options.overrides(args))
+    language = args.language or run.config().corpus.language
     failures = Failures("cman predict")
-    documents = stream(
-        args.text, args.input, args.input_format, args.sentences, predictor.tokenize, args.language, failures
-    )
+    documents = stream(args.text, args.input, args.input_format, args.sentences, predictor.tokenize, language, failures)
     split = args.sentences in (None, "split")
     with cli.progress(None, "sentences") as advance:
-        found = predictor.pipe(failures.read(documents), split=split, language=args.language, progress=advance)
+        found = predictor.pipe(failures.read(documents), split=split, language=language, progress=advance)
         outputs.write_predictions((confident(document, args.min_score) for document in found), args.format, args.output)
     failures.check()

@@ -45,7 +45,7 @@ def add_form(parser: argparse.ArgumentParser) -> None:
         help="sentences of a text: split (by a sentence splitter; blank lines and list items end sentences too), lines "
         "(each line is a sentence, and a document of its own), text (the text is one sentence) (default: split)",
     )
-    add_language(parser)
+    add_language(parser, of_run=True)
 
 
 class Failures:

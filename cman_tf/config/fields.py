@@ -252,6 +252,11 @@ class Config:
                 "2 * `model.hidden_size` must be a multiple of `model.num_heads`. Received: "
                 f"hidden_size={self.model.hidden_size}, num_heads={self.model.num_heads}"
             )
+        if self.training.joined and 1 in (self.training.batch_size, self.training.micro_batch):
+            raise ValueError(
+                "`training.joined` requires a `batch_size` and a `micro_batch` of two or more sentences. Received: "
+                f"batch_size={self.training.batch_size}, micro_batch={self.training.micro_batch}"
+            )
 
 
 PLACES = (

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -31,6 +32,15 @@ def test_predict_arguments(quick, trained, answered):
     # Options may stand anywhere.
     lines = answered("cman predict", trained, "--format", "jsonl", "Ana lives in Oslo.", "").splitlines()
     assert [json.loads(line)["text"] for line in lines] == ["Ana lives in Oslo.", ""]
+
+
+def test_the_language_is_that_of_the_run(quick, copy, answered):
+    text = "Ana kam am 3. Mai nach Oslo. Bo auch."
+    config = copy / "config.yaml"
+    for language, options, count in (("en", (), 3), ("de", (), 2), ("de", ("--language", "en"), 3)):
+        config.write_text(re.sub(r"language: \w+", f"language: {language}", config.read_text()))
+        answer = json.loads(answered("cman predict", copy, text, "--format", "jsonl", *options))
+        assert len(answer["sentences"]) == count
 
 
 @pytest.mark.parametrize("format", ["table", "jsonl", "html"])
