@@ -13,7 +13,7 @@ from cman_tf.evaluation.scorer import ITEMS
 from cman_tf.files import atomic_write
 from reproduction import ablations, markdown, published
 from reproduction.plan import jobs
-from reproduction.runs import encoders, runs_of, strict
+from reproduction.runs import encoders, protocol, runs_of, strict
 from reproduction.sections import experiment
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def overview(folders: Sequence[Path], results: Path) -> str:
                 published_row = [f"*{first['corpus']}: {name}*", "", "", "", *(f"{score:.2f}" for score in scores)]
                 rows.append([*published_row, *[""] * (len(head) - len(published_row))])
         name = str(folder.relative_to(results))
-        row = [name, first["protocol"], len(runs), encoders(config), *strict(runs)]
+        row = [name, protocol(first, config), len(runs), encoders(config), *strict(runs)]
         rows.append([*row, *(cost_cells(measured.get(folder)) if measured else ())])
     return "\n".join(markdown.table(head, rows, "llrl")) + "\n" + (f"\n{COSTS_TEXT}\n" if measured else "")
 

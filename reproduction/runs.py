@@ -63,3 +63,15 @@ def encoders(config: Mapping[str, Any]) -> str:
         return "no contextual encoder"
     names = " and ".join(Path(name).name for name in encoder["modules"])
     return f"{'fine-tuned' if encoder['trainable'] else 'frozen'} encoder{'s' * (' and ' in names)}: {names}"
+
+
+def start(config: Mapping[str, Any]) -> str | None:
+    """The experiment whose networks a run starts from, such as `sample/best_frozen`, or None."""
+    path = config.get("start_from")
+    return "/".join(Path(path).parts[2:-1]) if path else None  # runs/reproduce/EXPERIMENT/seedN
+
+
+def protocol(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """Protocol of a run, with any other corpus that it learnt from: `train+dev+sample`."""
+    others = [config["corpus"].get("extra"), (start(config) or "").partition("/")[0]]
+    return "+".join([metrics["protocol"], *(name for name in others if name and name != metrics["corpus"])])

@@ -10,7 +10,7 @@ from cman_tf.evaluation.averages import mean_sd
 from cman_tf.evaluation.error_kinds import RELATION_KINDS
 from cman_tf.evaluation.scorer import ITEMS
 from reproduction import markdown, published
-from reproduction.runs import NamedRun, corpus, encoders, f1_cells, in_folds, runs_of, units
+from reproduction.runs import NamedRun, corpus, encoders, f1_cells, in_folds, protocol, runs_of, start, units
 
 GROUPS = {"by_sentence_length": "Tokens in sentence", "by_entity_distance": "Characters from end to end"}
 
@@ -50,11 +50,11 @@ def experiment(folder: Path, results: Path, detailed: bool) -> str:
 
 def _about(runs: Sequence[NamedRun]) -> str:
     _, first, config = runs[0]
-    protocol = first["protocol"]
+    named = protocol(first, config)
     if in_folds(runs):
         sentences = f"{sum(metrics['counts']['sentences'] for _, metrics, _ in runs)} sentences in {len(runs)} folds"
-        if protocol == "train":
-            protocol += ", dev held out of each fold's training part"
+        if named == "train":
+            named += ", dev held out of each fold's training part"
     else:
         counts = first["counts"]
         sentences = (
@@ -62,11 +62,12 @@ def _about(runs: Sequence[NamedRun]) -> str:
         )
     overlap = config["corpus"]["overlap"]
     policy = "" if overlap == "error" else f", overlapping entities by policy {overlap}"
-    vectors = config["words"]["vectors"]
+    vectors = Path(config["words"]["vectors"] or "none").name
+    vectors = f"those of {start(config)}" if start(config) else vectors
     return (
-        f"Corpus {corpus(first, config)}, split {first['split']} ({sentences}){policy}, protocol {protocol}, "
+        f"Corpus {corpus(first, config)}, split {first['split']} ({sentences}){policy}, protocol {named}, "
         f"{config['training']['epochs']} epochs, adversarial alpha {config['training']['adversarial_alpha']}, "
-        f"{units(runs)}. Word vectors: {Path(vectors).name if vectors else 'none'}; {encoders(config)}."
+        f"{units(runs)}. Word vectors: {vectors}; {encoders(config)}."
     )
 
 

@@ -56,6 +56,17 @@ def page(tmp_path):
     return make
 
 
+def test_the_protocol_names_the_corpus_of_the_start(page, tmp_path, documents, config):
+    for name, start in (("conll04/best", "sample/first"), ("conll04/words", "conll04/first")):
+        started = configs.change(config, {"start_from": f"runs/reproduce/{start}/seed1"})
+        write_run(tmp_path / "results" / name / "seed1", started, documents, documents)
+    text = page()
+    assert "| conll04/best | train+sample | 1 |" in text
+    assert "protocol train+sample" in text
+    assert "Word vectors: those of sample/first" in text
+    assert "| conll04/words | train | 1 |" in text
+
+
 def test_a_table_for_each_experiment_with_mean_and_deviation(page, tmp_path, documents, fewer, config):
     for seed, predicted in ((1, documents), (2, fewer)):
         write_run(tmp_path / "results" / "conll04" / "words" / f"seed{seed}", config, documents, predicted)
