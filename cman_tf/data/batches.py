@@ -126,6 +126,7 @@ def training_batches(
     def featurize(batch: Mapping[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         features = {**featurizer(batch["tokens"]), **{name: batch[name] for name in contextual}}
         if keep_tokens:
+            features = {n: tf.cast(v, tf.float32) if n.startswith("contextual") else v for n, v in features.items()}
             features["tokens"] = batch["tokens"]
         return features, {name: batch[name] for name in ("tags", "relations", *soft, *["share"] * bool(parts))}
 

@@ -133,7 +133,8 @@ def batch_gradients(
     networks, of the embeddings, of the encoders. They are of the scaled loss, see `scaled_loss`."""
     tags, relations, lengths = targets["tags"], targets["relations"], features["lengths"]
     names = model.token_embedding.input_names
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(model.trainable_weights + (model.fine_tuning.variables if model.fine_tuning else []))
         if model.fine_tuning:
             features = {**features, **model.fine_tuning.encode(features["tokens"])}
         embeddings = model.token_embedding({name: features[name] for name in names}, training=True)

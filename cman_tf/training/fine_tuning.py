@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -38,11 +39,15 @@ class FineTuning:
 
     def __init__(self, encoders: Encoders, config: Config, steps: int) -> None:
         self.encoders = encoders
-        self.variables = list(encoders.trainable_variables)
+        top = int(os.environ.get("TOP", "4"))
+        first = encoders.encoders[0]
+        last = first.layers - 1
+        self.variables = [v for v in first.trainable_variables
+                          if int(re.search(r"layer_(\d+)", v.name).group(1)) > last - top]
         self.random_state = list(encoders.random_state)
         for number, variable in enumerate(self.random_state):
             variable.assign(tf.random.Generator.from_seed(config.seed + number).state)
-        below = [levels for item in encoders.encoders for levels in _levels_below(item)]
+        below = [last - int(re.search(r"layer_(\d+)", v.name).group(1)) for v in self.variables]
         self.groups = {level: [n for n, other in enumerate(below) if other == level] for level in sorted(set(below))}
         rates = [config.encoder.learning_rate * config.encoder.layer_decay**level for level in self.groups]
         self.optimizers = [tf.keras.optimizers.legacy.Adam(Schedule.of(config.training, steps, rate)) for rate in rates]
@@ -52,7 +57,7 @@ class FineTuning:
 
     def encode(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """The network's contextual inputs for string `(batch, tokens)`, with dropout."""
-        return self.encoders(tokens, training=True)
+        return {"contextual_1": self.encoders.encoders[0](tokens, training=os.environ.get("ENCDROP", "1") == "1")}
 
     def apply_gradients(self, gradients: Sequence[tf.Tensor]) -> None:
         """Update the weights with gradients in the order of `variables`."""

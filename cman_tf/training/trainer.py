@@ -141,6 +141,10 @@ class Trainer:
             teacher = teacher_of(self.config, self.network.schema, self.allow_encoders)
             soft = soft_targets(teacher, self.train, self.config) if teacher else None
             train_vectors = self._stored(self.train)
+            if self.fine_tuning:
+                from cman_tf.encoders.feature_store import FeatureStore
+                store = FeatureStore(self.network.encoders.encoders[1], self.config.encoder.store, self.config.encoder.store_gb)
+                train_vectors = {"contextual_2": store.vectors([d.tokens for d in self.train])}
 
             def make_dataset(**parts: Any) -> tf.data.Dataset:
                 return training_batches(
