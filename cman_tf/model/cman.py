@@ -172,7 +172,8 @@ class Cman(tf.keras.Model):
         memories: Sequence[tf.Tensor] | None = None,
         soft: Sequence[tf.Tensor] = (),
         joined: Joined | None = None,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+        extra=None,
+    ):
         """`(L_ner, L_re)`, eq. 11 to 13: float32 scalars, sums over sentences averaged over the batch.
 
         Args:
@@ -186,6 +187,7 @@ class Cman(tf.keras.Model):
             joined: `Joined` or None. What the relation network reads, instead of the sentences; `memories` are those of
                 its tags.
         """
+        self_lengths = lengths
         entities = self.entity_network({"embeddings": embeddings, "lengths": lengths}, training=training)
         likelihood = self.crf.log_likelihood(entities["emissions"], tags, lengths)
         tag_shift, transition_shift, values = soft or (None, None, None)
@@ -206,10 +208,23 @@ class Cman(tf.keras.Model):
         tokens = relation_tokens(self.relation_network.get_layer, tokens, mask, labels, training)
         positions = None
         if training and self.sampler and self.relation_negatives < 1:
-            uniform = self.sampler.uniform(tf.shape(tags))
+            uniform = self.sampler.uniform(tf.shape(tags)) if extra is None else extra[0]
             positions, relations, lengths = sample_tokens(tags, relations, lengths, self.relation_negatives, uniform)
         scores = self.score_pairs(tokens, positions, lengths)
-        return ner, tf.reduce_sum(relation_loss(scores, relations, lengths, values)) / sentences
+        re = tf.reduce_sum(relation_loss(scores, relations, lengths, values)) / sentences
+        if extra is not None:
+            _, ref_em, ref_sc, weight = extra
+            emissions = entities["emissions"]
+            e_mask = tf.sequence_mask(self_lengths, tf.shape(emissions)[1], tf.float32)
+            p = tf.nn.softmax(ref_em)
+            ce = -tf.reduce_sum(p * (tf.nn.log_softmax(emissions) - tf.nn.log_softmax(ref_em)), -1)
+            ner += weight * tf.reduce_sum(ce * e_mask) / sentences
+            q = tf.sigmoid(ref_sc)
+            m = tf.sequence_mask(lengths, tf.shape(scores)[1], tf.float32)
+            kl = tf.nn.sigmoid_cross_entropy_with_logits(q * tf.ones_like(scores), scores) - tf.nn.sigmoid_cross_entropy_with_logits(q, ref_sc)
+            re += weight * tf.einsum("bijk,bi,bj->", kl, m, m) / sentences
+            return ner, re, emissions, scores
+        return ner, re
 
     def make_train_function(self, force: bool = False) -> Callable[..., Any]:
         """Create the optimizer's variables, then the train function of Keras."""

@@ -100,6 +100,7 @@ def joint_gradients(model: tf.keras.Model) -> JointGradients:
             tf.TensorSpec([None], tf.int32),
             [tf.TensorSpec(shape, tf.float32) for shape in soft],
             JOINED if model.joined and model.has_relations else [],
+            [tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None, None, tags], tf.float32), tf.TensorSpec([None, None, None, None], tf.float32), tf.TensorSpec([], tf.float32)],
         ],
         experimental_attributes={"_noinline": True},
         autograph=False,
@@ -112,16 +113,17 @@ def joint_gradients(model: tf.keras.Model) -> JointGradients:
         lengths: tf.Tensor,
         soft: list[tf.Tensor],
         joined: list[tf.Tensor],
-    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
+        extra,
+    ):
         inputs = [embeddings, *memories]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([*inputs, *weights])
             pairs = Joined(*joined) if joined else None
-            ner, re = model.joint_loss(embeddings, tags, relations, lengths, True, memories, soft, pairs)
+            ner, re, em, sc = model.joint_loss(embeddings, tags, relations, lengths, True, memories, soft, pairs, extra)
             loss = scaled_loss(model, ner + re)
         gradients = tape.gradient(loss, [*inputs, *weights])
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        return ner, re, gradients[: len(inputs)], gradients[len(inputs) :]
+        return ner, re, gradients[: len(inputs)], gradients[len(inputs) :], em, sc
 
     return compute
 
@@ -143,10 +145,12 @@ def batch_gradients(
         memories = label_memories(model, *read, training=True)
     soft = [targets[name] for name in SOFT_TARGETS if model.soft_targets]
     rest = memories, tags, relations, lengths, soft, list(joined or ())
-    ner, re, upstream, gradients = joint(embeddings, *rest)
+    uniform = model.sampler.uniform(tf.shape(read[0]))
+    ner, re, upstream, gradients, em, sc = joint(embeddings, *rest, [uniform, tf.zeros([1, 1, model.crf.num_tags]), tf.zeros([1, 1, 1, 1]), tf.constant(0.0)])
     if model.adversarial_alpha:
         moved = embeddings + perturbation(upstream[0], model.adversarial_alpha, lengths)
-        moved_ner, moved_re, moved_upstream, moved_gradients = joint(moved, *rest)
+        import os
+        moved_ner, moved_re, moved_upstream, moved_gradients, _, _ = joint(moved, *rest, [uniform, em, sc, tf.constant(float(os.environ.get("CONS", "1")))])
         ner, re = ner + moved_ner, re + moved_re
         upstream = [first + second for first, second in zip(upstream, moved_upstream)]
         gradients = [first + second for first, second in zip(gradients, moved_gradients)]
