@@ -66,9 +66,9 @@ def encoders(config: Mapping[str, Any]) -> str:
 
 
 def start(config: Mapping[str, Any]) -> str | None:
-    """The experiment whose networks a run starts from, such as `sample/best_frozen`, or None."""
+    """The experiment or shipped model that a run starts from, such as `sample/best_frozen` or `news`, or None."""
     path = config.get("start_from")
-    return "/".join(Path(path).parts[2:-1]) if path else None  # runs/reproduce/EXPERIMENT/seedN
+    return "/".join(Path(path).parts[2:-1]) or path if path else None  # runs/reproduce/EXPERIMENT/seedN
 
 
 def protocol(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:

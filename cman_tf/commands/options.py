@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
@@ -126,7 +126,8 @@ def _value(text: str, kind: Any) -> Any:
         return [part.strip() for part in text.split(",") if part.strip()]
     # Only numbers and switches are read as YAML: a folder may be named 2024 or no.
     if kind not in (int, float, bool):
-        return text
+        # An empty text takes back an optional value of the preset.
+        return text or (None if type(None) in get_args(kind) else text)
     try:
         return configs.parse_yaml(text)
     except yaml.YAMLError:

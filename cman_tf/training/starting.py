@@ -51,8 +51,8 @@ def starting_network(config: Config, allow_encoders: Sequence[str] = ()) -> Netw
         return None
     if config.words.vectors:
         raise InputError(
-            "`words.vectors` must not be given with `start_from`: the words have the vectors of that run. Received: "
-            f"{config.words.vectors}"
+            "`words.vectors` must be empty (--words.vectors '') with `start_from`, because the words have the vectors "
+            f"of that run. Received: {config.words.vectors}"
         )
     from cman_tf.training.run import Run
 

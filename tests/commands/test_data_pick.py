@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from cman_tf import config as configs
 from cman_tf.commands import cli, data
 from cman_tf.data import formats
 from cman_tf.training.run import Run
@@ -37,6 +38,14 @@ def test_picked_sentences_are_pre_annotations(call, tmp_path, run_predictor):
         ]
     # Of the same sentence twice one is enough.
     assert call(tmp_path / "news.txt", "--count", 9, "--output", tmp_path / "all.json")[2] == "3 of 4 sentences\n"
+
+
+def test_the_language_is_that_of_the_run(monkeypatch, call, tmp_path, trained_run):
+    (tmp_path / "a.txt").write_text("Ana kam am 3. Mai nach Oslo. Bo auch.")
+    config = trained_run.config()
+    for language, count in (("en", 3), ("de", 2)):
+        monkeypatch.setattr(Run, "config", lambda run, lang=language: configs.change(config, {"corpus.language": lang}))
+        assert call(tmp_path / "a.txt", "--format", "table")[2] == f"{count} of {count} sentences\n"
 
 
 def test_annotated_sentences_are_not_picked(call, tmp_path, documents):

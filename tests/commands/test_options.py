@@ -76,6 +76,13 @@ def test_names_are_taken_as_they_are_written(text):
     assert options.overrides(cli.parse(parser, ["--corpus.name", text])) == {"corpus.name": text}
 
 
+def test_an_empty_text_takes_back_an_optional_value_alone():
+    parser = cli.parser("test", "", "")
+    options.add_config_options(parser)
+    args = cli.parse(parser, ["--words.vectors", "", "--corpus.name", ""])
+    assert options.overrides(args) == {"words.vectors": None, "corpus.name": ""}
+
+
 @pytest.mark.parametrize(
     ("argv", "told"),
     [

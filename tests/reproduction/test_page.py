@@ -56,12 +56,18 @@ def page(tmp_path):
     return make
 
 
-def test_the_protocol_names_the_corpus_of_the_start(page, tmp_path, documents, config):
-    for name, start in (("conll04/best", "sample/first"), ("conll04/words", "conll04/first")):
-        started = configs.change(config, {"start_from": f"runs/reproduce/{start}/seed1"})
-        write_run(tmp_path / "results" / name / "seed1", started, documents, documents)
+def test_the_protocol_names_every_other_corpus(page, tmp_path, documents, config):
+    for name, changes in {
+        "conll04/best": {"start_from": "runs/reproduce/sample/first/seed1"},
+        "conll04/words": {"start_from": "runs/reproduce/conll04/first/seed1"},
+        "conll04/shipped": {"start_from": "news"},
+        "conll04/mixed": {"corpus.extra": "sample"},
+    }.items():
+        write_run(tmp_path / "results" / name / "seed1", configs.change(config, changes), documents, documents)
     text = page()
     assert "| conll04/best | train+sample | 1 |" in text
+    assert "| conll04/shipped | train+news | 1 |" in text
+    assert "| conll04/mixed | train+sample | 1 |" in text
     assert "protocol train+sample" in text
     assert "Word vectors: those of sample/first" in text
     assert "| conll04/words | train | 1 |" in text

@@ -77,7 +77,7 @@ def test_weights_of_another_width_are_left_out(source, documents):
 
 def test_word_vectors_and_a_start_exclude_each_other(source, trained_run):
     config = configs.change(source.config, {"start_from": str(trained_run.path), "words.vectors": "glove.txt"})
-    with pytest.raises(InputError, match="`words.vectors` must not be given with `start_from`"):
+    with pytest.raises(InputError, match="`words.vectors` must be empty .* with `start_from`"):
         starting_network(config)
 
 
