@@ -29,17 +29,17 @@ paper's network uses ELMo. No row of this project does: each names its encoder.
 
 The encoder is not the only difference. All rows of this project start relations from a prior, sample pairs in training,
 average weights and train for 10 to 30 epochs instead of 180. Those with an encoder also give the pair scorer the tokens
-between both ends (`pair_context`). Prior, number of epochs, `pair_context`, sampling with encoders and both thresholds
-of `best_frozen` were chosen on CoNLL04's dev split. [The log](relations.md) also has the paper's own setting. Dropout,
-batch size and schedule are from a prototype that was scored on test; with encoders they were not varied on dev, and the
-result of a search for words was not used. MiniLM and ADE use the same settings without tuning, except for their
-encoders, epochs and thresholds; ADE's row without label attention was chosen on dev.
+between both ends (`pair_context`). Prior, number of epochs, `pair_context`, sampling with encoders, both thresholds of
+`best_frozen` and the start from `sample` were chosen on CoNLL04's dev split. [The log](relations.md) also has the
+paper's own setting. Dropout, batch size and schedule are from a prototype that was scored on test; with encoders they
+were not varied on dev, and the result of a search for words was not used. MiniLM and ADE use the same settings without
+tuning, except for their encoders, epochs and thresholds; ADE's row without label attention was chosen on dev.
 """
 
 COSTS = "Milliseconds, training / prediction", "GB, training / prediction", "MB on disk"
 COSTS_TEXT = """Costs are those of a sentence of the corpus, by `python -m benchmarks.costs` on the machine that
 `costs.json` names. Training uses stored vectors of frozen encoders, prediction computes them. An ensemble's training is
-that of all its members, one after the other. GB is the peak memory of the process, MB the size of the SavedModel with
+that of all its members, one after the other. Training on another corpus before, `+sample`, is not included. GB is the peak memory of the process, MB the size of the SavedModel with
 its encoders."""
 UNITS = ("seconds", 1000, 0), ("gigabytes", 1, 1)
 
