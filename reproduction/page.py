@@ -39,8 +39,8 @@ tuning, except for their encoders, epochs and thresholds; ADE's row without labe
 COSTS = "Milliseconds, training / prediction", "GB, training / prediction", "MB on disk"
 COSTS_TEXT = """Costs are those of a sentence of the corpus, by `python -m benchmarks.costs` on the machine that
 `costs.json` names. Training uses stored vectors of frozen encoders, prediction computes them. An ensemble's training is
-that of all its members, one after the other. Training on another corpus before, `+sample`, is not included. GB is the peak memory of the process, MB the size of the SavedModel with
-its encoders."""
+that of all its members, one after the other. That of a `+sample` row excludes the training on `sample`. GB is the peak
+memory of the process, MB the size of the SavedModel with its encoders."""
 UNITS = ("seconds", 1000, 0), ("gigabytes", 1, 1)
 
 FEW = """## Few sentences
